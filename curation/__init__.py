@@ -1,0 +1,1 @@
+"""Sources to rows, rows to an approved dataset."""

@@ -1,0 +1,27 @@
+"""The errors a user can mend. Anything else that is raised is a bug.
+
+CurationError            exit 2: the request is wrong or cannot be served
+├── RecipeError          the recipe, at a line and a key
+├── SourceError          a source that cannot be opened or understood at all
+└── Refusal              exit 1: the request is right and the honest answer is no
+"""
+
+
+class CurationError(Exception):
+    """A problem that the user can mend; the command line prints it as one line."""
+
+    exit_code = 2
+
+
+class RecipeError(CurationError):
+    """The recipe is wrong. The message names file, line and key and says what would be right."""
+
+
+class SourceError(CurationError):
+    """A source cannot be opened or understood at all. A single bad row is data, not this."""
+
+
+class Refusal(CurationError):
+    """The answer is no: a gate failed, an approval is missing, a digest differs."""
+
+    exit_code = 1

@@ -1,0 +1,69 @@
+"""Files written whole or not at all, and their digests."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curation.errors import CurationError
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; on success it is synced and renamed over `path`.
+
+    On any error the half-written file is removed and `path` is as it was. A full disk becomes a
+    CurationError that names the path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        sync(beside)
+        os.replace(beside, path)
+        sync(path.parent)
+    except OSError as error:
+        raise CurationError(f"{path}: cannot write: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file's bytes, or a folder's entries, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file atomically."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, no ASCII escapes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def self_digest(document: dict[str, Any]) -> str:
+    """sha256 of a document's other keys than `self_sha256`, in canonical JSON."""
+    rest = {key: value for key, value in document.items() if key != "self_sha256"}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def pretty(document: dict[str, Any]) -> bytes:
+    """A document as it is stored: indented, in the order of its keys, with a final newline."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

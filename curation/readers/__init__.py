@@ -1,0 +1,1 @@
+"""One source shape a file; a reader turns records into rows."""

@@ -1,0 +1,139 @@
+"""The row: canonical JSON, digests, and the columns that every part agrees on (DESIGN.md §3).
+
+Between the stages a row is one line of a frame with `messages` as canonical JSON text; the
+structs of the shards are made once, when the shards are written.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import polars as pl
+
+ROLES = ("system", "user", "assistant", "tool")
+MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
+TOOL_CALL_KEYS = ("id", "name", "arguments")
+
+TOOL_CALL_DTYPE = pl.Struct({"id": pl.String, "name": pl.String, "arguments": pl.String})
+MESSAGE_DTYPE = pl.Struct(
+    {
+        "role": pl.String,
+        "content": pl.String,
+        "name": pl.String,
+        "tool_calls": pl.List(TOOL_CALL_DTYPE),
+        "tool_call_id": pl.String,
+    }
+)
+
+# What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk; `piece`
+# is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one JSON object a
+# line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence.
+FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "source": pl.String,
+    "input_id": pl.String,
+    "messages": pl.String,
+    "tools": pl.String,
+    "notes": pl.String,
+}
+
+Message = dict[str, Any]
+
+
+def message(
+    role: str,
+    content: str | None = None,
+    *,
+    name: str | None = None,
+    tool_calls: list[dict[str, str | None]] | None = None,
+    tool_call_id: str | None = None,
+) -> Message:
+    """A message with all five keys. Empty `tool_calls` become null."""
+    return {
+        "role": role,
+        "content": content,
+        "name": name,
+        "tool_calls": tool_calls or None,
+        "tool_call_id": tool_call_id,
+    }
+
+
+def encode(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Messages as canonical JSON: sorted keys, no spaces, no ASCII escapes.
+
+    The same text as json.dumps(messages, sort_keys=True, separators=(",", ":"),
+    ensure_ascii=False). All five message keys must be present. Raises TypeError on a lone
+    surrogate, which no UTF-8 file can hold.
+    """
+    return orjson.dumps(messages, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def decode(messages: str) -> list[Message]:
+    """The messages of a row, from the frame's JSON text."""
+    decoded: list[Message] = orjson.loads(messages)
+    return decoded
+
+
+def row_id(messages: str, tools: str | None) -> str:
+    """The digest of a row (DESIGN.md §3) from its canonical messages and its tools text."""
+    tail = b"null" if tools is None else orjson.dumps(tools)
+    text = b"[" + messages.encode() + b"," + tail + b"]"
+    return "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+def row_ids(messages: Iterable[str], tools: Iterable[str | None]) -> list[str]:
+    """`row_id` of every row of two columns of equal length."""
+    return [row_id(text, tool) for text, tool in zip(messages, tools, strict=True)]
+
+
+def digest(*values: object) -> str:
+    """sha256 in hex of the values as text, joined by tabs: what every seeded choice ranks by."""
+    return hashlib.sha256("\t".join(map(str, values)).encode()).hexdigest()
+
+
+def frame(
+    conversations: Sequence[Sequence[Mapping[str, Any]]],
+    tools: Sequence[str | None] | None = None,
+    *,
+    source: str = "rows",
+) -> pl.DataFrame:
+    """A frame as the stages take it, from messages as Python lists. Missing message keys are null.
+
+    Use it to run a single stage by hand: `normalise(frame([[{"role": "user", …}, …]]))`.
+    """
+    texts = [encode([message(**{k: m.get(k) for k in MESSAGE_KEYS}) for m in c]) for c in conversations]
+    offered = list(tools) if tools is not None else [None] * len(texts)
+    return pl.DataFrame(
+        {
+            "pos": list(range(len(texts))),
+            "piece": [0] * len(texts),
+            "source": [source] * len(texts),
+            "input_id": row_ids(texts, offered),
+            "messages": texts,
+            "tools": offered,
+            "notes": [None] * len(texts),
+        },
+        schema=FRAME_SCHEMA,
+    )
+
+
+def note(notes: str | None, **entry: object) -> str:
+    """`notes` with one more entry, e.g. note(notes, stage="tools", repair="call_ids")."""
+    line = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()
+    return line if notes is None else f"{notes}\n{line}"
+
+
+def read_notes(notes: str | None) -> list[dict[str, Any]]:
+    """The entries of a `notes` cell."""
+    return [orjson.loads(line) for line in notes.split("\n")] if notes else []
+
+
+def drop(rows: pl.DataFrame, reasons: Sequence[str], details: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """`rows` with `reason: str` and `detail: str` (a JSON object), as a stage returns what it dropped."""
+    texts = [orjson.dumps(d, option=orjson.OPT_SORT_KEYS).decode() for d in details]
+    return rows.with_columns(
+        pl.Series("reason", list(reasons), dtype=pl.String),
+        pl.Series("detail", texts, dtype=pl.String),
+    )

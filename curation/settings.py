@@ -1,0 +1,99 @@
+"""The settings of every stage, as the recipe writes them. Unknown keys and wrong types are errors."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the settings of a stage."""
+
+
+class Normalise(StageSettings):
+    """Unicode and white space. `replacement`: what happens to a row with U+FFFD in it."""
+
+    form: Literal["NFC", "none"] = "NFC"
+    replacement: Literal["flag", "drop"] = "flag"
+
+
+class Chat(StageSettings):
+    """Roles, order, empty turns, the last turn, text that spells a control token."""
+
+    repair: bool = True
+    control_tokens: Literal["drop", "neutralise"] = "drop"
+
+
+ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
+
+
+class Tools(StageSettings):
+    """Every tool call against its schema. `schema`: a built-in name or a path from the data root."""
+
+    schema: str = "aj_tools"
+    repair: bool | list[ToolRepair] = True
+    bash_syntax: Literal["drop", "flag", "ignore"] = "drop"
+
+
+class Language(StageSettings):
+    """Which languages stay. Code-heavy and very short rows are `undetermined`."""
+
+    keep: list[str] = ["en"]
+    undetermined: Literal["keep", "drop"] = "keep"
+
+
+class Length(StageSettings):
+    """Tokens of the rendered row against the context."""
+
+    max_tokens: Positive
+    min_tokens: Count = 0
+    too_long: Literal["split", "drop", "cut"] = "split"
+
+
+PiiKind = Literal["email", "phone", "ip", "card", "secret"]
+
+
+class Pii(StageSettings):
+    """Personal data and secrets: masked in place or the row dropped."""
+
+    action: Literal["mask", "drop", "flag"] = "mask"
+    kinds: list[PiiKind] = ["email", "phone", "ip", "card", "secret"]
+
+
+class ExactDuplicates(StageSettings):
+    """Equal messages and tools. `keep`: sources in the order in which their rows stay."""
+
+    keep: list[str] = []
+
+
+class NearDuplicates(StageSettings):
+    """Verified Jaccard of word 5-grams. `system: ignore` compares across system prompts."""
+
+    similarity: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
+    keep: list[str] = []
+    system: Literal["distinct", "ignore"] = "distinct"
+    backend: Literal["native", "datasketch"] = "native"
+
+
+class Contamination(StageSettings):
+    """Rows that hold text of given files (benchmarks, held-out sets): word n-grams in common."""
+
+    against: list[str]
+    ngram: Positive = 13
+    min_share: Share = 0.5
+
+
+STAGE_SETTINGS: dict[str, type[StageSettings]] = {
+    "normalise": Normalise,
+    "chat": Chat,
+    "tools": Tools,
+    "language": Language,
+    "length": Length,
+    "pii": Pii,
+    "exact_duplicates": ExactDuplicates,
+    "near_duplicates": NearDuplicates,
+    "contamination": Contamination,
+}

@@ -1,0 +1,1 @@
+"""From a frozen recipe to an adapter, a merged model and a GGUF."""
