@@ -1,0 +1,153 @@
+"""The shards: Parquet with the columns of DESIGN.md §3, the same bytes for any number of workers."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.arrow import frame_of, open_table, read_frame
+from curation.tasks import token_counter
+from curation.work import Task
+
+ROWS_PER_PART = 25_000
+ROWS_PER_GROUP = 2_500
+
+TOOL_CALL = pa.struct([("id", pa.string()), ("name", pa.string()), ("arguments", pa.string())])
+MESSAGE = pa.struct(
+    [
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("name", pa.string()),
+        ("tool_calls", pa.list_(TOOL_CALL)),
+        ("tool_call_id", pa.string()),
+    ]
+)
+SHARD_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("group", pa.string()),
+        ("messages", pa.list_(MESSAGE)),
+        ("tools", pa.string()),
+        ("repeat", pa.uint16()),
+        ("tokens", pa.uint32()),
+    ]
+)
+# One line per written row, in shard order: where the row lies and what the mixture made of it.
+WRITTEN_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "offset": pl.UInt32,
+    "id": pl.String,
+    "source": pl.String,
+    "group": pl.String,
+    "repeat": pl.UInt16,
+}
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer whose bytes depend on the rows alone, given the locked libraries."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=["source", "group"] if "group" in schema.names else ["source", "file", "reason"],
+        write_statistics=True,
+        store_schema=True,
+    )
+
+
+def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """One part of a split: gather its rows from the mapped work files and write them."""
+    params = task.params
+    chosen = read_frame(work / "tasks" / params["written"] / "written.arrow").filter(
+        pl.col("split") == params["split"]
+    )
+    chosen = chosen.slice(params["start"], ROWS_PER_PART)
+    tables = {
+        int(ordinal): open_table(work / "tasks" / key / "kept.arrow").select(["messages", "tools", "tokens"])
+        for ordinal, key in params["rows"]
+    }
+    count = token_counter(task) if params["count_tokens"] else None
+    tokens: list[int] = []
+    with parquet_writer(out / "part.parquet", SHARD_SCHEMA) as writer:
+        for start in range(0, chosen.height, ROWS_PER_GROUP):
+            rows = gather(chosen.slice(start, ROWS_PER_GROUP), tables, count)
+            tokens += [t or 0 for t in rows["tokens"]]
+            writer.write_table(to_shard(rows))
+    return {"rows": chosen.height, "tokens": sum(tokens), "max_tokens": max(tokens, default=0)}
+
+
+def gather(
+    chosen: pl.DataFrame,
+    tables: dict[int, pa.Table],
+    count: Callable[[pl.DataFrame], pl.DataFrame] | None,
+) -> pl.DataFrame:
+    """`chosen` with messages, tools and tokens, in its order."""
+    chosen = chosen.with_row_index("place").with_columns(ordinal=pl.col("pos") >> 32)
+    found = []
+    for (ordinal,), here in chosen.partition_by("ordinal", as_dict=True, maintain_order=True).items():
+        rows = tables[int(ordinal)].take(pa.array(here["offset"].to_numpy()))  # type: ignore[call-overload]
+        found.append(pl.concat([here, frame_of(rows)], how="horizontal"))
+    rows = pl.concat(found).sort("place")
+    return count(rows) if count else rows
+
+
+def to_shard(rows: pl.DataFrame) -> pa.Table:
+    """Rows with messages as text → the columns of a shard."""
+    return pa.table(
+        {
+            "id": pa.array(rows["id"].to_list(), pa.string()),
+            "source": pa.array(rows["source"].to_list(), pa.string()),
+            "group": pa.array(rows["group"].to_list(), pa.string()),
+            "messages": to_structs(rows["messages"].to_list()),
+            "tools": pa.array(rows["tools"].to_list(), pa.string()),
+            "repeat": pa.array(rows["repeat"].to_list(), pa.uint16()),
+            "tokens": pa.array(rows["tokens"].to_list(), pa.uint32()),
+        },
+        schema=SHARD_SCHEMA,
+    )
+
+
+def to_structs(texts: Sequence[str]) -> pa.ListArray:
+    """Canonical messages as the struct column of a shard; every string is as it stands."""
+    decoded = [orjson.loads(text) for text in texts]
+    messages = [m for row in decoded for m in row]
+    calls = [m["tool_calls"] for m in messages]
+    flat = [c for several in calls if several for c in several]
+    call_structs = pa.StructArray.from_arrays(
+        [pa.array([c[key] for c in flat], pa.string()) for key in ("id", "name", "arguments")],
+        fields=list(TOOL_CALL),
+    )
+    call_lists = pa.ListArray.from_arrays(
+        offsets([len(c) if c else None for c in calls]), call_structs, type=pa.list_(TOOL_CALL)
+    )
+    structs = pa.StructArray.from_arrays(
+        [
+            pa.array([m["role"] for m in messages], pa.string()),
+            pa.array([m["content"] for m in messages], pa.string()),
+            pa.array([m["name"] for m in messages], pa.string()),
+            call_lists,
+            pa.array([m["tool_call_id"] for m in messages], pa.string()),
+        ],
+        fields=list(MESSAGE),
+    )
+    return pa.ListArray.from_arrays(
+        offsets([len(row) for row in decoded]), structs, type=pa.list_(MESSAGE)
+    )
+
+
+def offsets(lengths: Sequence[int | None]) -> pa.Array:
+    """Arrow list offsets from lengths; a None length makes a null list."""
+    starts: list[int | None] = []
+    total = 0
+    for length in lengths:
+        starts.append(None if length is None else total)
+        total += length or 0
+    starts.append(total)
+    return pa.array(starts, pa.int32())

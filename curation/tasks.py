@@ -1,0 +1,376 @@
+"""The tasks of a curation run over one chunk of a source: read, stage, prepare, index."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import polars as pl
+
+from curation.arrow import FrameWriter, read_batches, read_frame
+from curation.reading import Chunk, read
+from curation.row import FRAME_SCHEMA, digest, row_ids
+from curation.settings import STAGE_SETTINGS
+from curation.source import Source
+from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, Rows, RowsFn
+from curation.work import Task
+
+# A row between phases: what the stages take, and what they may have found out.
+KEPT_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "tokens": pl.UInt32, "language": pl.String}
+DROPPED_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "stage": pl.String, "reason": pl.String, "detail": pl.String}
+# One line per input row of a chunk; `taken` is false for what `take` left out.
+INPUTS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "input_id": pl.String, "taken": pl.Boolean}
+RANKS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "rank": pl.String}
+INDEX_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "offset": pl.UInt32,
+    "id": pl.String,
+    "tokens": pl.UInt32,
+    "first_user": pl.String,
+}
+
+
+def stage_kind(name: str) -> Kind:
+    """The `STAGE` of a file in curation/stages/."""
+    kind: Kind = import_module(f"curation.stages.{name}").STAGE
+    return kind
+
+
+@lru_cache(maxsize=64)
+def _bound(name: str, settings: str, context: str, part: str) -> Callable[..., Any]:
+    kind = stage_kind(name)
+    bound_settings = msgspec.convert(orjson.loads(settings), STAGE_SETTINGS[name])
+    bound_context = context_of(orjson.loads(context))
+    return getattr(kind, part)(bound_settings, bound_context)  # type: ignore[no-any-return]
+
+
+def context_of(values: Mapping[str, Any]) -> Context:
+    """A Context from its JSON form."""
+    return Context(
+        seed=values["seed"],
+        sources=tuple(values["sources"]),
+        data_root=Path(values["data_root"]),
+        tokenizer=Path(values["tokenizer"]) if values["tokenizer"] else None,
+        template=values["template"],
+    )
+
+
+def bind(task: Task, stage: Mapping[str, Any], part: str) -> Callable[..., Any]:
+    """The function of a stage as the recipe sets it; `part` is bind or prepare."""
+    settings = orjson.dumps(stage["settings"], option=orjson.OPT_SORT_KEYS).decode()
+    return _bound(stage["stage"], settings, task.paths["context"], part)
+
+
+class Tally:
+    """What the stages of a task did, by name, and what the gates want to know of it."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, Any]] = {}
+        self.metrics: Counter[str] = Counter()
+
+    def add(self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
+        counts = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
+        counts["in"] += rows.height
+        counts["added"] += kept.height + dropped.height - rows.height
+        counts["out"] += kept.height
+        for reason, count in dropped["reason"].value_counts().iter_rows():
+            counts["dropped"][reason] = counts["dropped"].get(reason, 0) + count
+        if stage == "tools":
+            self.metrics["tools.rows"] += with_calls(rows)
+            self.metrics["tools.valid"] += with_calls(kept)
+            self.metrics["tools.repaired"] += noted(kept, '"repair":', "tools")
+        elif stage == "language":
+            self.metrics["language.rows"] += rows.height
+            self.metrics["language.kept"] += kept.height
+        elif stage == "pii":
+            for kind, count in pii_found(pl.concat([kept["notes"], dropped["notes"]])).items():
+                self.metrics[f"pii.{kind}"] += count
+
+    def summary(self) -> dict[str, Any]:
+        return {"stages": self.stages, "metrics": dict(self.metrics)}
+
+
+def with_calls(rows: pl.DataFrame) -> int:
+    """Rows with at least one tool call."""
+    return int(rows["messages"].str.contains('"tool_calls":[', literal=True).sum())
+
+
+def noted(rows: pl.DataFrame, key: str, stage: str) -> int:
+    """Rows with a note of the stage that has the key."""
+    lines = pl.col("notes").str.split("\n")
+    hit = lines.list.eval(
+        pl.element().str.contains(key, literal=True)
+        & pl.element().str.contains(f'"stage":"{stage}"', literal=True)
+    ).list.any()
+    return rows.filter(pl.col("notes").is_not_null()).filter(hit).height
+
+
+def pii_found(notes: pl.Series) -> Counter[str]:
+    """How often each kind of personal data was found, from the notes of the pii stage."""
+    found: Counter[str] = Counter()
+    lines = notes.drop_nulls().str.split("\n").explode(empty_as_null=False)
+    for line in lines.filter(lines.str.contains('"stage":"pii"', literal=True)):
+        entry = orjson.loads(line)
+        for counts in (v for v in entry.values() if isinstance(v, dict)):
+            found.update(counts)
+    return found
+
+
+def chain(
+    task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter
+) -> pl.DataFrame:
+    """Run a frame through the task's row stages, writing what they drop."""
+    for stage in task.params["stages"]:
+        function: RowsFn = bind(task, stage, "bind")
+        kept, dropped = function(frame)
+        tally.add(stage["name"], stage["stage"], frame, kept, dropped)
+        dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
+        frame = kept
+    return frame
+
+
+def chunk_of(task: Task) -> tuple[Chunk, Source, str]:
+    """The chunk, the source and the file's name, as a reading task has them."""
+    params = task.params
+    chunk = Chunk(Path(task.paths["file"]), params["start"], params["end"])
+    return chunk, msgspec.convert(params["source"], Source), params["file"]
+
+
+def rank_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """For `take`: the rank of every readable row of a chunk, digest(seed, input_id)."""
+    chunk, source, file = chunk_of(task)
+    seed = task.params["seed"]
+    with FrameWriter(out / "ranks.arrow", RANKS_SCHEMA) as ranks:
+        for batch in read(chunk, source, file=file):
+            readable = batch.filter(pl.col("reason").is_null())
+            ids = row_ids(readable["messages"], readable["tools"])
+            rank = pl.Series("rank", [digest(seed, i) for i in ids], dtype=pl.String)
+            ranks.write(readable.select("row").with_columns(rank))
+    return {"rows": ranks.rows}
+
+
+def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """Read a chunk and run it through the first row stages.
+
+    Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, row], rows ranked
+    above it are left out by `take` and only counted.
+    """
+    chunk, source, file = chunk_of(task)
+    params = task.params
+    tally = Tally()
+    rows = unreadable = left_out = 0
+    with (
+        FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
+        FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
+    ):
+        for batch in read(chunk, source, file=file):
+            frame, broken = identified(batch, params["name"], params["ordinal"])
+            taken = chosen(frame, params["seed"], params["cutoff"])
+            write_inputs(inputs, broken, frame, taken)
+            dropped.write(broken)
+            rows += batch.height
+            unreadable += broken.height
+            left_out += frame.height - int(taken.sum())
+            kept.write(chain(task, frame.filter(taken), tally, dropped))
+    reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
+    return {
+        **tally.summary(),
+        "rows": rows,
+        "left_out": left_out,
+        "unreadable": dict(reasons["reason"].value_counts().iter_rows()),
+        "kept": kept.rows,
+    }
+
+
+def identified(batch: pl.DataFrame, source: str, ordinal: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A reader's batch as (rows for the stages, rows that could not be read)."""
+    batch = batch.with_columns(
+        pos=pl.col("row").cast(pl.UInt64) + (ordinal << 32),
+        piece=pl.lit(0, pl.UInt32),
+        source=pl.lit(source),
+    )
+    readable = batch.filter(pl.col("reason").is_null())
+    broken = batch.filter(pl.col("reason").is_not_null()).with_columns(
+        stage=pl.lit("read"), input_id=pl.lit(None, pl.String)
+    )
+    ids = row_ids(readable["messages"], readable["tools"])
+    readable = readable.with_columns(pl.Series("input_id", ids, dtype=pl.String))
+    return readable.select("row", *FRAME_SCHEMA), broken
+
+
+def chosen(frame: pl.DataFrame, seed: int, cutoff: Sequence[Any] | None) -> pl.Series:
+    """Which rows of a batch `take` chose; all of them without a cutoff."""
+    if cutoff is None:
+        return pl.Series([True] * frame.height, dtype=pl.Boolean)
+    last = (cutoff[0], cutoff[1])
+    return pl.Series(
+        [
+            (digest(seed, input_id), pos) <= last
+            for input_id, pos in frame.select("input_id", "pos").iter_rows()
+        ],
+        dtype=pl.Boolean,
+    )
+
+
+def write_inputs(inputs: FrameWriter, broken: pl.DataFrame, frame: pl.DataFrame, taken: pl.Series) -> None:
+    """One line per input row of a batch, in the order of the file."""
+    lines = [
+        broken.select("row", "input_id", taken=pl.lit(True)),
+        frame.select("row", "input_id").with_columns(taken.alias("taken")),
+    ]
+    inputs.write(pl.concat(lines).sort("row"))
+
+
+def alive(rows: pl.DataFrame, exclude: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`rows` without what earlier stages over all rows dropped; adds `offset`, the row in its file."""
+    for drops in exclude:
+        rows = rows.join(drops, on=["pos", "piece"], how="anti", maintain_order="left")
+    return rows
+
+
+def drops_of(task: Task, work: Path) -> list[pl.DataFrame]:
+    """The drops of earlier stages over all rows, within this task's chunk."""
+    low = task.params["ordinal"] << 32
+    here = pl.col("pos").is_between(low, low + (1 << 32) - 1)
+    return [
+        read_frame(work / "tasks" / key / "drops.arrow", ["pos", "piece"]).filter(here)
+        for key in task.params["exclude"]
+    ]
+
+
+def kept_of(task: Task, work: Path) -> Path:
+    """The rows that the task before this one kept."""
+    return work / "tasks" / task.params["rows"] / "kept.arrow"
+
+
+def stage_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """Run the rows of an earlier task through further row stages."""
+    tally = Tally()
+    exclude = drops_of(task, work)
+    with (
+        FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
+    ):
+        for batch in read_batches(kept_of(task, work)):
+            kept.write(chain(task, alive(batch, exclude), tally, dropped))
+    return {**tally.summary(), "kept": kept.rows}
+
+
+def prepare(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """The columns that a stage over all rows needs, of the rows that are still there."""
+    function: PrepareFn = bind(task, task.params["stage"], "prepare")
+    exclude = drops_of(task, work)
+    writer: FrameWriter | None = None
+    for batch in read_batches(kept_of(task, work)):
+        prepared = function(alive(batch, exclude))
+        if writer is None:
+            writer = FrameWriter(out / "prepared.arrow", prepared.schema).__enter__()
+        writer.write(prepared)
+    assert writer is not None
+    writer.__exit__()
+    return {"rows": writer.rows}
+
+
+def keyed(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """One partition of a keyed stage: all rows whose key falls into it."""
+    kind = stage_kind(task.params["stage"]["stage"])
+    assert isinstance(kind, Keyed)
+    part, parts = task.params["part"], task.params["parts"]
+    here = pl.col(kind.key).str.slice(0, 4).str.to_integer(base=16) % parts == part
+    frames = [
+        read_frame(work / "tasks" / key / "prepared.arrow").filter(here) for key in task.params["prepared"]
+    ]
+    outcome = bind(task, task.params["stage"], "bind")(pl.concat(frames))
+    return write_outcome(out, outcome)
+
+
+def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """A stage over all rows at once, on the mapped files of its prepared frames."""
+    kind = stage_kind(task.params["stage"]["stage"])
+    assert isinstance(kind, Reduce)
+    files = [work / "tasks" / key / "prepared.arrow" for key in task.params["prepared"]]
+    return write_outcome(out, bind(task, task.params["stage"], "bind")(files))
+
+
+def write_outcome(out: Path, outcome: Any) -> dict[str, Any]:
+    """drops.arrow and pairs.arrow in the order of position, and the counts."""
+    from curation.stage import PAIRS_SCHEMA
+
+    with FrameWriter(out / "drops.arrow", DROPS_SCHEMA) as drops:
+        drops.write(outcome.drops.sort("pos", "piece"))
+    with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:
+        pairs.write(outcome.pairs.sort("pos", "piece", "other_pos", "other_piece"))
+    reasons = dict(outcome.drops["reason"].value_counts().iter_rows())
+    return {"dropped": reasons, "metrics": {k: float(v) for k, v in outcome.metrics.items()}}
+
+
+def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """What choosing needs of every row that passed the stages: id, tokens, last first user text.
+
+    `offset` is the row's place in kept.arrow. `first_user` is the digest of the first user
+    message, null when that is empty.
+    """
+    count = token_counter(task) if task.params["count_tokens"] else None
+    exclude = drops_of(task, work)
+    start = 0
+    with FrameWriter(out / "index.arrow", INDEX_SCHEMA) as index:
+        for batch in read_batches(kept_of(task, work)):
+            rows = alive(batch.with_row_index("offset", offset=start), exclude)
+            start += batch.height
+            rows = rows.with_columns(
+                pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
+                pl.Series("first_user", first_user(rows["messages"]), dtype=pl.String),
+            )
+            index.write(count(rows) if count else rows)
+    return {"rows": index.rows}
+
+
+def first_user(messages: pl.Series) -> list[str | None]:
+    """The digest of each row's first user message; null when it is empty or absent."""
+    found: list[str | None] = []
+    for text in messages:
+        content = next((m["content"] for m in orjson.loads(text) if m["role"] == "user"), None)
+        found.append(digest(content)[:32] if content and content.strip() else None)
+    return found
+
+
+def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
+    from curation.rendering import load_template
+    from curation.tokens import load_counter
+
+    context = context_of(orjson.loads(task.paths["context"]))
+    assert context.tokenizer is not None
+    return _token_counter(load_template, load_counter, context.template, context.tokenizer)
+
+
+@lru_cache(maxsize=2)
+def _token_counter(
+    load_template: Any, load_counter: Any, template_name: str, tokenizer: Path
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    counter, template = load_counter(tokenizer), load_template(template_name, tokenizer)
+
+    def fill(rows: pl.DataFrame) -> pl.DataFrame:
+        missing = rows.filter(pl.col("tokens").is_null())
+        if not missing.height:
+            return rows
+        texts = [
+            template.render(orjson.loads(messages), tools)
+            for messages, tools in missing.select("messages", "tools").iter_rows()
+        ]
+        counts = iter(counter.count(texts))
+        tokens = [next(counts) if known is None else known for known in rows["tokens"]]
+        return rows.with_columns(pl.Series("tokens", tokens, dtype=pl.UInt32))
+
+    return fill
+
+
+def is_rows(name: str) -> bool:
+    """Whether a stage works batch by batch."""
+    return isinstance(stage_kind(name), Rows)

@@ -1,0 +1,231 @@
+"""Tasks and the local executor. A task's output folder is named by what decides its bytes.
+
+The plan, the tasks and the commit rule are the same for every executor: an executor only runs
+tasks. Running a task twice, or on two machines, is harmless: the first finished folder stays.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import import_module, resources
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curation.errors import CurationError
+from curation.files import canonical, sync
+
+
+@cache
+def code_version() -> str:
+    """Digest of everything whose change may change a task's output: our code and the libraries."""
+    total = hashlib.sha256()
+    for package in ("curation", "schemas"):
+        root = Path(str(resources.files(package)))
+        for path in sorted(p for p in root.rglob("*") if p.suffix in {".py", ".json", ".jinja"}):
+            total.update(f"{path.relative_to(root).as_posix()}\n".encode())
+            total.update(path.read_bytes())
+    total.update(canonical(versions()))
+    return total.hexdigest()
+
+
+# Libraries that may change what a run writes.
+LIBRARIES = (
+    "polars",
+    "pyarrow",
+    "numpy",
+    "numba",
+    "orjson",
+    "msgspec",
+    "jsonschema-rs",
+    "tree-sitter-bash",
+    "langdetect",
+    "py3langid",
+    "tokenizers",
+    "tiktoken",
+)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of the libraries that may change what a run writes."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit of work.
+
+    run     "module:function" of a function (task, work, out) → summary, a JSON object
+    params  everything that decides the output, inputs named by digest or by task key
+    paths   where the inputs lie now; no part of the identity
+    size    bytes to do, for the order of work and the progress line
+    """
+
+    run: str
+    params: Mapping[str, Any]
+    paths: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @cached_property
+    def key(self) -> str:
+        """The name of the output folder."""
+        return hashlib.sha256(canonical([code_version(), self.run, self.params])).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished task: its output folder, its summary, and whether an earlier run had finished it."""
+
+    key: str
+    folder: Path
+    summary: Mapping[str, Any]
+    reused: bool
+
+
+def run_task(task: Task, work: Path) -> Done:
+    """Run a task, or take what an earlier run finished. The output appears whole or not at all."""
+    folder = work / "tasks" / task.key
+    if (finished := read_done(task.key, folder)) is not None:
+        return finished
+    beside = work / "tmp" / f"{task.key}.{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        module, _, name = task.run.partition(":")
+        function: Callable[[Task, Path, Path], Mapping[str, Any]] = getattr(import_module(module), name)
+        summary = dict(function(task, work, beside))
+        (beside / "done.json").write_bytes(canonical(summary))
+        for path in beside.iterdir():
+            sync(path)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if (twin := read_done(task.key, folder)) is None:
+                raise
+            return twin
+        sync(folder.parent)
+        return Done(task.key, folder, summary, reused=False)
+    except OSError as error:
+        raise CurationError(f"{error.filename or beside}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_done(key: str, folder: Path) -> Done | None:
+    """What an earlier run left of a task, if it finished."""
+    try:
+        summary = orjson.loads((folder / "done.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    return Done(key, folder, summary, reused=True)
+
+
+def start_worker(parent: int) -> None:
+    """Leave Ctrl-C to the main process, and end when it has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        pause = threading.Event()
+        while os.getppid() == parent:
+            pause.wait(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class LocalExecutor:
+    """Runs tasks in spawned processes of this machine, or in this one when there is one worker.
+
+    Never forks: a fork after Polars has started its threads can deadlock.
+    """
+
+    def __init__(self, work: Path, workers: int) -> None:
+        self.work = work
+        self.workers = workers
+        self.reused = 0
+        self.ran = 0
+        self.used: set[str] = set()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "LocalExecutor":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            if kind is not None:
+                for process in list(getattr(self._pool, "_processes", {}).values()):
+                    process.terminate()
+
+    def run(self, tasks: Sequence[Task], tick: Callable[[Done, Task], None] | None = None) -> list[Done]:
+        """Run every task; the answers are in the order of the tasks, whatever the order of work."""
+        answers: dict[int, Done] = {}
+        for position, done in self._unordered(tasks):
+            answers[position] = done
+            self.used.add(done.key)
+            self.reused += done.reused
+            self.ran += not done.reused
+            if tick:
+                tick(done, tasks[position])
+        return [answers[position] for position in range(len(tasks))]
+
+    def _unordered(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Done]]:
+        waiting: list[int] = []
+        for position, task in enumerate(tasks):
+            finished = read_done(task.key, self.work / "tasks" / task.key)
+            if finished is not None:
+                yield position, finished
+            else:
+                waiting.append(position)
+        # The largest first, so that no worker is left alone with one at the end.
+        waiting.sort(key=lambda position: (-tasks[position].size, position))
+        if self.workers == 1 or len(waiting) < 2:
+            for position in waiting:
+                yield position, run_task(tasks[position], self.work)
+            return
+        yield from self._in_pool([(position, tasks[position]) for position in waiting])
+
+    def _in_pool(self, tasks: Sequence[tuple[int, Task]]) -> Iterator[tuple[int, Done]]:
+        pool = self._start()
+        futures: dict[Future[Done], int] = {pool.submit(run_task, t, self.work): n for n, t in tasks}
+        try:
+            while futures:
+                ready, _ = wait(futures, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield futures.pop(future), future.result()
+        except BrokenProcessPool:
+            raise CurationError(
+                "a worker process was killed, perhaps for lack of memory; "
+                "the same command goes on from what is finished (try --workers 1)"
+            ) from None
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Workers share the cores between them: one Polars thread each.
+            os.environ["POLARS_MAX_THREADS"] = "1"
+            self._pool = ProcessPoolExecutor(
+                self.workers, get_context("spawn"), start_worker, (os.getpid(),)
+            )
+        return self._pool
