@@ -1,0 +1,208 @@
+"""manifest.json: what a dataset holds, where it came from, and the digest of every file.
+
+It is written last: where it exists, the run finished (DESIGN.md §4).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from curation.errors import CurationError
+from curation.files import file_digest
+from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
+
+MANIFEST = "manifest.json"
+# Files of a dataset that the manifest does not list: itself, what people add, and times.
+UNLISTED = frozenset({MANIFEST, "approval.json", "approval.json.sig", "timings.json"})
+UNLISTED_SIGNATURES = "approval.json.*.sig"
+
+SPLITS = ("train", "eval")
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of what a manifest is made of: no key is optional, none is unknown."""
+
+
+class RecipeRef(Part, frozen=True):
+    """Which recipe made the dataset. `sha256` is the digest of the bytes of its `recipe.json`."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class RowCounts(Part, frozen=True):
+    """Input rows by fate: read = dropped + unselected + train + eval."""
+
+    read: int
+    dropped: int
+    unselected: int
+    train: int
+    eval: int
+
+
+class Written(Part, frozen=True):
+    """Rows in the shards, repeats and pieces included."""
+
+    train: int
+    eval: int
+
+
+class SourceFile(Part, frozen=True):
+    """One input file. `rows` counts its input rows, unreadable ones included."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class SourceCounts(Part, frozen=True):
+    """One source: where it came from and the fates of its input rows, dropped ones by reason."""
+
+    group: str
+    uri: str
+    revision: str | None
+    licence: str | None
+    files: list[SourceFile]
+    read: int
+    dropped: dict[str, int]
+    unselected: int
+    train: int
+    eval: int
+
+
+class GroupCounts(Part, frozen=True):
+    """One group of the mixture, in the mixture's unit except `unique` and `max_repeat`.
+
+    asked: the recipe's share, 0 to 1. got: written to train. available: what the stages and eval
+    left to choose from, each row once. quota: what the solved mixture wanted. unique: different
+    rows written to train. max_repeat: the most often that one of them was written.
+    """
+
+    asked: float
+    got: int
+    available: int
+    quota: int
+    unique: int
+    max_repeat: int
+
+
+class MixtureCounts(Part, frozen=True):
+    """The solved mixture. `total` is what it aimed for, in `unit`, over all groups."""
+
+    unit: Literal["rows", "tokens"]
+    total: int
+    groups: dict[str, GroupCounts]
+
+
+class StageCounts(Part, frozen=True):
+    """One stage, counting pieces: in + added = out + Σ dropped."""
+
+    name: str
+    entered: int = msgspec.field(name="in")
+    added: int
+    out: int
+    dropped: dict[str, int]
+
+
+class ListedFile(Part, frozen=True):
+    """One file of the dataset, relative to it, with `/`. `rows` is null for what is no table."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+class Manifest(Sealed, frozen=True):
+    """manifest.json. `sample` is present, and true, in a preview made by `--sample` alone."""
+
+    format: Literal[1]
+    recipe: RecipeRef
+    root: str
+    rows: RowCounts
+    written: Written
+    sources: dict[str, SourceCounts]
+    mixture: MixtureCounts
+    stages: list[StageCounts]
+    files: list[ListedFile]
+    versions: dict[str, str]
+    sample: bool = False
+
+
+def write_manifest(dataset: Path, manifest: Manifest) -> Manifest:
+    """Write `<dataset>/manifest.json` atomically; returns it with `self_sha256`."""
+    return write_sealed(dataset / MANIFEST, manifest)
+
+
+def read_manifest(dataset: Path) -> Manifest:
+    """The manifest of a finished dataset.
+
+    Raises CurationError when `dataset` is none, and Refusal when its manifest was changed.
+    """
+    if not dataset.is_dir():
+        raise CurationError(f"{dataset}: no such folder; expected a dataset that `aj curate` made")
+    if not (dataset / MANIFEST).is_file():
+        raise CurationError(f"{dataset}: no {MANIFEST}, so no run finished here; run `aj curate` first")
+    return read_sealed(dataset / MANIFEST, Manifest)
+
+
+def dataset_files(dataset: Path) -> list[str]:
+    """Every file of the dataset that a manifest lists, relative with `/`, sorted.
+
+    Symbolic links count as files, whatever they point to.
+    """
+    found = (
+        path.relative_to(dataset).as_posix()
+        for path in dataset.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+    return sorted(name for name in found if not is_unlisted(name))
+
+
+def is_unlisted(name: str) -> bool:
+    """Whether a dataset may hold this file without listing it."""
+    return name in UNLISTED or ("/" not in name and Path(name).match(UNLISTED_SIGNATURES))
+
+
+def list_files(dataset: Path, rows: Mapping[str, int]) -> list[ListedFile]:
+    """The manifest's `files`: everything under `dataset`, with the row counts of the tables."""
+    return [
+        ListedFile(
+            path=name,
+            rows=rows.get(name),
+            bytes=(dataset / name).stat().st_size,
+            sha256=file_digest(dataset / name),
+        )
+        for name in dataset_files(dataset)
+    ]
+
+
+def shard_files(manifest: Manifest, split: str) -> list[ListedFile]:
+    """The listed shards of a split, in order."""
+    return sorted((file for file in manifest.files if is_shard(file.path, split)), key=lambda file: file.path)
+
+
+def is_shard(name: str, split: str) -> bool:
+    """Whether a path names a shard of the split: `<split>/part-….parquet`."""
+    return name.startswith(f"{split}/part-") and name.endswith(".parquet")
+
+
+def root_digest(lines: Iterable[tuple[str, str, int]]) -> str:
+    """The root: sha256 over f"{split}\\t{id}\\t{repeat}\\n" of every shard row.
+
+    `lines` are (split, id, repeat), train then eval, in shard order.
+    """
+    digest = hashlib.sha256()
+    for split, row_id, repeat in lines:
+        digest.update(f"{split}\t{row_id}\t{repeat}\n".encode("ascii"))
+    return digest.hexdigest()
+
+
+def manifest_schema() -> dict[str, Any]:
+    """What schemas/manifest.schema.json holds."""
+    return schema_of(Manifest, "manifest.json of a curated dataset")
