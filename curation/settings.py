@@ -41,7 +41,7 @@ class Tools(StageSettings):
 class Language(StageSettings):
     """Which languages stay. Code-heavy and very short rows are `undetermined`."""
 
-    keep: list[str] = ["en"]
+    keep: list[str] = msgspec.field(default_factory=lambda: ["en"])
     undetermined: Literal["keep", "drop"] = "keep"
 
 
@@ -60,7 +60,7 @@ class Pii(StageSettings):
     """Personal data and secrets: masked in place or the row dropped."""
 
     action: Literal["mask", "drop", "flag"] = "mask"
-    kinds: list[PiiKind] = ["email", "phone", "ip", "card", "secret"]
+    kinds: list[PiiKind] = msgspec.field(default_factory=lambda: ["email", "phone", "ip", "card", "secret"])
 
 
 class ExactDuplicates(StageSettings):
