@@ -13,14 +13,14 @@ class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Base of the settings of a stage."""
 
 
-class Normalise(StageSettings):
+class Normalise(StageSettings, frozen=True):
     """Unicode and white space. `replacement`: what happens to a row with U+FFFD in it."""
 
     form: Literal["NFC", "none"] = "NFC"
     replacement: Literal["flag", "drop"] = "flag"
 
 
-class Chat(StageSettings):
+class Chat(StageSettings, frozen=True):
     """Roles, order, empty turns, the last turn, text that spells a control token."""
 
     repair: bool = True
@@ -30,7 +30,7 @@ class Chat(StageSettings):
 ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
 
 
-class Tools(StageSettings):
+class Tools(StageSettings, frozen=True):
     """Every tool call against its schema. `schema`: a built-in name or a path from the data root."""
 
     schema: str = "aj_tools"
@@ -38,14 +38,14 @@ class Tools(StageSettings):
     bash_syntax: Literal["drop", "flag", "ignore"] = "drop"
 
 
-class Language(StageSettings):
+class Language(StageSettings, frozen=True):
     """Which languages stay. Code-heavy and very short rows are `undetermined`."""
 
     keep: list[str] = msgspec.field(default_factory=lambda: ["en"])
     undetermined: Literal["keep", "drop"] = "keep"
 
 
-class Length(StageSettings):
+class Length(StageSettings, frozen=True):
     """Tokens of the rendered row against the context."""
 
     max_tokens: Positive
@@ -56,20 +56,20 @@ class Length(StageSettings):
 PiiKind = Literal["email", "phone", "ip", "card", "secret"]
 
 
-class Pii(StageSettings):
+class Pii(StageSettings, frozen=True):
     """Personal data and secrets: masked in place or the row dropped."""
 
     action: Literal["mask", "drop", "flag"] = "mask"
     kinds: list[PiiKind] = msgspec.field(default_factory=lambda: ["email", "phone", "ip", "card", "secret"])
 
 
-class ExactDuplicates(StageSettings):
+class ExactDuplicates(StageSettings, frozen=True):
     """Equal messages and tools. `keep`: sources in the order in which their rows stay."""
 
     keep: list[str] = []
 
 
-class NearDuplicates(StageSettings):
+class NearDuplicates(StageSettings, frozen=True):
     """Verified Jaccard of word 5-grams. `system: ignore` compares across system prompts."""
 
     similarity: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
@@ -78,7 +78,7 @@ class NearDuplicates(StageSettings):
     backend: Literal["native", "datasketch"] = "native"
 
 
-class Contamination(StageSettings):
+class Contamination(StageSettings, frozen=True):
     """Rows that hold text of given files (benchmarks, held-out sets): word n-grams in common."""
 
     against: list[str]
