@@ -1,0 +1,207 @@
+"""The `aj` command: parse, call, print. Heavy imports happen inside the command that needs them."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from curation.errors import CurationError
+
+DONE, NO, INTERRUPTED = 0, 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 the answer is no, 2 a wrong request."""
+    args = parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except CurationError as error:
+        print(f"aj {args.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"aj {args.command}: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]
+        return DONE
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+            raise
+        print(f"aj {args.command}: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
+        return CurationError.exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    top = argparse.ArgumentParser(
+        prog="aj", description="Curate, approve and freeze a mixture of conversations, then train from it."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    add_curation(command)
+    add_approval(command)
+    return top
+
+
+def add_curation(command: Any) -> None:
+    """Commands from a recipe to a dataset."""
+    demo = command("demo", run_demo, "Curate the small recipe that comes with the project.")
+    demo.add_argument("--out", type=Path, default=None, help="dataset folder (default build/demo-v<version>)")
+    demo.add_argument("--force", action="store_true", help="replace a finished run")
+
+    init = command("init", run_init, "Look at a folder of files and write a first recipe for it.")
+    init.add_argument("folder", type=Path)
+    init.add_argument("--out", type=Path, default=Path("recipe.yaml"), help="default recipe.yaml")
+    init.add_argument("--force", action="store_true", help="replace an existing recipe")
+
+    check = command("check", run_check, "Check a recipe, its files, and whether its mixture can be had.")
+    add_recipe(check)
+
+    curate = command("curate", run_curate, "Turn a recipe into a dataset directory with its report.")
+    add_recipe(curate)
+    curate.add_argument("--out", type=Path, default=None, help="default build/<recipe>-v<version>")
+    curate.add_argument("--workers", type=positive, default=None, help="processes (default: one a core)")
+    curate.add_argument("--engine", choices=["local"], default="local")
+    curate.add_argument("--sample", type=positive, default=None, metavar="N", help="preview about N rows")
+    curate.add_argument("--force", action="store_true", help="replace a finished run")
+
+
+def add_approval(command: Any) -> None:
+    """Commands from a dataset to a frozen recipe."""
+    gate = command("gate", run_gate, "Judge a dataset by its gates again.")
+    gate.add_argument("dataset", type=Path)
+    gate.add_argument("--junit", type=Path, default=None, metavar="FILE", help="also write JUnit XML")
+    gate.add_argument("--json", action="store_true", help="print gates.json")
+
+    approve = command("approve", run_approve, "Record that a person approves a dataset.")
+    approve.add_argument("dataset", type=Path)
+    approve.add_argument("--by", required=True, metavar="NAME")
+    approve.add_argument("--note", default="", metavar="TEXT")
+    approve.add_argument("--force", action="store_true", help="replace an earlier approval")
+
+    freeze = command("freeze", run_freeze, "Write the frozen recipe of an approved dataset.")
+    freeze.add_argument("dataset", type=Path)
+    freeze.add_argument("--out", type=Path, default=None, metavar="FILE")
+    freeze.add_argument("--force", action="store_true", help="replace an existing frozen recipe")
+
+    verify = command("verify", run_verify, "Re-hash a dataset or a frozen recipe and all it names.")
+    verify.add_argument("path", type=Path)
+    verify.add_argument("--data", type=Path, default=None, help="dataset of a frozen recipe")
+    verify.add_argument("--json", action="store_true")
+
+
+def add_recipe(sub: argparse.ArgumentParser) -> None:
+    """What every command on a recipe takes."""
+    sub.add_argument("recipe", type=Path)
+    sub.add_argument("--data-root", type=Path, default=None, help="where relative URIs start")
+    sub.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return number
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Curate recipes/demo.yaml."""
+    from importlib import resources
+
+    args.recipe = Path(str(resources.files("recipes"))) / "demo.yaml"
+    args.data_root = args.workers = args.sample = None
+    args.json = False
+    return run_curate(args)
+
+
+def run_init(args: argparse.Namespace) -> int:
+    """Write a first recipe."""
+    from curation.files import write_bytes
+    from curation.init import first_recipe
+
+    if args.out.exists() and not args.force:
+        raise CurationError(f"{args.out} exists; use --force to replace it, or --out for another file")
+    write_bytes(args.out, first_recipe(args.folder).encode())
+    print(f"wrote {args.out}\nnext    look it over, then: aj check {args.out}")
+    return DONE
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Check a recipe."""
+    from curation.check import check
+
+    found = check(args.recipe, data_root=args.data_root)
+    print(found.as_json() if args.json else found.as_text())
+    return DONE if found.feasible else NO
+
+
+def run_curate(args: argparse.Namespace) -> int:
+    """Curate, print the funnel, the mixture and the gates."""
+    from curation.curate import curate
+    from reports.documents import documents
+    from reports.terminal import finished, finished_json
+
+    run = curate(
+        args.recipe,
+        documents=documents,
+        out=args.out,
+        data_root=args.data_root,
+        workers=args.workers,
+        sample=args.sample,
+        force=args.force,
+    )
+    print(finished_json(run) if args.json else finished(run))
+    return DONE if run.passed else NO
+
+
+def run_gate(args: argparse.Namespace) -> int:
+    """Judge again, from the files of the dataset."""
+    from curation.files import pretty, write_bytes
+    from curation.gates import judge_again
+    from curation.junit import to_junit
+    from reports.terminal import gates
+
+    found = judge_again(args.dataset)
+    if args.junit:
+        write_bytes(args.junit, to_junit(found.gates))
+    print(pretty(found.as_dict()).decode() if args.json else gates(found))
+    return DONE if found.passed else NO
+
+
+def run_approve(args: argparse.Namespace) -> int:
+    """Approve."""
+    from curation.approval import approve
+
+    approve(args.dataset, by=args.by, note=args.note, force=args.force)
+    print(f"approved {args.dataset} by {args.by}\nnext     aj freeze {args.dataset}")
+    return DONE
+
+
+def run_freeze(args: argparse.Namespace) -> int:
+    """Freeze."""
+    from curation.freeze import freeze
+
+    path = freeze(args.dataset, out=args.out, force=args.force)
+    print(f"frozen  {path}\nnext    aj train {path} --data {args.dataset}")
+    return DONE
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Verify."""
+    from curation.verify import verify
+
+    found = verify(args.path, data=args.data)
+    print(found.as_json() if args.json else found.as_text())
+    return DONE if found.ok else NO
+
+
+if __name__ == "__main__":
+    sys.exit(main())

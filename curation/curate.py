@@ -1,0 +1,168 @@
+"""`aj curate` as one function: a recipe in, a finished dataset directory out."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from curation.assemble import Documents, assemble
+from curation.errors import CurationError
+from curation.files import file_digest
+from curation.gates import GatesFile, read_gates
+from curation.manifest import MANIFEST, Manifest, read_manifest
+from curation.pipeline import Pipeline
+from curation.plan import Plan, make_plan
+from curation.recipe import Recipe, load_recipe
+from curation.work import LocalExecutor
+
+
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: where it is, what it holds, and how much of it was there already."""
+
+    dataset: Path
+    manifest: Manifest
+    gates: GatesFile
+    tasks_run: int
+    tasks_reused: int
+    wall_s: float
+    unchanged: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate of severity error failed without a waiver."""
+        return self.gates.passed
+
+
+def default_out(recipe: Recipe, sample: int | None = None) -> Path:
+    """build/<recipe>-v<version>/, with -sample for a preview."""
+    return Path("build") / f"{recipe.name}-v{recipe.version}{'-sample' if sample else ''}"
+
+
+def curate(
+    recipe_path: Path,
+    *,
+    documents: Documents,
+    out: Path | None = None,
+    data_root: Path | None = None,
+    workers: int | None = None,
+    sample: int | None = None,
+    force: bool = False,
+    fetched: Mapping[str, Path] | None = None,
+) -> Finished:
+    """Run a recipe. The same call after any stop goes on from what was finished.
+
+    A finished run with unchanged inputs answers as it did; with changed ones it raises
+    CurationError without `force`. Raises Infeasibility when the mixture cannot be had.
+    """
+    started = time.monotonic()
+    recipe = load_recipe(recipe_path)
+    root = (data_root or recipe_path.parent / recipe.data_root).resolve()
+    dataset = out or default_out(recipe, sample)
+    work = dataset.with_name(f"{dataset.name}.work")
+    refuse_foreign(dataset)
+    with locked(work):
+        plan = make_plan(recipe, root, fetched=fetched, base=recipe_path.parent.resolve())
+        if (dataset / MANIFEST).is_file():
+            changed = what_changed(dataset, plan, sample)
+            if changed is None:
+                manifest = read_manifest(dataset)
+                return Finished(dataset, manifest, read_gates(dataset), 0, 0, time.monotonic() - started, True)
+            if not force:
+                raise CurationError(
+                    f"{dataset}: holds a finished run with {changed}; use --force to replace it, "
+                    "or --out for another folder"
+                )
+        with LocalExecutor(work, workers or default_workers(plan)) as executor:
+            outputs = Pipeline(plan, executor, preview=sample).run()
+            manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
+            prune(work, executor.used)
+        timings = {
+            "wall_s": round(time.monotonic() - started, 3),
+            "workers": executor.workers,
+            "tasks_run": executor.ran,
+            "tasks_reused": executor.reused,
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
+        (dataset / "timings.json").write_bytes(msgspec.json.format(msgspec.json.encode(timings)) + b"\n")
+        return Finished(dataset, manifest, gates, executor.ran, executor.reused, time.monotonic() - started)
+
+
+def default_workers(plan: Plan) -> int:
+    """One for each core that we may use; a single one where starting more costs more than it saves."""
+    small = sum(file.bytes for file in plan.files) < 4 << 20
+    return 1 if small else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process held; workers are counted by the benchmark."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def refuse_foreign(dataset: Path) -> None:
+    """Never write into a folder that holds something else."""
+    if dataset.exists() and not dataset.is_dir():
+        raise CurationError(f"{dataset}: is a file; expected a folder to write the dataset to")
+    if dataset.is_dir() and any(dataset.iterdir()) and not (dataset / MANIFEST).is_file():
+        raise CurationError(f"{dataset}: is not empty and holds no dataset; choose another --out")
+
+
+@contextmanager
+def locked(work: Path) -> Iterator[None]:
+    """One run at a time for one output folder; the system frees the lock when a run dies."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CurationError(f"{work}: cannot write: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise CurationError(f"{work}: another run is writing here; wait for it or choose another --out") from None
+    try:
+        # What a killed run left half-written is of no use to anyone.
+        shutil.rmtree(work / "tmp", ignore_errors=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:
+    """What differs between a finished run and what is asked now; None when nothing does."""
+    manifest = read_manifest(dataset)
+    if manifest.sample != (sample is not None):
+        return "a preview" if manifest.sample else "the whole recipe, not a preview"
+    if sample is not None:
+        return "another preview"
+    if manifest.recipe.sha256 != plan.recipe_sha256:
+        return "another recipe"
+    for name, source in manifest.sources.items():
+        then = [(f.path, f.sha256) for f in source.files]
+        now = [(f.name, f.sha256) for f in plan.files if f.source == name]
+        if then != now:
+            return f"other files of source {name}"
+    for listed in manifest.files:
+        path = dataset / listed.path
+        if not path.is_file() or path.stat().st_size != listed.bytes:
+            return f"a damaged {listed.path}"
+        if listed.path == "recipe.json" and file_digest(path) != listed.sha256:
+            return f"a damaged {listed.path}"
+    return None
+
+
+def prune(work: Path, used: set[str]) -> None:
+    """Remove what no task of this run used: outputs of older recipes and of killed runs."""
+    shutil.rmtree(work / "tmp", ignore_errors=True)
+    for folder in (work / "tasks").iterdir():
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)

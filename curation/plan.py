@@ -1,0 +1,229 @@
+"""The plan of a run: which files, cut into which chunks, through which phases. No row is read here."""
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+
+from curation.errors import RecipeError
+from curation.files import canonical, file_digest
+from curation.reading import Chunk, chunks, list_files
+from curation.recipe import Recipe, recipe_digest, stage_plan
+from curation.settings import StageSettings
+from curation.source import Source
+from curation.stage import Context, Rows
+from curation.tasks import stage_kind
+
+
+class InputFile(NamedTuple):
+    """One file of a source; `name` is relative to the data root, with `/`."""
+
+    source: str
+    path: Path
+    name: str
+    bytes: int
+    sha256: str
+
+
+class PlannedChunk(NamedTuple):
+    """A stretch of a file; ordinals follow recipe, file and byte order."""
+
+    ordinal: int
+    file: InputFile
+    chunk: Chunk
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, for the order of work; a whole file where the chunk counts row groups."""
+        return min(self.file.bytes, max(self.chunk.end - self.chunk.start, 1 << 16))
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of the recipe: its unique name there, its file's name, its settings."""
+
+    name: str
+    stage: str
+    settings: StageSettings
+
+    @property
+    def is_rows(self) -> bool:
+        """Whether it works batch by batch, or needs all rows at once."""
+        return isinstance(stage_kind(self.stage), Rows)
+
+    def params(self, files: Mapping[str, str]) -> dict[str, Any]:
+        """What decides its output. `files`: digests of the files that it reads."""
+        return {
+            "name": self.name,
+            "stage": self.stage,
+            "settings": msgspec.to_builtins(self.settings),
+            "files": dict(files),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run needs to know before it reads a row."""
+
+    recipe: Recipe
+    context: Context
+    sources: Mapping[str, Source]
+    files: Sequence[InputFile]
+    chunks: Sequence[PlannedChunk]
+    stages: Sequence[PlannedStage]
+    stage_files: Mapping[str, Mapping[str, str]]
+
+    @cached_property
+    def phases(self) -> list[list[PlannedStage]]:
+        """Runs of row stages, each stage over all rows alone. The first is a run, perhaps empty."""
+        found: list[list[PlannedStage]] = [[]]
+        for stage in self.stages:
+            if stage.is_rows and (not found[-1] or found[-1][-1].is_rows):
+                found[-1].append(stage)
+            else:
+                found.append([stage])
+        return found
+
+    @cached_property
+    def context_json(self) -> str:
+        """The context as a task's path: it says where things lie, not what they hold."""
+        values = {
+            "seed": self.context.seed,
+            "sources": list(self.context.sources),
+            "data_root": str(self.context.data_root),
+            "tokenizer": str(self.context.tokenizer) if self.context.tokenizer else None,
+            "template": self.context.template,
+        }
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+
+    @cached_property
+    def context_digest(self) -> dict[str, Any]:
+        """What of the context decides a stage's output."""
+        return {
+            "seed": self.context.seed,
+            "sources": list(self.context.sources),
+            "template": self.context.template,
+            "files": self.stage_files.get("", {}),
+        }
+
+    @cached_property
+    def inputs_digest(self) -> str:
+        """Digest of every input: with the recipe's it tells whether a finished run still holds."""
+        listed = [[f.source, f.name, f.sha256] for f in self.files]
+        return digest_of([listed, self.stage_files])
+
+    @property
+    def recipe_sha256(self) -> str:
+        """Digest of the resolved recipe."""
+        return recipe_digest(self.recipe)
+
+    def stage_params(self, stage: PlannedStage) -> dict[str, Any]:
+        """`PlannedStage.params` with the digests of its files and the context."""
+        return {**stage.params(self.stage_files.get(stage.name, {})), "context": self.context_digest}
+
+
+def digest_of(value: Any) -> str:
+    """sha256 of a JSON value in canonical form."""
+    import hashlib
+
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def make_plan(
+    recipe: Recipe, data_root: Path, *, fetched: Mapping[str, Path] | None = None, base: Path | None = None
+) -> Plan:
+    """Find and hash the input files, cut them into chunks, and lay out the stages.
+
+    fetched  for hub and https sources, the folder that holds their files
+    base     the recipe's folder, where a tokenizer's or a template's relative path may also start
+    """
+    context = make_context(recipe, data_root, base)
+    files = hashed(input_files(recipe, data_root, fetched or {}))
+    stages = [PlannedStage(*entry) for entry in stage_plan(recipe)]
+    stage_files = {"": named_digests(tokenizer_files(context), data_root)}
+    for stage in stages:
+        kind = stage_kind(stage.stage)
+        if isinstance(kind, Rows):
+            stage_files[stage.name] = named_digests(kind.files(stage.settings, context), data_root)
+    planned: list[PlannedChunk] = []
+    for file in files:
+        for chunk in chunks(file.path, recipe.sources[file.source]):
+            planned.append(PlannedChunk(len(planned), file, chunk))
+    return Plan(recipe, context, recipe.sources, files, planned, stages, stage_files)
+
+
+def make_context(recipe: Recipe, data_root: Path, base: Path | None = None) -> Context:
+    """The context of a recipe; a tokenizer by path is looked for in the data root, then beside it."""
+    places = [data_root, *([base] if base else [])]
+    tokenizer = None
+    if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
+        tokenizer = first_existing(recipe.tokenizer.path, places, "tokenizer.path")
+    template = recipe.template
+    if template not in {"aj_r1", "chatml", "model"}:
+        template = str(first_existing(template, places, "template"))
+    return Context(recipe.seed, tuple(recipe.sources), data_root, tokenizer, template)
+
+
+def first_existing(name: str, places: Sequence[Path], key: str) -> Path:
+    """The first of `places` that holds the path."""
+    for place in places:
+        if (place / name).exists():
+            return place / name
+    looked = " and ".join(str(place) for place in places)
+    raise RecipeError(f"{key}: {name} does not exist (looked in {looked})")
+
+
+def tokenizer_files(context: Context) -> list[Path]:
+    """The files that decide how many tokens a row has."""
+    found = []
+    if context.tokenizer is not None:
+        folder = context.tokenizer
+        found = sorted(folder.glob("*.json")) + sorted(folder.glob("*.jinja")) if folder.is_dir() else [folder]
+    template = Path(context.template)
+    return [*found, template] if template.suffix else found
+
+
+def named_digests(paths: Sequence[Path], data_root: Path) -> dict[str, str]:
+    """Digests of files by their path from the data root, or by name outside it."""
+    found = {}
+    for path in paths:
+        inside = path.is_relative_to(data_root)
+        found[path.relative_to(data_root).as_posix() if inside else path.name] = file_digest(path)
+    return found
+
+
+def input_files(
+    recipe: Recipe,
+    data_root: Path,
+    fetched: Mapping[str, Path],
+    only: Collection[str] | None = None,
+) -> list[tuple[str, Path, str]]:
+    """(source, path, name) of every input file, sources in recipe order, files sorted."""
+    found = []
+    for name, source in recipe.sources.items():
+        if only is not None and name not in only:
+            continue
+        root = data_root
+        if "://" in source.uri:
+            if name not in fetched:
+                raise RecipeError(f"source {name}: {source.uri} is not fetched yet; run `aj fetch` first")
+            root = fetched[name]
+            source = msgspec.structs.replace(source, uri=".", files=source.files or "**/*")
+        for path in list_files(source, root, name=name):
+            found.append((name, path, path.relative_to(root).as_posix()))
+    return found
+
+
+def hashed(files: Sequence[tuple[str, Path, str]]) -> list[InputFile]:
+    """Sizes and digests of the input files; reading is what takes the time, so two at once."""
+    with ThreadPoolExecutor(4) as pool:
+        digests = list(pool.map(lambda entry: file_digest(entry[1]), files))
+    return [
+        InputFile(source, path, name, path.stat().st_size, sha256)
+        for (source, path, name), sha256 in zip(files, digests, strict=True)
+    ]

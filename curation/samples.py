@@ -1,0 +1,208 @@
+"""samples.parquet: a bounded, seeded choice of rows, so that the report needs nothing else.
+
+Dropped rows of every reason, kept rows of every group, and near pairs, also just under the
+threshold. Ranked by digest(seed, source:file:row, piece), never by arrival.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.arrow import frame_of, open_table, read_frame
+from curation.row import digest
+from curation.work import Task
+
+PER_REASON = 12  # dropped rows of one source, stage and reason
+PER_GROUP = 24  # kept rows of one group
+PER_SOURCE = 4  # kept rows of one source
+PAIRS = 40  # near pairs at or above the threshold, and as many just under it
+MAX_BYTES = 60_000  # of one row's messages; longer rows are left out of the samples
+
+# kind is dropped, kept or near_pair; `other_*` is the survivor or the other row of a pair.
+# `messages` is canonical JSON text; null when the row could not be read.
+SAMPLE_SCHEMA: dict[str, Any] = {
+    "kind": pl.String,
+    "source": pl.String,
+    "group": pl.String,
+    "file": pl.String,
+    "row": pl.UInt32,
+    "piece": pl.UInt32,
+    "id": pl.String,
+    "fate": pl.String,
+    "stage": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+    "notes": pl.String,
+    "messages": pl.String,
+    "tools": pl.String,
+    "similarity": pl.Float64,
+    "other_source": pl.String,
+    "other_file": pl.String,
+    "other_row": pl.UInt32,
+    "other_id": pl.String,
+    "other_fate": pl.String,
+    "other_messages": pl.String,
+}
+SAMPLE_ARROW = pl.DataFrame(schema=SAMPLE_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+Record = dict[str, Any]
+
+
+class Lookup:
+    """Finds rows by position in the work files: as the last stage that kept or dropped them left them."""
+
+    def __init__(self, tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> None:
+        self.tasks, self.groups = tasks, groups
+        self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
+        self._tables: dict[str, tuple[pa.Table, dict[tuple[int, int], int]]] = {}
+
+    def place(self, pos: int) -> Record:
+        """source, group, file and row of a position."""
+        chunk = self.chunks[pos >> 32]
+        row = chunk["first"] + (pos & 0xFFFFFFFF)
+        group = self.groups[chunk["source"]]
+        return {"source": chunk["source"], "group": group, "file": chunk["file"], "row": row}
+
+    def content(self, pos: int, piece: int) -> Record:
+        """messages, tools and notes of a row; all null when it could not be read."""
+        chunk = self.chunks[pos >> 32]
+        for key in reversed(chunk["rows"]):
+            for name in ("dropped.arrow", "kept.arrow"):
+                table, places = self._table(f"{key}/{name}")
+                if (place := places.get((pos, piece))) is not None:
+                    found: Record = table.slice(place, 1).select(["messages", "tools", "notes"]).to_pylist()[0]
+                    return found
+        return {"messages": None, "tools": None, "notes": None}
+
+    def _table(self, name: str) -> tuple[pa.Table, dict[tuple[int, int], int]]:
+        if name not in self._tables:
+            if len(self._tables) > 8:
+                self._tables.clear()
+            table = open_table(self.tasks / name)
+            keys = frame_of(table.select(["pos", "piece"]))
+            self._tables[name] = table, {key: n for n, key in enumerate(keys.iter_rows())}
+        return self._tables[name]
+
+
+def write_samples(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """Choose the samples of a run; needs the keys of every chunk's tasks, and of `choose`."""
+    params = task.params
+    tasks = work / "tasks"
+    lookup = Lookup(tasks, params["chunks"], params["groups"])
+    fates = read_frame(tasks / params["fates"] / "fates.arrow")
+    seed = params["seed"]
+    chosen = [
+        *dropped_samples(tasks, params["chunks"], fates, lookup, seed),
+        *kept_samples(tasks / params["fates"], lookup, seed),
+        *pair_samples(tasks, params["over_all"], fates, lookup, seed),
+    ]
+    frame = pl.DataFrame(chosen, schema=SAMPLE_SCHEMA, orient="row")
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(SAMPLE_ARROW)
+    pq.write_table(table, out / "samples.parquet", compression="zstd", compression_level=3)
+    return {"rows": frame.height}
+
+
+def ranked(frame: pl.DataFrame, by: Sequence[str], most: int, seed: int, lookup: Lookup) -> pl.DataFrame:
+    """At most `most` rows of every combination of `by`, those of lowest rank, in rank order."""
+    ranks = [
+        digest(seed, *lookup.place(pos).values(), piece)
+        for pos, piece in frame.select("pos", "piece").iter_rows()
+    ]
+    return (
+        frame.with_columns(pl.Series("rank", ranks, dtype=pl.String))
+        .sort(*by, "rank")
+        .group_by(by, maintain_order=True)
+        .head(most)
+    )
+
+
+def dropped_samples(
+    tasks: Path, chunks: Sequence[Mapping[str, Any]], fates: pl.DataFrame, lookup: Lookup, seed: int
+) -> list[Record]:
+    """Dropped rows of every source, stage and reason."""
+    columns = ["pos", "piece", "stage", "reason", "detail"]
+    early = [
+        read_frame(tasks / key / "dropped.arrow", columns).with_columns(
+            ordinal=pl.lit(chunk["ordinal"], pl.UInt64)
+        )
+        for chunk in chunks
+        for key in chunk["rows"]
+    ]
+    late = fates.filter(pl.col("fate") == "dropped").select(columns)
+    every = pl.concat([*early, late.with_columns(ordinal=pl.col("pos") >> 32)])
+    sources = pl.DataFrame(
+        {"ordinal": [c["ordinal"] for c in chunks], "source": [c["source"] for c in chunks]},
+        schema={"ordinal": pl.UInt64, "source": pl.String},
+    )
+    every = every.join(sources, on="ordinal", how="left")
+    found = []
+    for row in ranked(every, ["source", "stage", "reason"], PER_REASON, seed, lookup).iter_rows(named=True):
+        content = lookup.content(row["pos"], row["piece"])
+        if len(content["messages"] or "") <= MAX_BYTES:
+            told = {key: row[key] for key in ("piece", "stage", "reason", "detail")}
+            found.append({"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **told})
+    return found
+
+
+def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
+    """Written rows of every group, and some of every source."""
+    written = read_frame(chosen / "written.arrow").filter(pl.col("repeat") == 1)
+    # Ranking by the digest of the row's id costs nothing more: shard order is seeded already.
+    first = pl.concat(
+        [
+            written.group_by("group", maintain_order=True).head(PER_GROUP),
+            written.group_by("source", maintain_order=True).head(PER_SOURCE),
+        ]
+    ).unique(["pos", "piece"], keep="first", maintain_order=True)
+    found = []
+    for row in first.iter_rows(named=True):
+        content = lookup.content(row["pos"], row["piece"])
+        if len(content["messages"] or "") <= MAX_BYTES:
+            told = {"piece": row["piece"], "id": row["id"], "fate": row["split"]}
+            found.append({"kind": "kept", **lookup.place(row["pos"]), **content, **told})
+    return found
+
+
+def pair_samples(
+    tasks: Path, over_all: Sequence[Mapping[str, Any]], fates: pl.DataFrame, lookup: Lookup, seed: int
+) -> list[Record]:
+    """Near pairs, at or above the threshold and just under it, with both rows."""
+    told = {(pos, piece): (row_id, fate) for pos, piece, row_id, fate, *_ in fates.iter_rows()}
+    found = []
+    for stage in over_all:
+        for key in stage["keys"]:
+            pairs = read_frame(tasks / key / "pairs.arrow").with_columns(
+                above=pl.col("similarity") >= stage["threshold"]
+            )
+            for pair in ranked(pairs, ["above"], PAIRS, seed, lookup).iter_rows(named=True):
+                found.append(pair_sample(pair, stage["name"], told, lookup))
+    return [pair for pair in found if pair]
+
+
+def pair_sample(
+    pair: Record, stage: str, told: Mapping[tuple[int, int], tuple[str | None, str]], lookup: Lookup
+) -> Record:
+    """One pair as a sample; empty when one of the two is too long to show."""
+    one, other = (pair["pos"], pair["piece"]), (pair["other_pos"], pair["other_piece"])
+    content, twin = lookup.content(*one), lookup.content(*other)
+    if max(len(content["messages"] or ""), len(twin["messages"] or "")) > MAX_BYTES:
+        return {}
+    row_id, fate = told.get(one, (None, "dropped"))
+    other_id, other_fate = told.get(other, (None, "dropped"))
+    return {
+        "kind": "near_pair",
+        **lookup.place(one[0]),
+        **content,
+        "piece": one[1],
+        "id": row_id,
+        "fate": fate,
+        "stage": stage,
+        "similarity": pair["similarity"],
+        **{f"other_{key}": value for key, value in lookup.place(other[0]).items() if key != "group"},
+        "other_id": other_id,
+        "other_fate": other_fate,
+        "other_messages": twin["messages"],
+    }

@@ -1,0 +1,71 @@
+"""Messages go through a shard byte for byte."""
+
+import json
+
+import polars as pl
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.row import encode, message, row_id
+from curation.shards import MESSAGE, parquet_writer, SHARD_SCHEMA, to_shard, to_structs
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+call = st.fixed_dictionaries({"id": st.none() | text, "name": text, "arguments": text})
+messages = st.lists(
+    st.builds(
+        lambda role, content, name, calls, call_id: message(
+            role, content, name=name, tool_calls=calls, tool_call_id=call_id
+        ),
+        st.sampled_from(["system", "user", "assistant", "tool"]),
+        st.none() | text,
+        st.none() | text,
+        st.lists(call, max_size=3),
+        st.none() | text,
+    ),
+    max_size=5,
+)
+
+
+@given(st.lists(messages, max_size=6))
+def test_structs_hold_exactly_what_the_text_held(conversations):
+    column = to_structs([encode(c) for c in conversations])
+    assert column.type == pa.list_(MESSAGE)
+    column.validate(full=True)
+    assert column.to_pylist() == conversations
+
+
+@given(messages, st.none() | text)
+def test_the_id_is_the_documented_formula_over_the_row_as_loaded(conversation, tools):
+    loaded = to_structs([encode(conversation)]).to_pylist()[0]
+    by_the_book = json.dumps([loaded, tools], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    import hashlib
+
+    assert row_id(encode(conversation), tools) == "sha256:" + hashlib.sha256(by_the_book.encode()).hexdigest()
+
+
+def test_a_shard_opens_in_polars_and_in_datasets(tmp_path):
+    rows = pl.DataFrame(
+        {
+            "id": ["sha256:1"],
+            "source": ["s"],
+            "group": ["g"],
+            "messages": [encode([message("user", "a\u2028\x00é"), message("assistant", None, tool_calls=[
+                {"id": "1", "name": "bash", "arguments": '{"command": "ls  -la", "n": 12345678901234567890}'}
+            ])])],
+            "tools": [None],
+            "repeat": [1],
+            "tokens": [None],
+        },
+        schema_overrides={"tools": pl.String, "tokens": pl.UInt32},
+    )  # fmt: skip
+    path = tmp_path / "part-00000.parquet"
+    with parquet_writer(path, SHARD_SCHEMA) as writer:
+        writer.write_table(to_shard(rows))
+    loaded = pl.read_parquet(path)
+    assert loaded["messages"].to_list()[0][0]["content"] == "a\u2028\x00é"
+    assert loaded.schema["repeat"] == pl.UInt16
+    from datasets import load_dataset
+
+    again = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert again[0]["messages"][1]["tool_calls"][0]["arguments"].endswith("12345678901234567890}")

@@ -1,0 +1,80 @@
+"""A task's output is named by what decides it, appears whole, and is made once."""
+
+import pytest
+
+from curation.errors import CurationError
+from curation.work import LocalExecutor, Task, run_task
+
+HERE = "tests_tasks"
+
+
+@pytest.fixture(autouse=True)
+def task_module(tmp_path, monkeypatch):
+    """A module of small tasks that spawned workers can import too."""
+    (tmp_path / f"{HERE}.py").write_text(
+        "import os, time\n"
+        "def write(task, work, out):\n"
+        "    (out / 'text').write_text(task.params['text'])\n"
+        "    with open(task.paths['log'], 'a') as log: log.write('x')\n"
+        "    return {'rows': len(task.params['text'])}\n"
+        "def fail(task, work, out):\n"
+        "    (out / 'text').write_text('half')\n"
+        "    raise OSError(28, 'No space left on device', 'text')\n"
+        "def whoami(task, work, out):\n"
+        "    time.sleep(0.3)\n"
+        "    return {'pid': os.getpid()}\n"
+        "def die(task, work, out):\n"
+        "    os._exit(9)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def write_task(tmp_path, text: str) -> Task:
+    return Task(f"{HERE}:write", {"text": text}, {"log": str(tmp_path / "log")})
+
+
+def test_a_finished_task_is_not_run_again(tmp_path):
+    first = run_task(write_task(tmp_path, "abc"), tmp_path / "work")
+    again = run_task(write_task(tmp_path, "abc"), tmp_path / "work")
+    assert (tmp_path / "log").read_text() == "x"
+    assert not first.reused
+    assert again.reused
+    assert again.summary == first.summary == {"rows": 3}
+    assert (again.folder / "text").read_text() == "abc"
+
+
+def test_paths_do_not_name_a_task_but_parameters_do(tmp_path):
+    task = write_task(tmp_path, "abc")
+    assert task.key == Task(task.run, task.params, {"log": "elsewhere"}).key
+    assert task.key != write_task(tmp_path, "abd").key
+
+
+def test_a_failed_task_leaves_nothing_behind(tmp_path):
+    with pytest.raises(CurationError, match="No space left on device"):
+        run_task(Task(f"{HERE}:fail", {}), tmp_path)
+    assert not (tmp_path / "tasks").exists()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_answers_come_in_the_order_of_the_tasks(tmp_path):
+    tasks = [write_task(tmp_path, "x" * n) for n in (3, 1, 2)]
+    with LocalExecutor(tmp_path / "work", 1) as executor:
+        run_task(tasks[1], tmp_path / "work")
+        done = executor.run(tasks)
+    assert [d.summary["rows"] for d in done] == [3, 1, 2]
+    assert (executor.ran, executor.reused) == (2, 1)
+
+
+@pytest.mark.slow
+def test_two_workers_run_at_the_same_time(tmp_path):
+    tasks = [Task(f"{HERE}:whoami", {"n": n}) for n in range(4)]
+    with LocalExecutor(tmp_path, 2) as executor:
+        pids = {done.summary["pid"] for done in executor.run(tasks)}
+    assert len(pids) == 2
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_one_clear_error(tmp_path):
+    with LocalExecutor(tmp_path, 2) as executor, pytest.raises(CurationError, match="a worker process was killed"):
+        executor.run([Task(f"{HERE}:die", {"n": n}) for n in range(2)])
