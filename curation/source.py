@@ -21,25 +21,56 @@ Reader = Literal[
 ]
 
 
-class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`map`: where the turns of any JSON shape are. Paths are dotted keys, `turns.0.text`.
+SpokenRole = Literal["system", "user", "assistant", "tool", "skip"]
 
-    turns    path to the list of turns, or a list of one-turn paths for column shapes
-    role     key of a turn that says who speaks
-    content  key of a turn that holds what is said
-    roles    speaker → system, user, assistant, tool or skip
+
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`map`: where the turns of any JSON shape are. Paths are dotted keys: `choices.0.turns`.
+
+    turns      path to the list of turns (objects, or plain texts)
+    role       key of a turn that says who speaks; without it every turn is that of `roles: {"*": …}`
+    content    key of a turn that holds what is said: a text, or a list of texts
+    roles      speaker → system, user, assistant, tool or skip; "*" stands for any other speaker
+    names      set the speaker's name before what a user says, for sets with many speakers
+    join_with  what stands between neighbouring turns of one role, which become one turn
+    text       instead of `turns`: path to one text with the whole conversation, in which each key
+               of `roles` is the marker that opens a turn ("### Human:", "user:")
+    system     path to a system prompt
+    tools      path to the tools
+    join       key that this file shares with the file named by the source's `answers`
+    prompts    path, in that other file, to the user's turns, one before each turn of this file
     """
 
-    turns: str
-    role: str
-    content: str
-    roles: dict[str, Literal["system", "user", "assistant", "tool", "skip"]]
+    turns: str | None = None
+    role: str | None = None
+    content: str = "content"
+    roles: dict[str, SpokenRole] = {}
+    names: bool = False
+    join_with: str | None = None
+    text: str | None = None
     system: str | None = None
     tools: str | None = None
+    join: str | None = None
+    prompts: str | None = None
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A source: `uri`, `reader` and `group` are mandatory, the rest have defaults."""
+    """A source: `uri`, `reader` and `group` are mandatory, the rest have defaults.
+
+    uri       hf://…, https://…, or a file, folder or glob below the data root
+    files     which files of a folder or repository: a glob, or several
+    take      this many records, chosen by digest; the rest are unselected
+    where     column → value or values a record must have; others are filtered while reading
+    encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
+    columns   the reader's column → the set's name for it, or a dotted path
+    player    adventure: whose turns the commands are
+    action    trajectory, lines, qa: an action is a call of `bash` or plain text; by default a call
+              in a trajectory and text elsewhere
+    system    a system prompt for rows that have none
+    answers   bfcl, lines, map: the file (or folder of files of the same name) with the other half,
+              relative to the source's file
+    book      herbal: the title to cite
+    """
 
     uri: str
     reader: Reader
@@ -57,6 +88,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     map: Mapping | None = None
     columns: dict[str, str] | None = None
     player: Literal["assistant", "user"] = "assistant"
+    action: Literal["bash", "text"] | None = None
     system: str | None = None
     answers: str | None = None
     book: str | None = None
