@@ -1,0 +1,253 @@
+"""What types cannot say about a recipe: sums, names that refer to each other, settings that need others.
+
+Every rule yields faults with the path of the key to mend. The rules run on a document that already
+fits the model, so they never meet a wrong type.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+
+from curation.conform import Fault, conform, meant, suggestion
+from curation.recipe_model import Gate, RecipeModel
+from curation.settings import STAGE_SETTINGS
+from curation.source import Source
+from curation.yaml_lines import Document, KeyPath
+
+# Shares may be rounded: three thirds written with six digits still add up.
+SUM_TOLERANCE = Fraction(3, 1_000_000)
+# Below this a share is a typing error, and the search for the largest total would take long.
+SMALLEST_SHARE = 0.0001
+# More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
+REPEATS_WITHOUT_WAIVER = 16
+REPEAT_GATE = "mixture.max_repeat"
+
+HUB_FORM = "hf://datasets/<owner>/<name>"
+HUB = re.compile(r"hf://datasets/[\w.-]+(/[\w.-]+)?")
+HUB_LONGER = re.compile(r"(hf://datasets/[\w.-]+/[\w.-]+?)(@[^/]+)?(/.*)?")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+BUILT_IN_SCHEMAS = ("aj_tools",)
+
+
+def stage_faults(document: Document, stages: list[Any]) -> Iterator[Fault]:
+    """Unknown stages, and settings that a stage does not have."""
+    for index, entry in enumerate(stages):
+        path: KeyPath = ("stages", index)
+        if isinstance(entry, dict) and len(entry) != 1:
+            yield Fault(path, f"expected one stage, got {len(entry)} keys; write '- name: {{key: value}}'")
+            continue
+        name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+        if name not in STAGE_SETTINGS:
+            yield Fault(path, f"unknown stage '{name}'; {meant(name, STAGE_SETTINGS, 'the stages are')}")
+        elif settings is None:
+            yield Fault(path, f"no settings after '{name}:'; write '- {name}' or '- {name}: {{key: value}}'")
+        elif isinstance(entry, str):
+            needed = [f.name for f in msgspec.structs.fields(STAGE_SETTINGS[name]) if f.required]
+            if needed:
+                yield Fault(path, f"needs settings; write '- {name}: {{{': …, '.join(needed)}: …}}'")
+        else:
+            yield from conform(document, STAGE_SETTINGS[name], (*path, name), settings)
+
+
+def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """Every fault of a recipe whose types are right. `plan`: (name, stage, settings) in order."""
+    yield from share_faults(recipe)
+    for name, source in recipe.sources.items():
+        yield from source_faults(name, source)
+    yield from reference_faults(recipe, plan)
+    yield from gate_faults(recipe)
+    yield from waiver_faults(recipe)
+    yield from train_faults(recipe)
+    yield from tokenizer_faults(recipe, plan)
+    for index, expectation in enumerate(recipe.evaluation):
+        yield from bound_faults(expectation.min, expectation.max, ("evaluation", index))
+
+
+def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Shares that do not add up to 1; groups without sources and sources without a share."""
+    shares = recipe.mixture.shares
+    at: KeyPath = ("mixture", "shares")
+    total = sum((Fraction(repr(share)) for share in shares.values()), Fraction(0))
+    if abs(total - 1) > SUM_TOLERANCE:
+        off = float(1 - total)
+        mend = f"{off:.6g} is missing" if off > 0 else f"{-off:.6g} is too much"
+        percent = "; shares are fractions, write 0.5 for 50 %" if total > 2 else ""
+        yield Fault(at, f"the shares add up to {float(total):.6g}, not 1; {mend}{percent}")
+    for group, share in shares.items():
+        if 0 < share < SMALLEST_SHARE:
+            yield Fault((*at, group), f"expected 0 or at least {SMALLEST_SHARE}, got {share}")
+    with_source = {source.group for source in recipe.sources.values()}
+    misspelt = set()
+    for name, source in recipe.sources.items():
+        if source.group not in shares:
+            near = suggestion(source.group, shares)
+            misspelt.add(near)
+            hint = f"did you mean '{near}'?" if near else f"the groups there: {', '.join(shares) or 'none'}"
+            yield Fault(
+                ("sources", name, "group"),
+                f"group '{source.group}' has no share under mixture.shares; {hint}",
+            )
+    for group in shares:
+        if group not in with_source and group not in misspelt:
+            yield Fault((*at, group), f"no source has the group '{group}'; give it one or remove the share")
+
+
+def source_faults(name: str, source: Source) -> Iterator[Fault]:
+    """Where a source is, and keys that only go with other kinds of source."""
+    at: KeyPath = ("sources", name)
+    scheme = source.uri.split("://")[0] if "://" in source.uri else ""
+    if scheme == "hf":
+        if not HUB.fullmatch(source.uri):
+            yield Fault((*at, "uri"), f"expected {HUB_FORM}, got '{source.uri}'{longer_uri(source.uri)}")
+    elif scheme == "http":
+        yield Fault((*at, "uri"), "plain http can be changed on the way; write https:// and a sha256")
+    elif scheme not in {"", "https"}:
+        yield Fault((*at, "uri"), f"unknown scheme '{scheme}://'; expected {HUB_FORM}, https:// or a path")
+    elif not scheme:
+        yield from inside_faults(source.uri, (*at, "uri"))
+    files = [source.files] if isinstance(source.files, str) else source.files or []
+    for pattern in files:
+        yield from inside_faults(pattern, (*at, "files"))
+    if scheme != "hf":
+        for key in ("revision", "subset", "split"):
+            if getattr(source, key) is not None:
+                yield Fault((*at, key), f"only for {HUB_FORM}; '{source.uri}' is not on the hub")
+    if source.sha256 is not None and not SHA256.fullmatch(source.sha256):
+        yield Fault((*at, "sha256"), f"expected 64 hexadecimal digits, got '{source.sha256[:70]}'")
+    if (source.map is None) == (source.reader == "map"):
+        fault = "missing; 'reader: map' needs {turns, role, content, roles}"
+        yield Fault((*at, "map"), fault if source.map is None else "only with 'reader: map'")
+    for column, wanted in (source.where or {}).items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if any(isinstance(value, dict | list) for value in values):
+            yield Fault((*at, "where", column), "expected a value or a list of values to keep")
+
+
+def longer_uri(uri: str) -> str:
+    """How to write a hub address that holds a revision or a file."""
+    found = HUB_LONGER.fullmatch(uri)
+    if not found or not (found[2] or found[3]):
+        return ""
+    keys = [f"uri: {found[1]}"]
+    if found[2]:
+        keys.append(f"revision: {found[2][1:]}")
+    if found[3] and found[3] != "/":
+        keys.append(f"files: {found[3][1:]}")
+    return f"; write {{{', '.join(keys)}}}"
+
+
+def inside_faults(path: str, at: KeyPath) -> Iterator[Fault]:
+    """A path must stay in the data root: what a recipe reads is what its data root holds."""
+    if not path.strip() or "\0" in path:
+        yield Fault(at, "expected a path from the data root, got nothing")
+    elif path.startswith(("/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
+        yield Fault(at, f"'{path}' is absolute; write it from the data root (data_root, or --data-root)")
+    elif posixpath.normpath(path.replace("\\", "/")).split("/")[0] == "..":
+        yield Fault(at, f"'{path}' leaves the data root; set data_root, or --data-root, to a folder above")
+
+
+def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """Stages that name sources or files."""
+    for index, (_, stage, settings) in enumerate(plan):
+        at: KeyPath = ("stages", index, stage)
+        if stage in {"exact_duplicates", "near_duplicates"}:
+            for source in settings.keep:
+                if source not in recipe.sources:
+                    yield Fault((*at, "keep"), f"unknown source '{source}'; {meant(source, recipe.sources)}")
+        if stage == "tools" and settings.schema not in BUILT_IN_SCHEMAS:
+            yield from inside_faults(settings.schema, (*at, "schema"))
+        for path in settings.against if stage == "contamination" else []:
+            yield from inside_faults(path, (*at, "against"))
+
+
+def gate_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Gates that measure nothing or bound nothing, and names that two of them share."""
+    seen: dict[str, int] = {}
+    for index, gate in enumerate(recipe.gates):
+        at: KeyPath = ("gates", index)
+        yield from single_gate_faults(gate, at, recipe)
+        if gate.title in seen:
+            yield Fault(at, f"gates[{seen[gate.title]}] is called '{gate.title}' too; give one a 'name:'")
+        elif gate.title:
+            seen[gate.title] = index
+
+
+def single_gate_faults(gate: Gate, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
+    """What one gate lacks."""
+    if (gate.metric is None) == (gate.sql is None):
+        yield Fault(at, f"needs {'a' if gate.metric is None else 'either a'} 'metric:' or a 'sql:'")
+    if gate.sql is not None and gate.name is None:
+        yield Fault(at, "a sql gate needs a 'name:', for reports and waivers")
+    if not gate.bounds:
+        yield from bound_faults(gate.min, gate.max, at)
+    elif gate.min is not None and gate.max is not None:
+        yield Fault((*at, "bounds"), "stands for min or for max; give the gate one of the two")
+    elif gate.min is None and gate.max is None:
+        yield Fault(at, "needs a 'max:' or a 'min:' for the sources that bounds leaves out")
+    by_source = (gate.metric or "").startswith("source.")
+    if gate.per and not by_source:
+        yield Fault((*at, "per"), f"only source.* metrics are measured per source, '{gate.title}' is not")
+    if gate.bounds and not by_source:
+        yield Fault((*at, "bounds"), "only source.* metrics have a bound per source")
+    for source in gate.bounds if by_source else ():
+        if source not in recipe.sources:
+            yield Fault((*at, "bounds", source), f"unknown source; {meant(source, recipe.sources)}")
+
+
+def bound_faults(low: float | None, high: float | None, at: KeyPath) -> Iterator[Fault]:
+    """At least one bound, and a range that is not empty."""
+    if low is None and high is None:
+        yield Fault(at, "needs a 'max:' or a 'min:'")
+    elif low is not None and high is not None and low > high:
+        yield Fault((*at, "min"), f"{low:g} is more than max {high:g}; nothing can pass")
+
+
+def waiver_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Waivers of gates that do not exist; many repeats without one."""
+    titles = {gate.title for gate in recipe.gates} | {REPEAT_GATE}
+    for index, waiver in enumerate(recipe.waivers):
+        if waiver.gate not in titles:
+            hint = meant(waiver.gate, sorted(titles), "the gates are")
+            yield Fault(("waivers", index, "gate"), f"no gate is called '{waiver.gate}'; {hint}")
+    waived = any(waiver.gate == REPEAT_GATE for waiver in recipe.waivers)
+    if recipe.mixture.max_repeat > REPEATS_WITHOUT_WAIVER and not waived:
+        yield Fault(
+            ("mixture", "max_repeat"),
+            f"{recipe.mixture.max_repeat} is more than {REPEATS_WITHOUT_WAIVER} repeats, which teach little"
+            f" (arXiv 2305.16264); add a waiver with 'gate: {REPEAT_GATE}' if it must be",
+        )
+
+
+def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Settings of the training that contradict each other."""
+    train = recipe.train
+    if train.max_steps is not None and train.epochs is not None:
+        yield Fault(("train", "epochs"), "max_steps is set too; give one of the two")
+    product = train.batch_size * train.gradient_accumulation_steps
+    if train.effective_batch_size not in (None, product):
+        yield Fault(
+            ("train", "effective_batch_size"),
+            f"expected {product} (batch_size {train.batch_size} times gradient_accumulation_steps"
+            f" {train.gradient_accumulation_steps}), got {train.effective_batch_size}",
+        )
+
+
+def tokenizer_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """What counts tokens without a tokenizer, and a tokenizer that is two or none."""
+    if recipe.tokenizer is not None:
+        if (recipe.tokenizer.id is None) == (recipe.tokenizer.path is None):
+            yield Fault(("tokenizer",), "needs either an 'id:' or a 'path:'")
+        return
+    need = "counts tokens; add 'tokenizer: {id: …}' or '{path: …}'"
+    for index, (_, stage, _settings) in enumerate(plan):
+        if stage == "length":
+            yield Fault(("stages", index), f"length {need}")
+    if recipe.mixture.unit == "tokens":
+        yield Fault(("mixture", "unit"), f"a mixture by tokens {need}")
+    for index, gate in enumerate(recipe.gates):
+        if (gate.metric or "").startswith("tokens."):
+            yield Fault(("gates", index, "metric"), f"{gate.metric} {need}")
