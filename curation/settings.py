@@ -31,9 +31,14 @@ ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
 
 
 class Tools(StageSettings, frozen=True):
-    """Every tool call against its schema. `schema`: a built-in name or a path from the data root."""
+    """Every tool call against its schema. `schema`: a built-in name or a path from the data root.
+
+    `schema` is for rows without tools of their own, `sources` the same for single sources; `any`
+    takes every tool and checks form alone (JSON, ids, results).
+    """
 
     schema: str = "aj_tools"
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
     repair: bool | list[ToolRepair] = True
     bash_syntax: Literal["drop", "flag", "ignore"] = "drop"
 

@@ -1,0 +1,377 @@
+"""Every tool call checked against the tools that the row offers, and what can be mended, mended.
+
+A row's calls are checked against its own `tools`, else against the tools of the recipe (`schema`,
+or `sources` for a single source; `any` there takes every tool and checks form alone). An empty
+`tools` array counts as none.
+
+Reasons, the first in reading order; `detail` says where (`message` counts from 0):
+
+schema_invalid      the row's own tools are no definitions or no JSON Schema (2020-12 unless
+                    `$schema` says), refer outside themselves, or ask for too much work
+unknown_tool        a call to a tool that is not offered
+arguments_not_json  arguments that are no JSON
+arguments_invalid   arguments that violate the schema; `path` is a JSONPath
+bash_syntax         a `bash` command that is not bash (`bash_syntax: drop`)
+orphan_result       a tool result that answers no open call
+missing_result      a call without result before the conversation goes on. A call in the row's
+                    last message needs none (single-turn sets end so), nor do AJ's `think` and
+                    `complete`
+repeated_call_id    two calls of a row with one id
+
+Repairs, each a note {"stage": "tools", "repair": kind, "count": n} and each switchable:
+
+types     type names of programming languages in the row's schemas ("dict", "float", "tuple", "any")
+json      single quotes, trailing commas, Python literals, bare control characters in arguments
+nesting   arguments one level too deep ({"arguments": {…}}), or a JSON string of JSON
+ids       missing or repeated call ids become call_<n>; their results follow
+order     results without id belong to the calls in call order
+
+Flags: {"stage": "tools", "flag": "bash_syntax", …} for `bash` commands if the setting says `flag`,
+and for `remote_bash` and `remote_bash_all` always but under `ignore`: they may run PowerShell.
+What needs no repair is not touched by a byte.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+import orjson
+import polars as pl
+
+from curation import row
+from curation.bash_syntax import bash_error
+from curation.errors import CurationError
+from curation.settings import ToolRepair, Tools
+from curation.stage import Context, Rows, RowsFn, Split
+from curation.tool_pairs import Call, Pairing, Problem, Turn, blocks
+from curation.tool_repairs import is_wrapper, strict_json, unquote, unwrap
+from curation.tool_schemas import OPEN, Tool, Toolset, compile_tools, explain, read_tools, tools_file
+
+BashSyntax = Literal["drop", "flag", "ignore"]
+Definitions = str | Sequence[Mapping[str, Any]]
+
+ANY = "any"
+_REPAIRS: frozenset[str] = frozenset(get_args(ToolRepair))
+_REMOTE = frozenset({"remote_bash", "remote_bash_all"})
+_SHELLS = _REMOTE | {"bash"}
+
+_decode = msgspec.json.Decoder(list[Turn]).decode
+
+
+def tools(
+    rows: pl.DataFrame,
+    *,
+    schema: Definitions,
+    sources: Mapping[str, Definitions] | None = None,
+    repair: bool | Sequence[str] = True,
+    bash_syntax: BashSyntax = "drop",
+) -> Split:
+    """Keep the rows whose tool calls are right or can be put right.
+
+    schema: definitions for rows without their own, as a list or its JSON text, or "any".
+    sources: the same for single sources. Needs `messages`, `tools`, `notes`, `source`; changes the
+    first three of repaired rows. Raises CurationError if the given definitions are unusable.
+    """
+    kinds = _REPAIRS if repair is True else frozenset(repair or ())
+    default = _toolset(schema)
+    by_source = {name: _toolset(given) for name, given in (sources or {}).items()}
+    has_calls = pl.col("messages").str.contains('"tool_calls":[{', literal=True)
+    has_results = pl.col("messages").str.contains('"role":"tool"', literal=True)
+    calling = (has_calls | has_results).fill_null(False)
+    index = rows.select(pl.arg_where(calling | pl.col("tools").is_not_null())).to_series()
+    chosen = rows[index].select("messages", "tools", "source", calling.alias("calling"))
+    verdicts = [
+        _examine(messages, own, by_source.get(source, default), kinds, bash_syntax, calling)
+        for messages, own, source, calling in chosen.with_columns(
+            pl.col("messages").cast(pl.Binary)
+        ).iter_rows()
+    ]
+    return _split(rows, index, verdicts)
+
+
+class _Verdict(msgspec.Struct):
+    """What becomes of a row. None in `messages` or `tools` means: as it was."""
+
+    problem: Problem | None = None
+    messages: str | None = None
+    tools: str | None = None
+    repairs: dict[str, int] = {}
+    flags: list[dict[str, Any]] = []
+
+
+_FINE = _Verdict()
+
+
+def _examine(
+    messages: bytes, own: str | None, given: Toolset, kinds: frozenset[str], bash: BashSyntax, calling: bool
+) -> _Verdict:
+    offered = compile_tools(own, repair="types" in kinds) if own is not None else given
+    if offered.problem is not None:
+        return _Verdict(problem=Problem("schema_invalid", offered.problem))
+    if not offered.tools and not offered.is_open:
+        offered = given
+    repaired_tools = offered.repaired if own is not None else None
+    if not calling and repaired_tools is None:
+        return _FINE
+    turns = _decode(messages)
+    if repaired_tools is None and _is_plainly_right(turns, offered, bash):
+        return _FINE
+    check = _Check(offered, kinds, bash)
+    pairing = Pairing(turns, kinds)
+    for block in blocks(turns):
+        for index, call in block.calls:
+            problem = check.call(index, call)
+            if problem is not None:
+                return _Verdict(problem=problem)
+        problem = pairing.settle(block)
+        if problem is not None:
+            return _Verdict(problem=problem)
+    changed = bool(pairing.repaired or check.repaired)
+    if not changed and repaired_tools is None and not check.flags:
+        return _FINE
+    repairs = {**check.repaired, **pairing.repaired}
+    if repaired_tools is not None:
+        repairs["types"] = offered.repairs
+    return _Verdict(
+        messages=_with(messages, turns) if changed else None,
+        tools=repaired_tools,
+        repairs=repairs,
+        flags=check.flags,
+    )
+
+
+def _is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> bool:
+    """Sees most good rows at once: own ids, results in call order, valid arguments, no odd command.
+
+    False says nothing; the careful way then decides.
+    """
+    ids: set[str] = set()
+    waiting: list[str] = []
+    at = 0
+    for turn in turns:
+        if turn.role == "tool":
+            if at == len(waiting) or turn.tool_call_id != waiting[at]:
+                return False
+            at += 1
+            continue
+        if at != len(waiting):
+            return False
+        if turn.tool_calls:
+            waiting, at = [], 0
+            for call in turn.tool_calls:
+                if call.id is None or call.id in ids or not _is_call_plainly_right(call, offered, bash):
+                    return False
+                ids.add(call.id)
+                waiting.append(call.id)
+    return at == len(waiting)
+
+
+def _is_call_plainly_right(call: Call, offered: Toolset, bash: BashSyntax) -> bool:
+    tool = offered.get(call.name or "")
+    if tool is None or call.arguments is None or not tool.affordable(call.arguments):
+        return False
+    try:
+        arguments = orjson.loads(call.arguments)
+        if type(arguments) is not dict or "arguments" in arguments or "parameters" in arguments:
+            return False
+        if not tool.is_valid(arguments):
+            return False
+    except ValueError:
+        return False
+    if call.name not in _SHELLS or bash == "ignore":
+        return True
+    command = arguments.get("command")
+    return not isinstance(command, str) or bash_error(command) is None
+
+
+class _Check:
+    """The calls of one row, one after the other; arguments are mended in place."""
+
+    __slots__ = ("_bash", "_kinds", "_offered", "flags", "repaired")
+
+    def __init__(self, offered: Toolset, kinds: frozenset[str], bash: BashSyntax) -> None:
+        self._offered = offered
+        self._kinds = kinds
+        self._bash = bash
+        self.repaired: Counter[str] = Counter()
+        self.flags: list[dict[str, Any]] = []
+
+    def call(self, index: int, call: Call) -> Problem | None:
+        """The first thing wrong with a call in itself, or None."""
+        where = {"message": index, "tool": call.name}
+        tool = self._offered.get(call.name or "")
+        if tool is None:
+            return Problem("unknown_tool", {**where, "offered": sorted(self._offered.tools)[:20]})
+        text, kinds = _mended(call.arguments or "", tool, self._kinds)
+        try:
+            arguments = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return Problem(
+                "arguments_not_json", {**where, "error": error.msg, "near": _near(text, error.pos)}
+            )
+        if type(arguments) is not dict:
+            kind = type(arguments).__name__
+            return Problem("arguments_invalid", {**where, "path": "$", "error": f"not an object but {kind}"})
+        if not tool.affordable(text):
+            return Problem(
+                "schema_invalid", {**where, "error": "these arguments would cost too much to check"}
+            )
+        if not _is_valid(tool, arguments):
+            return Problem("arguments_invalid", {**where, **explain(tool, arguments, text)})
+        if kinds:
+            call.arguments = text
+            self.repaired.update(kinds)
+        return self._shell(where, arguments) if call.name in _SHELLS else None
+
+    def _shell(self, where: dict[str, Any], arguments: dict[str, Any]) -> Problem | None:
+        command = arguments.get("command")
+        if self._bash == "ignore" or not isinstance(command, str):
+            return None
+        error = bash_error(command)
+        if error is None:
+            return None
+        where = {**where, **error}
+        if self._bash == "drop" and where["tool"] not in _REMOTE:
+            return Problem("bash_syntax", where)
+        self.flags.append(where)
+        return None
+
+
+def _is_valid(tool: Tool, arguments: Any) -> bool:
+    try:
+        return tool.is_valid(arguments)
+    except ValueError:
+        # Nested deeper than the validator goes.
+        return False
+
+
+def _mended(text: str, tool: Tool, kinds: frozenset[str]) -> tuple[str, set[str]]:
+    """The arguments as they were meant, and the repairs that it took. At most one of each kind of layer."""
+    text, used = _strict(text, kinds)
+    if "nesting" not in kinds:
+        return text, used
+    for _ in range(2):
+        inner = _inner(text, tool)
+        if inner is None:
+            break
+        text, more = _strict(inner, kinds)
+        used |= more | {"nesting"}
+    return text, used
+
+
+def _strict(text: str, kinds: frozenset[str]) -> tuple[str, set[str]]:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        strict = strict_json(text) if "json" in kinds else None
+        return (text, set()) if strict is None else (strict, {"json"})
+    return text, set()
+
+
+def _inner(text: str, tool: Tool) -> str | None:
+    """What one needless layer holds: a string of JSON, or an object of arguments."""
+    try:
+        arguments = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(arguments, str):
+        inner = unquote(text)
+    elif isinstance(arguments, dict) and is_wrapper(arguments, tool.properties):
+        inner = unwrap(text, tool.name)
+    else:
+        return None
+    return inner if inner is not None and inner.lstrip()[:1] in ("{", '"') else None
+
+
+def _near(text: str, position: int) -> str:
+    return text[max(0, position - 30) : position + 30]
+
+
+def _with(messages: bytes, turns: list[Turn]) -> str:
+    """The row's messages with the calls and result ids of `turns`."""
+    decoded: list[row.Message] = orjson.loads(messages)
+    for message, turn in zip(decoded, turns, strict=True):
+        message["tool_call_id"] = turn.tool_call_id
+        for entry, call in zip(message["tool_calls"] or (), turn.tool_calls or (), strict=True):
+            entry["id"], entry["arguments"] = call.id, call.arguments
+    return row.encode(decoded)
+
+
+def _split(rows: pl.DataFrame, index: pl.Series, verdicts: list[_Verdict]) -> Split:
+    """The frames of kept and dropped rows, in their order."""
+    found = [(at, v) for at, v in zip(index, verdicts, strict=True) if v is not _FINE]
+    dropped_at = [at for at, v in found if v.problem is not None]
+    problems = [v.problem for _, v in found if v.problem is not None]
+    dropped = row.drop(rows[dropped_at], [p.reason for p in problems], [p.detail for p in problems])
+    changed = [(at, v) for at, v in found if v.problem is None]
+    kept = _changed(rows, changed) if changed else rows
+    if dropped_at:
+        keep = pl.Series([True]).new_from_index(0, rows.height).scatter(dropped_at, False)
+        kept = kept.filter(keep)
+    return Split(kept, dropped)
+
+
+def _changed(rows: pl.DataFrame, verdicts: list[tuple[int, _Verdict]]) -> pl.DataFrame:
+    """The rows with their repairs and notes."""
+    before = rows[[at for at, _ in verdicts]].select("messages", "tools", "notes").rows()
+    entries = [
+        (
+            at,
+            messages if v.messages is None else v.messages,
+            offered if v.tools is None else v.tools,
+            _noted(notes, v),
+        )
+        for (at, v), (messages, offered, notes) in zip(verdicts, before, strict=True)
+    ]
+    schema = {"_at": pl.UInt32, "messages": pl.String, "tools": pl.String, "notes": pl.String}
+    new = pl.DataFrame(entries, schema=schema, orient="row")
+    joined = rows.with_row_index("_at").update(new, on="_at", how="left", maintain_order="left")
+    return joined.drop("_at").select(rows.columns)
+
+
+def _noted(notes: str | None, verdict: _Verdict) -> str | None:
+    for kind in sorted(verdict.repairs):
+        notes = row.note(notes, stage="tools", repair=kind, count=verdict.repairs[kind])
+    for flag in verdict.flags:
+        notes = row.note(notes, stage="tools", flag="bash_syntax", **flag)
+    return notes
+
+
+def _toolset(given: Definitions) -> Toolset:
+    if given == ANY:
+        return OPEN
+    text = given if isinstance(given, str) else orjson.dumps(list(given)).decode()
+    found = compile_tools(text, repair=False)
+    if found.problem is not None:
+        where = found.problem.get("path", "$")
+        raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")
+    return found
+
+
+def _bind(settings: Tools, context: Context) -> RowsFn:
+    unknown = sorted(set(settings.sources) - set(context.sources))
+    if unknown and context.sources:
+        known = ", ".join(context.sources)
+        raise CurationError(f"tools: sources: no source is named {unknown[0]!r}; the recipe has: {known}")
+    return partial(
+        tools,
+        schema=_definitions(settings.schema, context),
+        sources={name: _definitions(schema, context) for name, schema in settings.sources.items()},
+        repair=settings.repair,
+        bash_syntax=settings.bash_syntax,
+    )
+
+
+def _definitions(schema: str, context: Context) -> str:
+    return ANY if schema == ANY else read_tools(tools_file(schema, context.data_root))
+
+
+def _files(settings: Tools, context: Context) -> list[Path]:
+    named: Iterable[str] = (settings.schema, *(settings.sources[name] for name in sorted(settings.sources)))
+    return [tools_file(schema, context.data_root) for schema in dict.fromkeys(named) if schema != ANY]
+
+
+STAGE = Rows(bind=_bind, files=_files)
