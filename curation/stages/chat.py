@@ -1,0 +1,189 @@
+"""The shape of a conversation, and text that would turn into control tokens.
+
+Reasons:
+
+bad_role                  a role that is none of the four, nor a known alias of one (ALIASES in
+                          curation/turns.py), or tool calls of anyone but the assistant
+empty_turn                nothing is left of the user or the assistant but empty turns
+no_user, no_assistant     nobody asks, or nobody answers
+bad_order                 a system turn in the middle, calls or results before the first user turn,
+                          two turns of one role that cannot be one
+ends_without_assistant    the row ends on a tool result, which cannot be trimmed without making a
+                          call that has no result
+control_token             a message, a tool call or the tools spell a control token
+
+Repairs, each a note with its count:
+
+role_alias                human, gpt, developer, observation … are named as our four roles
+empty_turn                empty turns go, except tool results and turns that only call
+merged_system             several system turns at the start become one
+repeated_system           the system turn again, word for word, goes
+leading_assistant         a greeting before the first user turn goes
+merged_turns              successive turns of one speaker become one, parted by a blank line
+trimmed_end               trailing user and system turns that nobody answers go
+opened_think              `<think>` is put before thinking that is closed but never opened
+control_tokens            a space after the first character: `< |im_end|>`
+
+An orphan tool result between two turns stays where it is: the `tools` stage judges it.
+
+`<think>` and `</think>` are part of an assistant turn when every one that opens is closed. Anywhere
+else (a user or system turn, a tool result, a call) they are control tokens like all others.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.control_tokens import (
+    CONTROL_TOKENS,
+    THINK_TOKENS,
+    Spellings,
+    added_tokens,
+    lacks_opening_think,
+    spellings,
+    thinking_is_balanced,
+    tokenizer_file,
+)
+from curation.rewriting import Rejected, Rewritten, rewrite
+from curation.row import Message, decode, encode, note
+from curation.settings import Chat
+from curation.stage import Context, Rows, RowsFn, Split
+from curation.turns import Fault, settle
+
+TokenAction = Literal["drop", "neutralise"]
+
+# A content with at least one character that is neither white space nor escaped.
+_CONTENT = r'"(?: |\\.)*[^"\\\s](?:[^"\\]|\\.)*"'
+
+
+def _said_by(role: str) -> str:
+    return rf'\{{"content":{_CONTENT},"name":null,"role":"{role}","tool_call_id":null,"tool_calls":null\}}'
+
+
+_EXCHANGE = f"{_said_by('user')},{_said_by('assistant')}"
+# Most rows are plain exchanges of text: the regex engine sees that without decoding them.
+_PLAIN_ROW = rf"^\[(?:{_said_by('system')},)?{_EXCHANGE}(?:,{_EXCHANGE})*\]$"
+
+
+def chat(
+    rows: pl.DataFrame,
+    *,
+    repair: bool = True,
+    control_tokens: TokenAction = "drop",
+    tokens: Sequence[str] = CONTROL_TOKENS,
+) -> Split:
+    """Rows that are sound conversations, repaired where that is safe; reasons above.
+
+    Needs `messages`, `tools`, `notes`. `control_tokens`: drop a row that spells one of `tokens`,
+    or neutralise the spelling. Idempotent.
+    """
+    with_thinking, plain = spellings([*tokens, *THINK_TOKENS]), spellings(tokens)
+    marks = with_thinking.marks()
+    spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
+    suspects = spelt | ~rows["messages"].str.contains(_PLAIN_ROW)
+    judge = partial(
+        _judge, repair=repair, neutralise=control_tokens == "neutralise", everywhere=with_thinking, said=plain
+    )
+    return rewrite(rows, suspects, judge)
+
+
+def _judge(
+    text: str,
+    tools: str | None,
+    notes: str | None,
+    *,
+    repair: bool,
+    neutralise: bool,
+    everywhere: Spellings,
+    said: Spellings,
+) -> Rewritten | Rejected | None:
+    """`everywhere`: the tokens with those of thinking; `said`: without, for assistant turns."""
+    settled = settle(decode(text), repair)
+    if isinstance(settled, Fault):
+        return Rejected(settled.reason, settled.detail, notes)
+    messages, repairs = settled
+    if repair:
+        repairs["opened_think"] += open_thinking(messages)
+    if neutralise:
+        tools, repairs["control_tokens"] = neutralise_row(messages, tools, everywhere, said)
+    elif spelt := next(spelt_tokens(messages, tools, everywhere, said), None):
+        place, token = spelt
+        return Rejected("control_token", {"token": token, "where": place}, notes)
+    for name in sorted(name for name, count in repairs.items() if count):
+        notes = note(notes, stage="chat", repair=name, count=repairs[name])
+    return Rewritten(encode(messages), tools, notes)
+
+
+def open_thinking(messages: list[Message]) -> int:
+    """Put the missing `<think>` before thinking in assistant turns; returns in how many."""
+    opened = 0
+    for message in messages:
+        content = message["content"]
+        if message["role"] == "assistant" and content and lacks_opening_think(content):
+            message["content"] = f"<think>\n{content.lstrip()}"
+            opened += 1
+    return opened
+
+
+def spelt_tokens(
+    messages: list[Message], tools: str | None, everywhere: Spellings, said: Spellings
+) -> Iterator[tuple[str, str]]:
+    """(where, token) for every text of a row that spells a control token."""
+    for i, message in enumerate(messages):
+        for key in ("content", "name", "tool_call_id"):
+            if message[key] and (token := _tokens_for(message, key, everywhere, said).find(message[key])):
+                yield f"messages[{i}].{key}", token
+        for j, call in enumerate(message["tool_calls"] or ()):
+            for key, value in call.items():
+                find = everywhere.find_json if key == "arguments" else everywhere.find
+                if value and (token := find(value)):
+                    yield f"messages[{i}].tool_calls[{j}].{key}", token
+    if tools and (token := everywhere.find_json(tools)):
+        yield "tools", token
+
+
+def neutralise_row(
+    messages: list[Message], tools: str | None, everywhere: Spellings, said: Spellings
+) -> tuple[str | None, int]:
+    """Neutralise every spelling in place; returns the tools' text and how many there were."""
+    counts: Counter[str] = Counter()
+    for message in messages:
+        for key in ("content", "name", "tool_call_id"):
+            if message[key]:
+                where = _tokens_for(message, key, everywhere, said)
+                message[key], counts[key] = _add(counts[key], where.neutralise(message[key]))
+        for call in message["tool_calls"] or ():
+            for key, value in call.items():
+                change = everywhere.neutralise_json if key == "arguments" else everywhere.neutralise
+                if value:
+                    call[key], counts[key] = _add(counts[key], change(value))
+    if tools:
+        tools, counts["tools"] = everywhere.neutralise_json(tools)
+    return tools, counts.total()
+
+
+def _add(before: int, change: tuple[str, int]) -> tuple[str, int]:
+    return change[0], before + change[1]
+
+
+def _tokens_for(message: Message, key: str, everywhere: Spellings, said: Spellings) -> Spellings:
+    """Which tokens a text must not spell: sound thinking in what the assistant says is none."""
+    is_said = message["role"] == "assistant" and key == "content"
+    return said if is_said and thinking_is_balanced(message[key]) else everywhere
+
+
+def _tokenizer_files(settings: Any, context: Context) -> Sequence[Path]:
+    return [tokenizer_file(context.tokenizer)] if context.tokenizer else []
+
+
+def _bind(settings: Any, context: Context) -> RowsFn:
+    assert isinstance(settings, Chat)
+    tokens = (*CONTROL_TOKENS, *(added_tokens(context.tokenizer) if context.tokenizer else ()))
+    return partial(chat, repair=settings.repair, control_tokens=settings.control_tokens, tokens=tokens)
+
+
+STAGE = Rows(bind=_bind, files=_tokenizer_files)
