@@ -1,5 +1,7 @@
-"""What every reader of a shape gives back."""
+"""What every reader of a shape gives back, and how it says that a record is not of its shape."""
 
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 
@@ -14,3 +16,24 @@ class Row(NamedTuple):
     messages: list[dict[str, Any]]
     tools: str | None
     notes: list[dict[str, Any]]
+
+
+class Unfit(Exception):
+    """A record that does not have the reader's shape. The message says what was expected."""
+
+
+# A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row
+# as an object) become a row. Raises Unfit, or what decoding JSON raises.
+Convert = Callable[[bytes], Row]
+
+
+def missing(found: Iterable[str], expected: Iterable[str], setting: str = "") -> Unfit:
+    """Keys found … expected one of …, with the nearest key as a suggestion.
+
+    setting: the recipe's way to name the key, such as "columns: {question: %s}".
+    """
+    keys, wanted = list(found), list(expected)
+    shown = ", ".join(keys[:12]) + (", …" if len(keys) > 12 else "") or "none"
+    close = [near for key in wanted for near in get_close_matches(key, keys, n=1)]
+    hint = f"; did you mean {setting.replace('%s', close[0])}?" if close and setting else ""
+    return Unfit(f"keys found: {shown}; expected one of: {', '.join(wanted)}{hint}")

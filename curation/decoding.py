@@ -1,0 +1,218 @@
+"""Bytes of a file as UTF-8: decompressed, transcoded, and cut into lines.
+
+Compression is told by the name or the first bytes, encoding by a byte order mark, by the recipe,
+or, line by line, by what the bytes can be.
+"""
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import zstandard
+
+BLOCK_BYTES = 8 << 20
+# A compressed file may grow this often beyond the floor; text of real corpora stays below 30.
+MAX_EXPANSION = 250
+EXPANSION_FLOOR_BYTES = 64 << 20
+# A zstd block of four bytes can stand for 128 KiB: small bites keep one step under 128 MiB.
+_BITE_BYTES = 4096
+
+Compression = Literal["gzip", "zstd"]
+
+_MAGIC: dict[Compression, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+_SUFFIX: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+
+
+class BrokenFile(Exception):
+    """The bytes break off or make no sense from here on; what came before stands."""
+
+
+class UnknownEncoding(Exception):
+    """Bytes that are neither UTF-8 nor a Western single-byte encoding."""
+
+
+def compression(path: Path) -> Compression | None:
+    """How a file is compressed: by its suffix, else by its first bytes."""
+    if path.suffix.lower() in _SUFFIX:
+        return _SUFFIX[path.suffix.lower()]
+    head = first_bytes(path, 4)
+    return next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def bare_name(path: Path) -> str:
+    """The file's name in lower case without `.gz` or `.zst`: `train.jsonl.zst` is `train.jsonl`."""
+    name = path.name.lower()
+    return name.rpartition(".")[0] if path.suffix.lower() in _SUFFIX else name
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """The first bytes of a file as they are stored."""
+    with path.open("rb") as file:
+        return file.read(count)
+
+
+def blocks(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file, decompressed, in blocks; `start` and `end` only for a plain file.
+
+    Raises BrokenFile where an archive is truncated or corrupt, or expands like a bomb.
+    """
+    kind = compression(path)
+    if kind is None:
+        yield from _plain(path, start, end)
+        return
+    expanded = 0
+    for stored, block in _gzip(path) if kind == "gzip" else _zstd(path):
+        expanded += len(block)
+        if expanded > max(EXPANSION_FLOOR_BYTES, MAX_EXPANSION * stored):
+            raise BrokenFile(f"{kind} data expands more than {MAX_EXPANSION} times: refused as a bomb")
+        if block:
+            yield block
+
+
+def _plain(path: Path, start: int, end: int | None) -> Iterator[bytes]:
+    left = (end - start) if end is not None else None
+    with path.open("rb") as file:
+        file.seek(start)
+        while block := file.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
+            left = None if left is None else left - len(block)
+            yield block
+
+
+def _gzip(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(bytes read so far, block) of every member of a gzip file; zero padding between is skipped."""
+    stored, members, data = 0, 0, b""
+    member, started = zlib.decompressobj(31), False
+    with path.open("rb") as file:
+        while data or (data := file.read(1 << 16)):
+            stored = file.tell()
+            if members and not started and not (data := data.lstrip(b"\0")):
+                continue
+            started, before = True, member.copy()
+            try:
+                block = member.decompress(data, BLOCK_BYTES)
+            except zlib.error as error:
+                yield stored, _until_error(before, data)
+                raise BrokenFile(f"corrupt gzip data: {error}") from None
+            yield stored, block
+            data = member.unconsumed_tail
+            if member.eof:
+                data, member, started = member.unused_data, zlib.decompressobj(31), False
+                members += 1
+    if started or not members:
+        raise BrokenFile("gzip data ends too early")
+
+
+def _until_error(member: "zlib._Decompress", data: bytes) -> bytes:
+    """What can still be decompressed before the corrupt place."""
+    found = []
+    with suppress(zlib.error):
+        for place in range(len(data)):
+            found.append(member.decompress(data[place : place + 1]))
+    return b"".join(found)
+
+
+def _zstd(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(bytes read so far, block) of every frame of a zstd file."""
+    with path.open("rb") as file:
+        stored, frame, started = 0, zstandard.ZstdDecompressor().decompressobj(), False
+        waiting: list[bytes] = []
+        size = 0
+        while data := file.read(_BITE_BYTES):
+            stored += len(data)
+            while data:
+                started = True
+                try:
+                    waiting.append(frame.decompress(data))
+                except zstandard.ZstdError as error:
+                    yield stored, b"".join(waiting)
+                    raise BrokenFile(f"corrupt zstd data: {str(error).removeprefix('zstd ')}") from None
+                size += len(waiting[-1])
+                data = b""
+                if frame.eof:
+                    data, started = frame.unused_data, False
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+            if size >= BLOCK_BYTES:
+                yield stored, b"".join(waiting)
+                waiting, size = [], 0
+        yield stored, b"".join(waiting)
+        if started or stored == 0:
+            raise BrokenFile("zstd data ends too early")
+
+
+def marked_encoding(head: bytes) -> str | None:
+    """The encoding that a byte order mark declares."""
+    return next((name for mark, name in _MARKS if head.startswith(mark)), None)
+
+
+def utf8(parts: Iterable[bytes], encoding: str | None = None) -> Iterator[bytes]:
+    """The parts as UTF-8 without a byte order mark.
+
+    A mark of UTF-16 or UTF-32, or `encoding`, is transcoded, with U+FFFD for what is no character;
+    anything else passes as it is, for `to_text` to judge line by line.
+    """
+    parts = iter(parts)
+    head = next(parts, b"")
+    while len(head) < 4 and (more := next(parts, b"")):
+        head += more
+    name = marked_encoding(head) or encoding
+    if name is None or codecs.lookup(name).name == "utf-8":
+        yield head.removeprefix(codecs.BOM_UTF8)
+        yield from parts
+        return
+    decoder = codecs.getincrementaldecoder(name)(errors="replace")
+    yield decoder.decode(head).encode()
+    for part in parts:
+        yield decoder.decode(part).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Lines that are not blank, without their end, in a list per block."""
+    carry: list[bytes] = []
+    for part in parts:
+        if b"\n" not in part:
+            carry.append(part)
+            continue
+        found = part.split(b"\n")
+        found[0] = b"".join((*carry, found[0]))
+        carry = [found.pop()]
+        yield [line for line in found if line and not line.isspace()]
+    last = b"".join(carry)
+    if last and not last.isspace():
+        yield [last]
+
+
+def to_text(data: bytes) -> tuple[str, str | None]:
+    """Text of a line or a file, and how it was mended: None, `damaged_utf8`, `cp1252` or `latin-1`.
+
+    Bytes with more well-formed UTF-8 sequences than stray high bytes are UTF-8 with damage, whose
+    bad bytes become U+FFFD. Otherwise they are Western text: cp1252, or latin-1 where a byte has no
+    meaning in cp1252. Long runs of high bytes are neither (Big5, GBK, binary): UnknownEncoding.
+    """
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError:
+        pass
+    well_formed = sum(1 for _ in _MULTIBYTE.finditer(data))
+    stray = [len(run.group()) for run in _HIGH.finditer(_MULTIBYTE.sub(b" ", data))]
+    if well_formed >= len(stray):
+        return data.decode(errors="replace"), "damaged_utf8"
+    if max(stray) > 4 or b"\0" in data:
+        raise UnknownEncoding("neither UTF-8 nor cp1252; name its `encoding` in the recipe")
+    try:
+        return data.decode("cp1252"), "cp1252"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"

@@ -1,0 +1,93 @@
+"""Text adventures: transcripts and walkthroughs as turns of player and game."""
+
+import re
+from collections.abc import Iterable
+
+from curation.readers.columns import Columns
+from curation.readers.shape import Convert, Row, Unfit
+from curation.readers.turns import say
+from curation.source import Source
+
+WANTED = {"text": ("text", "transcript", "content", "story")}
+
+# Jericho walkthroughs: steps between rules, each with what was typed and what the game said.
+_ACT = re.compile(r"^==>ACT:", re.M)
+_RULES = re.compile(r"^(?:={5,}|==>STEP NUM:.*)\s*$", re.M)
+# A prompt and a command; games also print lines that open with ">>".
+_COMMAND = re.compile(r"^>(?!>)[ \t]*(.*)$", re.M)
+
+Move = tuple[str, str]
+
+
+def converter(source: Source) -> Convert:
+    """Records with a playthrough in a `text` column (`columns` may name it)."""
+    columns = Columns(WANTED, source.columns, ("text",))
+
+    def convert(data: bytes) -> Row:
+        return conversation(columns(data)["text"] or "", player=source.player)
+
+    return convert
+
+
+def conversation(text: str, *, player: str) -> Row:
+    """A playthrough as one row: its commands are turns of `player`, the game's texts of the other.
+
+    With the player as user, what the game says before the first command is the system prompt.
+    Raises Unfit for a text without commands.
+    """
+    text = text.replace("\r\n", "\n")
+    opening, moves = _walkthrough(text) if "==>ACT:" in text else _transcript(text)
+    if not moves:
+        raise Unfit("no '> command' lines and no ==>ACT: / ==>OBSERVATION: steps")
+    game = "user" if player == "assistant" else "assistant"
+    messages = [say("user" if game == "user" else "system", opening)] if opening else []
+    for command, reply in moves:
+        messages.append(say(player, command))
+        if reply:
+            messages.append(say(game, reply))
+    return Row(_merged(messages), None, [])
+
+
+def _walkthrough(text: str) -> tuple[str, list[Move]]:
+    steps = []
+    for step in _ACT.split(text)[1:]:
+        command, _, seen = step.partition("==>OBSERVATION:")
+        steps.append((_RULES.sub("", command).strip(), _trimmed(_RULES.sub("", seen).removeprefix(" "))))
+    if steps and steps[0][0].lower() == "init":
+        return steps[0][1], steps[1:]
+    return "", [step for step in steps if step[0]]
+
+
+def _transcript(text: str) -> tuple[str, list[Move]]:
+    parts = _COMMAND.split(text)
+    opening, moves = _trimmed(parts[0]), list[Move]()
+    for command, reply in zip(parts[1::2], parts[2::2], strict=True):
+        if command.strip():
+            moves.append((command.strip(), _trimmed(reply)))
+        elif moves:
+            # An empty prompt: the game went on by itself.
+            moves[-1] = (moves[-1][0], _paragraphs((moves[-1][1], _trimmed(reply))))
+        else:
+            opening = _paragraphs((opening, _trimmed(reply)))
+    return opening, moves
+
+
+def _merged(messages: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Commands in a row, which the game answered together, as one turn with a command a line."""
+    merged = messages[:1]
+    for message in messages[1:]:
+        last = merged[-1]
+        if message["role"] == last["role"]:
+            last["content"] = f"{last['content']}\n{message['content']}"
+        else:
+            merged.append(message)
+    return merged
+
+
+def _trimmed(text: str) -> str:
+    """Without blank lines around it; indentation, which draws maps and titles, stays."""
+    return text.strip("\n").rstrip()
+
+
+def _paragraphs(texts: Iterable[str]) -> str:
+    return "\n\n".join(text for text in texts if text)

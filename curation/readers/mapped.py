@@ -1,0 +1,147 @@
+"""`reader: map`: any other JSON shape, described in the recipe (see `curation.source.Mapping`)."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from curation.errors import SourceError
+from curation.readers.columns import as_text, look_up
+from curation.readers.shape import Convert, Row, Unfit, missing
+from curation.readers.turns import offered, say
+from curation.source import Mapping as Map
+from curation.source import Source
+
+_SHALLOW = msgspec.json.Decoder(dict[str, Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
+_TEXTS = msgspec.json.Decoder(str | list[str | None] | None)
+# Speaker that stands for all those that `roles` does not name.
+ANYONE = "*"
+
+Said = tuple[str, str]
+# The record of the other file (`answers`) with the same join key.
+Partner = Callable[[str], bytes | None]
+
+
+def converter(source: Source, partner: Partner | None = None) -> Convert:
+    """Turns of a record as the recipe's `map` finds them; neighbours of one role are one turn."""
+    layout = source.map
+    if layout is None:
+        raise SourceError(
+            "reader map needs `map`: where the turns are, and who speaks (see curation/source.py)"
+        )
+    if (layout.turns is None) == (layout.text is None):
+        raise SourceError("map: exactly one of `turns` and `text` says where the conversation is")
+    sections = _sections(layout) if layout.text is not None else None
+
+    def convert(data: bytes) -> Row:
+        record = _SHALLOW.decode(data)
+        said = _split(_needed(record, str(layout.text)), *sections) if sections else _spoken(record, layout)
+        if layout.prompts:
+            said = _interleaved(_prompts(record, layout, partner), said)
+        messages = _joined(said, "\n" if layout.join_with is None else layout.join_with)
+        if not messages:
+            raise Unfit("no turns")
+        if layout.system and (text := as_text(look_up(record, layout.system))):
+            messages.insert(0, say("system", text))
+        return Row(messages, offered(look_up(record, layout.tools)) if layout.tools else None, [])
+
+    return convert
+
+
+def _needed(record: Mapping[str, Raw], path: str) -> Raw:
+    value = look_up(record, path)
+    if value is None:
+        raise missing(record, [path], "%s")
+    return value
+
+
+def _spoken(record: Mapping[str, Raw], layout: Map) -> list[Said]:
+    """(role, text) of every turn; `skip` leaves a speaker out."""
+    said = []
+    for raw in _LIST.decode(_needed(record, str(layout.turns))):
+        if bytes(raw)[:1] == b'"':
+            turn: dict[str, Raw] = {layout.content: raw}
+        else:
+            turn = _SHALLOW.decode(raw)
+        content = _text(look_up(turn, layout.content), layout)
+        if content is None:
+            raise missing(turn, [layout.content], "content: %s")
+        speaker = _text(look_up(turn, layout.role), layout) if layout.role else ANYONE
+        role = _role(speaker, layout)
+        if role != "skip":
+            named = layout.names and speaker and role == "user"
+            said.append((role, f"{speaker}: {content}" if named else content))
+    return said
+
+
+def _text(raw: Raw | None, layout: Map) -> str | None:
+    """A string, or a list of strings (sentences of a turn, several speakers) joined by a space."""
+    if raw is None:
+        return None
+    value = _TEXTS.decode(raw)
+    return " ".join(text for text in value if text) if isinstance(value, list) else value
+
+
+def _role(speaker: str | None, layout: Map) -> str:
+    role = layout.roles.get(speaker or "", layout.roles.get(ANYONE))
+    if role is None:
+        known = ", ".join(layout.roles)
+        raise Unfit(f"speaker {speaker!r} has no role; map.roles has: {known}")
+    return role
+
+
+def _sections(layout: Map) -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern that finds the markers, and the role of each.
+
+    A marker that opens with a letter (`user:`) counts only at the start of a line.
+    """
+    if not layout.roles:
+        raise SourceError("map: `text` needs `roles`, from each marker in the text to its role")
+    marks = sorted(layout.roles, key=len, reverse=True)
+    any_of = "|".join(rf"^{re.escape(m)}" if m[:1].isalnum() else re.escape(m) for m in marks)
+    return re.compile(f"({any_of})", re.MULTILINE), dict(layout.roles)
+
+
+def _split(raw: Raw, pattern: re.Pattern[str], roles: Mapping[str, str]) -> list[Said]:
+    text = as_text(raw)
+    parts = pattern.split(text or "")
+    if len(parts) < 3:
+        raise Unfit(f"the text has none of the markers: {', '.join(roles)}")
+    said = [(roles[mark], part.strip()) for mark, part in zip(parts[1::2], parts[2::2], strict=True)]
+    opening = [("system", parts[0].strip())] if parts[0].strip() else []
+    return opening + [(role, part) for role, part in said if role != "skip"]
+
+
+def _prompts(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[Said]:
+    if layout.join is None or partner is None:
+        raise SourceError(
+            "map: `prompts` needs `join`, the key that both files share, and the source's `answers`"
+        )
+    key = as_text(_needed(record, layout.join))
+    other = partner(key or "")
+    if other is None:
+        raise Unfit(f"the other file has no record with {layout.join} {key}")
+    texts = []
+    for raw in _LIST.decode(_needed(_SHALLOW.decode(other), str(layout.prompts))):
+        value = raw if bytes(raw)[:1] == b'"' else _needed(_SHALLOW.decode(raw), layout.content)
+        texts.append(("user", as_text(value) or ""))
+    return texts
+
+
+def _interleaved(prompts: list[Said], said: list[Said]) -> list[Said]:
+    if len(prompts) != len(said):
+        raise Unfit(f"{len(prompts)} prompts but {len(said)} turns")
+    return [turn for pair in zip(prompts, said, strict=True) for turn in pair]
+
+
+def _joined(said: list[Said], between: str) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    for role, text in said:
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += between + text
+        else:
+            messages.append(say(role, text))
+    return messages

@@ -1,0 +1,78 @@
+"""ShareGPT: conversations of from and value, with function_call and observation turns."""
+
+import re
+
+import msgspec
+from msgspec import Raw
+
+from curation.jsontext import JSON_ERRORS
+from curation.readers.columns import look_up
+from curation.readers.shape import Convert, Row, Unfit, missing
+from curation.readers.turns import ROLE_ALIASES, Function, answer, arguments_text, ask, call, offered, say
+from curation.source import Source
+
+_NAMED = re.compile(r'^\s*\{\s*["\']name["\']\s*:\s*["\']([^"\']+)["\']\s*,\s*["\']arguments["\']\s*:', re.S)
+
+
+class _Turn(msgspec.Struct, rename={"speaker": "from"}):
+    speaker: str
+    value: str | None = None
+
+
+_SHALLOW = msgspec.json.Decoder(dict[str, Raw])
+_TURNS = msgspec.json.Decoder(list[_Turn])
+_CALL = msgspec.json.Decoder(Function)
+_CALLS = msgspec.json.Decoder(list[Function])
+
+
+def converter(source: Source) -> Convert:
+    """`conversations` with tools as a list or a JSON string, and an optional `system`.
+
+    `columns` may name `conversations`, `tools` and `system`.
+    """
+    columns = source.columns or {}
+    names = (columns["conversations"],) if "conversations" in columns else ("conversations", "conversation")
+
+    def convert(data: bytes) -> Row:
+        record = _SHALLOW.decode(data)
+        raw = next((value for name in names if (value := look_up(record, name)) is not None), None)
+        if raw is None:
+            raise missing(record, names, "columns: {conversations: %s}")
+        turns = _TURNS.decode(raw)
+        if not turns:
+            raise Unfit("the conversation has no turns")
+        tools = offered(record.get(columns.get("tools", "tools")))
+        messages = [_message(turn) for turn in turns]
+        system = record.get(columns.get("system", "system"))
+        if system is not None and bytes(system)[:1] == b'"' and messages[0]["role"] != "system":
+            text = msgspec.json.decode(system, type=str)
+            messages = ([say("system", text)] if text else []) + messages
+        return Row(messages, tools, [])
+
+    return convert
+
+
+def _message(turn: _Turn) -> dict[str, object]:
+    speaker = turn.speaker.lower()
+    if speaker in ("function_call", "tool_call"):
+        return ask(calls(turn.value or ""))
+    role = ROLE_ALIASES.get(speaker, speaker)
+    return answer(turn.value) if role == "tool" else say(role, turn.value)
+
+
+def calls(text: str) -> list[dict[str, str | None]]:
+    """The calls in the text of a function_call turn: one object or a list of them.
+
+    Where the text is no JSON but names its function, the rest stands as the arguments, so that the
+    tools stage can repair or judge them. Raises Unfit where no name can be found.
+    """
+    data = text.strip().encode()
+    try:
+        found = _CALLS.decode(data) if data[:1] == b"[" else [_CALL.decode(data)]
+    except JSON_ERRORS:
+        named = _NAMED.match(text)
+        if named is None:
+            raise Unfit(f"a function_call turn names no function: {text[:60]}") from None
+        rest = text[named.end() :].strip()
+        return [call(named.group(1), rest.removesuffix("}").strip())]
+    return [call(one.name, arguments_text(one.arguments)) for one in found]
