@@ -41,8 +41,8 @@ def assemble(
         listed.append(put(beside, "recipe.json", canonical(plan.recipe.as_dict())))
         manifest = describe(plan, outputs, listed, sample)
         check_conservation(manifest)
-        gates = measure(beside, plan.recipe.gates, outputs.metrics, manifest=manifest, recipe=plan.recipe)
-        write_gates(beside, gates)
+        measured = measure(beside, plan.recipe.gates, outputs.metrics, manifest=manifest, recipe=plan.recipe)
+        gates = write_gates(beside, measured)
         listed.append(list_file(beside, "gates.json"))
         for name, data in sorted(documents(beside, manifest, gates).items()):
             listed.append(put(beside, name, data))
@@ -50,7 +50,9 @@ def assemble(
         manifest = write_manifest(beside, describe(plan, outputs, listed, sample))
         replace_folder(beside, dataset, outputs.work / "replaced")
     except OSError as error:
-        raise CurationError(f"{error.filename or dataset}: cannot write: {error.strerror or error}") from error
+        raise CurationError(
+            f"{error.filename or dataset}: cannot write: {error.strerror or error}"
+        ) from error
     return manifest, gates
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.gates import check_gates
 from curation.mixture import Available, Infeasible, plan
 from curation.plan import PlannedStage, input_files, make_context
 from curation.progress import Progress
 from curation.reading import chunks, read
-from curation.recipe import Recipe, load_recipe, stage_plan
+from curation.recipe import Recipe, check_files, load_recipe, stage_plan
 from curation.shortage import render
 from curation.stage import Rows
 from curation.tasks import stage_kind
@@ -68,8 +69,10 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
     Raises RecipeError for what is wrong in it, SourceError for files that are not there. The rows
     counted are those before the stages, so a mixture that fails here cannot be had at all.
     """
-    recipe = load_recipe(path)
-    root = (data_root or path.parent / recipe.data_root).resolve()
+    recipe = load_recipe(path, data_root=data_root)
+    check_files(recipe)
+    check_gates(recipe.gates)
+    root = recipe.data_folder.resolve()
     check_stages(recipe, root, path.parent.resolve())
     rows = count_rows(recipe, root, fetched or {})
     available = {

@@ -59,9 +59,7 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def read_index(
-    tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]
-) -> pl.DataFrame:
+def read_index(tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> pl.DataFrame:
     """Every row that passed the stages: pos, piece, offset, id, tokens, first_user, source, group."""
     frames = [
         read_frame(tasks / chunk["index"] / "index.arrow").with_columns(

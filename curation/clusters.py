@@ -59,9 +59,7 @@ def eval_rows(index: pl.DataFrame, share: float, seed: int) -> pl.Series:
     Per group floor(share × its rows). Clusters come in order of digest(seed, smallest id); one
     that does not fit into the room of every group it touches is skipped.
     """
-    room = {
-        group: int(share * count + 1e-9) for group, count in index.group_by("group").len().iter_rows()
-    }
+    room = {group: int(share * count + 1e-9) for group, count in index.group_by("group").len().iter_rows()}
     if not any(room.values()):
         return pl.Series("eval", [False] * index.height, dtype=pl.Boolean)
     smallest = index.group_by("cluster").agg(pl.col("id").min())

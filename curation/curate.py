@@ -15,14 +15,12 @@ import psutil
 from curation.assemble import Documents, assemble
 from curation.errors import CurationError
 from curation.files import file_digest
-from curation.gates import GatesFile, read_gates
+from curation.gates import GatesFile, check_gates, read_gates
 from curation.manifest import MANIFEST, Manifest, read_manifest
 from curation.pipeline import Pipeline
 from curation.plan import Plan, make_plan
-from curation.recipe import Recipe, load_recipe
+from curation.recipe import Recipe, check_files, load_recipe
 from curation.work import LocalExecutor
-
-
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,10 @@ def curate(
     CurationError without `force`. Raises Infeasibility when the mixture cannot be had.
     """
     started = time.monotonic()
-    recipe = load_recipe(recipe_path)
-    root = (data_root or recipe_path.parent / recipe.data_root).resolve()
+    recipe = load_recipe(recipe_path, data_root=data_root)
+    check_files(recipe)
+    check_gates(recipe.gates)
+    root = recipe.data_folder.resolve()
     dataset = out or default_out(recipe, sample)
     work = dataset.with_name(f"{dataset.name}.work")
     refuse_foreign(dataset)
@@ -76,7 +76,9 @@ def curate(
             changed = what_changed(dataset, plan, sample)
             if changed is None:
                 manifest = read_manifest(dataset)
-                return Finished(dataset, manifest, read_gates(dataset), 0, 0, time.monotonic() - started, True)
+                return Finished(
+                    dataset, manifest, read_gates(dataset), 0, 0, time.monotonic() - started, True
+                )
             if not force:
                 raise CurationError(
                     f"{dataset}: holds a finished run with {changed}; use --force to replace it, "
@@ -100,7 +102,13 @@ def curate(
 def default_workers(plan: Plan) -> int:
     """One for each core that we may use; a single one where starting more costs more than it saves."""
     small = sum(file.bytes for file in plan.files) < 4 << 20
-    return 1 if small else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        1
+        if small
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 def peak_rss_bytes() -> int:
@@ -128,7 +136,9 @@ def locked(work: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise CurationError(f"{work}: another run is writing here; wait for it or choose another --out") from None
+        raise CurationError(
+            f"{work}: another run is writing here; wait for it or choose another --out"
+        ) from None
     try:
         # What a killed run left half-written is of no use to anyone.
         shutil.rmtree(work / "tmp", ignore_errors=True)

@@ -106,9 +106,7 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
 
 def earlier_notes(tasks: Path, keys: Iterable[str]) -> list[pl.DataFrame]:
     """Notes of the rows that earlier row phases kept, the latest phase first."""
-    return [
-        read_frame(tasks / key / "kept.arrow", ["pos", "piece", "notes"]) for key in reversed(list(keys))
-    ]
+    return [read_frame(tasks / key / "kept.arrow", ["pos", "piece", "notes"]) for key in reversed(list(keys))]
 
 
 def lives_of(events: pl.DataFrame) -> dict[int, Event]:

@@ -80,9 +80,7 @@ class Pipeline:
         ledgers = self.write_ledgers(choice)
         samples = self.write_samples(choice)
         metrics = {**self.gate_metrics(), **choice.summary["metrics"]}
-        return Outputs(
-            self.executor.work, self.chunks, self.stages, metrics, choice, parts, ledgers, samples
-        )
+        return Outputs(self.executor.work, self.chunks, self.stages, metrics, choice, parts, ledgers, samples)
 
     def progress(self, label: str, tasks: Sequence[Task]) -> tuple[Progress, Callable[[Done, Task], None]]:
         """A progress line for some tasks, and what ticks it."""
@@ -182,7 +180,12 @@ class Pipeline:
         """Run row stages that come after a stage over all rows."""
         stages = [self.plan.stage_params(s) for s in phase]
         tasks = [
-            Task("curation.tasks:stage_rows", {**self.input_of(s), "stages": stages}, self.paths, s.planned.size)
+            Task(
+                "curation.tasks:stage_rows",
+                {**self.input_of(s), "stages": stages},
+                self.paths,
+                s.planned.size,
+            )
             for s in self.chunks
         ]
         for state, done in zip(self.chunks, self.run_tasks(phase[0].name, tasks), strict=True):

@@ -183,7 +183,9 @@ def tokenizer_files(context: Context) -> list[Path]:
     found = []
     if context.tokenizer is not None:
         folder = context.tokenizer
-        found = sorted(folder.glob("*.json")) + sorted(folder.glob("*.jinja")) if folder.is_dir() else [folder]
+        found = (
+            sorted(folder.glob("*.json")) + sorted(folder.glob("*.jinja")) if folder.is_dir() else [folder]
+        )
     template = Path(context.template)
     return [*found, template] if template.suffix else found
 

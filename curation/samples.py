@@ -73,7 +73,9 @@ class Lookup:
             for name in ("dropped.arrow", "kept.arrow"):
                 table, places = self._table(f"{key}/{name}")
                 if (place := places.get((pos, piece))) is not None:
-                    found: Record = table.slice(place, 1).select(["messages", "tools", "notes"]).to_pylist()[0]
+                    found: Record = (
+                        table.slice(place, 1).select(["messages", "tools", "notes"]).to_pylist()[0]
+                    )
                     return found
         return {"messages": None, "tools": None, "notes": None}
 
@@ -132,7 +134,7 @@ def dropped_samples(
         for key in chunk["rows"]
     ]
     late = fates.filter(pl.col("fate") == "dropped").select(columns)
-    every = pl.concat([*early, late.with_columns(ordinal=pl.col("pos") >> 32)])
+    every = pl.concat([*early, late.with_columns(ordinal=pl.col("pos") // (1 << 32))])
     sources = pl.DataFrame(
         {"ordinal": [c["ordinal"] for c in chunks], "source": [c["source"] for c in chunks]},
         schema={"ordinal": pl.UInt64, "source": pl.String},
@@ -143,7 +145,9 @@ def dropped_samples(
         content = lookup.content(row["pos"], row["piece"])
         if len(content["messages"] or "") <= MAX_BYTES:
             told = {key: row[key] for key in ("piece", "stage", "reason", "detail")}
-            found.append({"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **told})
+            found.append(
+                {"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **told}
+            )
     return found
 
 
@@ -151,12 +155,9 @@ def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
     """Written rows of every group, and some of every source."""
     written = read_frame(chosen / "written.arrow").filter(pl.col("repeat") == 1)
     # Ranking by the digest of the row's id costs nothing more: shard order is seeded already.
-    first = pl.concat(
-        [
-            written.group_by("group", maintain_order=True).head(PER_GROUP),
-            written.group_by("source", maintain_order=True).head(PER_SOURCE),
-        ]
-    ).unique(["pos", "piece"], keep="first", maintain_order=True)
+    groups = written.group_by("group", maintain_order=True).head(PER_GROUP)
+    sources = written.group_by("source", maintain_order=True).head(PER_SOURCE)
+    first = pl.concat([groups.select(written.columns), sources.select(written.columns)]).unique(["pos", "piece"], keep="first", maintain_order=True)
     found = []
     for row in first.iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])

@@ -89,7 +89,7 @@ def gather(
     count: Callable[[pl.DataFrame], pl.DataFrame] | None,
 ) -> pl.DataFrame:
     """`chosen` with messages, tools and tokens, in its order."""
-    chosen = chosen.with_row_index("place").with_columns(ordinal=pl.col("pos") >> 32)
+    chosen = chosen.with_row_index("place").with_columns(ordinal=pl.col("pos") // (1 << 32))
     found = []
     for (ordinal,), here in chosen.partition_by("ordinal", as_dict=True, maintain_order=True).items():
         rows = tables[int(ordinal)].take(pa.array(here["offset"].to_numpy()))  # type: ignore[call-overload]
@@ -137,9 +137,7 @@ def to_structs(texts: Sequence[str]) -> pa.ListArray:
         ],
         fields=list(MESSAGE),
     )
-    return pa.ListArray.from_arrays(
-        offsets([len(row) for row in decoded]), structs, type=pa.list_(MESSAGE)
-    )
+    return pa.ListArray.from_arrays(offsets([len(row) for row in decoded]), structs, type=pa.list_(MESSAGE))
 
 
 def offsets(lengths: Sequence[int | None]) -> pa.Array:

@@ -21,7 +21,12 @@ from curation.work import Task
 
 # A row between phases: what the stages take, and what they may have found out.
 KEPT_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "tokens": pl.UInt32, "language": pl.String}
-DROPPED_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "stage": pl.String, "reason": pl.String, "detail": pl.String}
+DROPPED_SCHEMA: dict[str, Any] = {
+    **FRAME_SCHEMA,
+    "stage": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
 # One line per input row of a chunk; `taken` is false for what `take` left out.
 INPUTS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "input_id": pl.String, "taken": pl.Boolean}
 RANKS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "rank": pl.String}
@@ -73,7 +78,9 @@ class Tally:
         self.stages: dict[str, dict[str, Any]] = {}
         self.metrics: Counter[str] = Counter()
 
-    def add(self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
+    def add(
+        self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame
+    ) -> None:
         counts = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
         counts["in"] += rows.height
         counts["added"] += kept.height + dropped.height - rows.height
@@ -121,9 +128,7 @@ def pii_found(notes: pl.Series) -> Counter[str]:
     return found
 
 
-def chain(
-    task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter
-) -> pl.DataFrame:
+def chain(task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter) -> pl.DataFrame:
     """Run a frame through the task's row stages, writing what they drop."""
     for stage in task.params["stages"]:
         function: RowsFn = bind(task, stage, "bind")

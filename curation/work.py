@@ -171,9 +171,10 @@ class LocalExecutor:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self._pool is not None:
+            processes = list((getattr(self._pool, "_processes", None) or {}).values())
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
             if kind is not None:
-                for process in list(getattr(self._pool, "_processes", {}).values()):
+                for process in processes:
                     process.terminate()
 
     def run(self, tasks: Sequence[Task], tick: Callable[[Done, Task], None] | None = None) -> list[Done]:
@@ -225,7 +226,5 @@ class LocalExecutor:
         if self._pool is None:
             # Workers share the cores between them: one Polars thread each.
             os.environ["POLARS_MAX_THREADS"] = "1"
-            self._pool = ProcessPoolExecutor(
-                self.workers, get_context("spawn"), start_worker, (os.getpid(),)
-            )
+            self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), start_worker, (os.getpid(),))
         return self._pool

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from curation.curate import Finished
-from curation.gates import GatesFile
+from curation.gates import GateResult, GatesFile
 from curation.manifest import Manifest
 
 
@@ -16,9 +16,7 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [
-            cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)
-        ]
+        cells = [cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
@@ -80,18 +78,22 @@ def mixture(manifest: Manifest) -> str:
 
 def gates(found: GatesFile) -> str:
     """Every gate with its verdict."""
-    rows = [(verdict(gate), gate.name, gate.measured_text, gate.bound_text) for gate in found.gates]
-    return table(rows) if rows else "no gates in the recipe"
+    if not found.gates:
+        return "no gates in the recipe"
+    rows = [("gate", "verdict", "measured", "")]
+    for gate in found.gates:
+        measured = "" if gate.measured is None else f"{gate.measured:,.6g}"
+        rows.append((gate.name, verdict(gate), measured, gate.detail or ""))
+    return table(rows, right=(2,))
 
 
-def verdict(gate: object) -> str:
+def verdict(gate: GateResult) -> str:
     """passed, warning, waived or FAILED."""
-    passed = getattr(gate, "passed", False)
-    if passed:
+    if gate.passed:
         return "passed"
-    if getattr(gate, "waiver", None):
+    if gate.waiver is not None:
         return "waived"
-    return "warning" if getattr(gate, "severity", "error") == "warn" else "FAILED"
+    return "warning" if gate.severity == "warn" else "FAILED"
 
 
 def summary(dataset: Path, manifest: Manifest, found: GatesFile) -> str:

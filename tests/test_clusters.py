@@ -9,7 +9,9 @@ from curation.clusters import Forest, clusters, eval_rows
 
 def index(rows: list[tuple[int, str | None, str]]) -> pl.DataFrame:
     """Rows as (pos, first_user, group), with an id each."""
-    frame = pl.DataFrame(rows, schema={"pos": pl.UInt64, "first_user": pl.String, "group": pl.String}, orient="row")
+    frame = pl.DataFrame(
+        rows, schema={"pos": pl.UInt64, "first_user": pl.String, "group": pl.String}, orient="row"
+    )
     return frame.with_columns(id=pl.format("sha256:{}", pl.int_range(pl.len())))
 
 

@@ -76,5 +76,8 @@ def test_two_workers_run_at_the_same_time(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_one_clear_error(tmp_path):
-    with LocalExecutor(tmp_path, 2) as executor, pytest.raises(CurationError, match="a worker process was killed"):
+    with (
+        LocalExecutor(tmp_path, 2) as executor,
+        pytest.raises(CurationError, match="a worker process was killed"),
+    ):
         executor.run([Task(f"{HERE}:die", {"n": n}) for n in range(2)])
