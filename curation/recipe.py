@@ -29,7 +29,7 @@ from curation.recipe_model import (
     Waiver,
 )
 from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults
-from curation.settings import STAGE_SETTINGS, StageSettings
+from curation.settings import STAGE_SETTINGS, Contamination, StageSettings, Tools
 from curation.source import Source
 from curation.yaml_lines import Document, KeyPath, key_name, parse_yaml, read_yaml
 
@@ -205,17 +205,25 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     for name, source in local_sources(recipe).items():
         faults += missing_of_source(name, source, root)
     for index, (_, stage, settings) in enumerate(stage_plan(recipe)):
-        for key in ("schema", "against"):
-            told = getattr(settings, key, None)
-            for path in [told] if isinstance(told, str) else told or []:
-                if path not in BUILT_IN_SCHEMAS:
-                    faults += missing(path, [root], ("stages", index, stage, key))
+        for key, path in stage_files(settings):
+            faults += missing(path, [root], ("stages", index, stage, key))
     folder = Path(recipe.document.name).parent
     if recipe.tokenizer and recipe.tokenizer.path:
         faults += missing(recipe.tokenizer.path, [root, folder], ("tokenizer", "path"))
     if recipe.template not in BUILT_IN_TEMPLATES:
         faults += missing(recipe.template, [root, folder], ("template",))
     return faults
+
+
+def stage_files(settings: StageSettings) -> Iterator[tuple[str, str]]:
+    """(key, path) of the files that a stage's settings name."""
+    if isinstance(settings, Tools):
+        for path in (settings.schema, *settings.sources.values()):
+            if path not in BUILT_IN_SCHEMAS:
+                yield "schema" if path == settings.schema else "sources", path
+    elif isinstance(settings, Contamination):
+        for path in settings.against:
+            yield "against", path
 
 
 def missing_of_source(name: str, source: Source, root: Path) -> Iterator[Fault]:

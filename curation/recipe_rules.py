@@ -14,7 +14,7 @@ import msgspec
 
 from curation.conform import Fault, conform, meant, suggestion
 from curation.recipe_model import Gate, RecipeModel
-from curation.settings import STAGE_SETTINGS
+from curation.settings import STAGE_SETTINGS, Tools
 from curation.source import Source
 from curation.yaml_lines import Document, KeyPath
 
@@ -30,7 +30,7 @@ HUB_FORM = "hf://datasets/<owner>/<name>"
 HUB = re.compile(r"hf://datasets/[\w.-]+(/[\w.-]+)?")
 HUB_LONGER = re.compile(r"(hf://datasets/[\w.-]+/[\w.-]+?)(@[^/]+)?(/.*)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-BUILT_IN_SCHEMAS = ("aj_tools",)
+BUILT_IN_SCHEMAS = ("aj_tools", "any")
 
 
 def stage_faults(document: Document, stages: list[Any]) -> Iterator[Fault]:
@@ -112,6 +112,9 @@ def source_faults(name: str, source: Source) -> Iterator[Fault]:
     files = [source.files] if isinstance(source.files, str) else source.files or []
     for pattern in files:
         yield from inside_faults(pattern, (*at, "files"))
+    if source.answers is not None and not scheme:
+        beside = posixpath.join(posixpath.dirname(source.uri), source.answers)
+        yield from inside_faults(beside, (*at, "answers"))
     if scheme != "hf":
         for key in ("revision", "subset", "split"):
             if getattr(source, key) is not None:
@@ -158,10 +161,21 @@ def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> I
             for source in settings.keep:
                 if source not in recipe.sources:
                     yield Fault((*at, "keep"), f"unknown source '{source}'; {meant(source, recipe.sources)}")
-        if stage == "tools" and settings.schema not in BUILT_IN_SCHEMAS:
-            yield from inside_faults(settings.schema, (*at, "schema"))
+        if stage == "tools":
+            yield from tool_schema_faults(settings, at, recipe)
         for path in settings.against if stage == "contamination" else []:
             yield from inside_faults(path, (*at, "against"))
+
+
+def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
+    """Schemas of the tools stage: built-in names, or paths in the data root."""
+    if settings.schema not in BUILT_IN_SCHEMAS:
+        yield from inside_faults(settings.schema, (*at, "schema"))
+    for source, schema in settings.sources.items():
+        if source not in recipe.sources:
+            yield Fault((*at, "sources", source), f"unknown source; {meant(source, recipe.sources)}")
+        if schema not in BUILT_IN_SCHEMAS:
+            yield from inside_faults(schema, (*at, "sources", source))
 
 
 def gate_faults(recipe: RecipeModel) -> Iterator[Fault]:

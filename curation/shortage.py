@@ -295,8 +295,8 @@ def missing_rows(way: Way, problem: Infeasible) -> str:
         return f"{missing:,} more {what} of {group}{about_rows(missing, group, problem)}"
     shown = [f"{group} {missing:,}" for group, missing in list(way.add.items())[:SHOWN_MISSING]]
     if len(way.add) > SHOWN_MISSING:
-        shown.append(f"{len(way.add) - SHOWN_MISSING} groups more")
-    return f"{' · '.join(shown)} (more {what})"
+        shown.append(f"and {len(way.add) - SHOWN_MISSING} more")
+    return f"{what} of {' · '.join(shown)}"
 
 
 def about_rows(missing: int, group: str, problem: Infeasible) -> str:
