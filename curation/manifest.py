@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import orjson
 
-from curation.errors import CurationError
+from curation.errors import CurationError, Refusal
 from curation.files import file_digest
+from curation.recipe import Recipe, recipe_from
 from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
 
 MANIFEST = "manifest.json"
+RECIPE = "recipe.json"
 # Files of a dataset that the manifest does not list: itself, what people add, and times.
-UNLISTED = frozenset({MANIFEST, "approval.json", "approval.json.sig", "timings.json"})
-UNLISTED_SIGNATURES = "approval.json.*.sig"
+APPROVALS = ("approval.json", "approval-2.json")
+UNLISTED = frozenset({MANIFEST, "timings.json", *APPROVALS, *(f"{name}.sig" for name in APPROVALS)})
 
 SPLITS = ("train", "eval")
 
@@ -151,6 +154,21 @@ def read_manifest(dataset: Path) -> Manifest:
     return read_sealed(dataset / MANIFEST, Manifest)
 
 
+def read_recipe(dataset: Path, manifest: Manifest) -> Recipe:
+    """The resolved recipe that made a dataset, from its `recipe.json`.
+
+    Raises Refusal when the file is not the one that the manifest names.
+    """
+    path = dataset / RECIPE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != manifest.recipe.sha256:
+        raise Refusal(f"{path}: not the recipe that the manifest names: its digest differs")
+    return recipe_from(orjson.loads(data), str(path), folder=dataset)
+
+
 def dataset_files(dataset: Path) -> list[str]:
     """Every file of the dataset that a manifest lists, relative with `/`, sorted.
 
@@ -161,12 +179,7 @@ def dataset_files(dataset: Path) -> list[str]:
         for path in dataset.rglob("*")
         if path.is_symlink() or not path.is_dir()
     )
-    return sorted(name for name in found if not is_unlisted(name))
-
-
-def is_unlisted(name: str) -> bool:
-    """Whether a dataset may hold this file without listing it."""
-    return name in UNLISTED or ("/" not in name and Path(name).match(UNLISTED_SIGNATURES))
+    return sorted(name for name in found if name not in UNLISTED)
 
 
 def list_files(dataset: Path, rows: Mapping[str, int]) -> list[ListedFile]:

@@ -30,11 +30,16 @@ def sealed(document: Sealed) -> dict[str, Any]:
     return {**content, "self_sha256": self_digest(content)}
 
 
+def stored(document: Sealed) -> bytes:
+    """The bytes that a document is stored as, and that a signature covers."""
+    return pretty(sealed(document))
+
+
 def write_sealed(path: Path, document: Document) -> Document:
     """Write a document whole, and return it with its digest."""
-    content = sealed(document)
-    write_bytes(path, pretty(content))
-    return msgspec.structs.replace(document, self_sha256=content["self_sha256"])
+    document = msgspec.structs.replace(document, self_sha256=sealed(document)["self_sha256"])
+    write_bytes(path, stored(document))
+    return document
 
 
 def read_sealed(path: Path, kind: type[Document]) -> Document:
@@ -54,12 +59,13 @@ def read_sealed(path: Path, kind: type[Document]) -> Document:
         raise Refusal(f"{path}: not JSON any more: {error}") from error
     if not isinstance(content, dict) or content.get("self_sha256") != self_digest(content):
         raise Refusal(f"{path}: changed since it was written: self_sha256 does not match its content")
-    if pretty(content) != data:
-        raise Refusal(f"{path}: changed since it was written: same values, other bytes")
     try:
-        return msgspec.convert(content, kind)
+        document = msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         raise Refusal(f"{path}: another layout than this version of aj reads: {error}") from error
+    if stored(document) != data:
+        raise Refusal(f"{path}: changed since it was written: same values, other bytes")
+    return document
 
 
 def schema_of(kind: type[Sealed], title: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""`aj verify`: is everything still what it was? A dataset, or a frozen recipe with its data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from curation.approval import check_approvals
+from curation.errors import CurationError
+from curation.files import file_digest
+from curation.frozen import Frozen, looks_frozen, read_bytes, read_frozen
+from curation.integrity import check_dataset, file_problem, is_dataset, told
+from curation.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, read_recipe
+from curation.row_check import Problem
+from curation.signing import allowed_signers_path
+
+
+class VerifyResult(NamedTuple):
+    """What was checked and what is wrong, the first problem first.
+
+    notes: what could not be checked here, and why.
+    """
+
+    path: Path
+    kind: Literal["dataset", "frozen recipe"]
+    files: int
+    rows: int
+    problems: list[Problem]
+    notes: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was checked is as it was."""
+        return not self.problems
+
+
+def verify(path: Path, data: Path | None = None) -> VerifyResult:
+    """Hash everything again. `data`: the dataset of a frozen recipe, wherever it lies now.
+
+    What is changed, absent, unlisted or unparsable is in the result. Raises CurationError only when
+    `path` is missing or neither dataset nor frozen recipe.
+    """
+    if not path.exists():
+        raise CurationError(f"{path}: does not exist; expected a dataset folder or a frozen recipe")
+    if path.is_dir() and is_dataset(path):
+        return verify_dataset(path)
+    if path.is_file() and looks_frozen(read_bytes(path)):
+        return verify_frozen(path, data)
+    raise CurationError(f"{path}: neither a dataset nor a frozen recipe")
+
+
+def verify_dataset(dataset: Path) -> VerifyResult:
+    """A dataset and its approvals. One without an approval is whole, too."""
+    checked = check_dataset(dataset)
+    problems, notes = list(checked.problems), []
+    if checked.manifest is not None and any((dataset / name).exists() for name in APPROVALS):
+        problems += approval_problems(dataset, checked.manifest)
+        notes += unknown_signers(any((dataset / f"{name}.sig").exists() for name in APPROVALS))
+    else:
+        notes.append("not approved")
+    for name in APPROVALS:
+        if (dataset / f"{name}.sig").exists() and not (dataset / name).exists():
+            problems.append(Problem(f"{name}.sig", None, "signs an approval that is absent"))
+    return VerifyResult(dataset, "dataset", checked.files, checked.rows, problems, notes)
+
+
+def approval_problems(dataset: Path, manifest: Manifest) -> list[Problem]:
+    """What is wrong with the approvals of a dataset, as far as this machine can tell."""
+    try:
+        check_approvals(
+            dataset, read_recipe(dataset, manifest), know_signers=allowed_signers_path().is_file()
+        )
+    except OSError as error:
+        return [Problem(APPROVALS[0], None, f"approves a file that cannot be read: {error.filename}")]
+    except CurationError as error:
+        return [Problem(APPROVALS[0], None, told(error, dataset / APPROVALS[0]))]
+    return []
+
+
+def unknown_signers(is_signed: bool) -> list[str]:
+    """A note when there are signatures and no list of who may sign."""
+    allowed = allowed_signers_path()
+    return [f"signatures not checked: {allowed} is missing"] if is_signed and not allowed.is_file() else []
+
+
+def verify_frozen(path: Path, data: Path | None) -> VerifyResult:
+    """A frozen recipe, and with `data` every byte of the dataset that it names."""
+    try:
+        frozen = read_frozen(path, know_signers=allowed_signers_path().is_file())
+    except CurationError as error:
+        return VerifyResult(path, "frozen recipe", 1, 0, [Problem(path.name, None, told(error, path))], [])
+    notes = unknown_signers(any(entry.signature for entry in frozen.approvals))
+    if data is None:
+        notes.append("its data was not looked at; name the dataset with --data DIR")
+        return VerifyResult(path, "frozen recipe", 1, 0, [], notes)
+    if not data.is_dir():
+        raise CurationError(f"{data}: no such folder; expected the dataset of {path}")
+    problems = list(data_problems(frozen, data))
+    found = verify_dataset(data) if is_dataset(data) else None
+    files, rows = (found.files, found.rows) if found else (0, 0)
+    problems += found.problems if found else []
+    return VerifyResult(path, "frozen recipe", files + 1, rows, list(dict.fromkeys(problems)), notes)
+
+
+def data_problems(frozen: Frozen, data: Path) -> Iterator[Problem]:
+    """Shards and manifest of a folder against those that were frozen."""
+    for split in SPLITS:
+        for shard in frozen.shards[split]:
+            problem = file_problem(data, shard)
+            if problem is not None:
+                yield problem
+    if not (data / MANIFEST).is_file():
+        yield Problem(MANIFEST, None, "absent")
+    elif file_digest(data / MANIFEST) != frozen.manifest_sha256:
+        yield Problem(MANIFEST, None, "not the manifest that was frozen: its digest differs")
