@@ -1,0 +1,228 @@
+"""A raw public-domain book as clean blocks of lines: no licence text, page marks, pictures or notes."""
+
+# Old books are set with curly quotes and dashes.
+# ruff: noqa: RUF001
+
+import re
+from typing import NamedTuple
+
+MAX_TITLE_PAGE_LINES = 120
+
+_START = re.compile(r"\*\*\*\s*START OF (?:THE|THIS) PROJECT GUTENBERG.*?\*\*\*", re.S | re.I)
+_END = re.compile(
+    r"^\s*(?:\*\*\*\s*END OF (?:THE|THIS) PROJECT GUTENBERG|End of (?:the |this )?Project Gutenberg)",
+    re.M | re.I,
+)
+_BRACKETED = re.compile(
+    r"\[(?:Illustration|Transcriber|Sidenote|Footnote|Blank page|Decoration|Plate)\b"
+    r"[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]",
+    re.I,
+)
+# Page marks and footnote marks; a mark takes the space before it along.
+_MARKS = re.compile(r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?\d{1,4}\]|\[[A-Za-z*†‡§]\]|\{\d{1,4}\})", re.I)
+_PAGE_LINE = re.compile(
+    r"^\s*(?:page \d{1,4}|-{1,2} ?\d{1,4} ?-{1,2}|\d{1,4}|\[\d{1,4}\]|[\d\s*.·—_-]{3,})\s*$", re.I
+)
+_EDITORIAL = re.compile(r"\[~[^\]]*~\]")
+_SUPERSCRIPT = re.compile(r"\^?\{([a-z]{1,4})\}")
+_FOOTNOTES = re.compile(r"^\W*FOOT ?NOTES?\W*$", re.I)
+_NOTE = re.compile(r"^\s*(?:\[(?:\d{1,4}|[A-Za-z*†‡])\]|[*†‡]|\(\d+\))\s*\S")
+_CHAPTER_LINE = re.compile(r"^\s*(?:#|(?:CHAPTER|BOOK|PART)\b)", re.I)
+
+
+class Block(NamedTuple):
+    """Lines between two blank lines, with the markup of the file still in them.
+
+    indent  spaces before the least indented line
+    gap     blank lines before the block
+    """
+
+    lines: tuple[str, ...]
+    indent: int
+    gap: int
+
+
+class Book(NamedTuple):
+    """A book: title and author where they could be found, the blocks, and all its words."""
+
+    title: str | None
+    author: str | None
+    blocks: list[Block]
+    words: frozenset[str]
+
+
+def read_book(text: str) -> Book:
+    """Strip what the publisher added and cut the rest into blocks."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
+    head, body = _body(text)
+    body = _SUPERSCRIPT.sub(r"\1", _EDITORIAL.sub("", _BRACKETED.sub("", body)))
+    title, author = _stated(head)
+    if title is None:
+        title, author = _title_page(body)
+    blocks = [_clean(block) for block in _without_footnotes(_blocks(body))]
+    words = frozenset(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", re.sub(r"-\n\s*", " ", body).lower()))
+    return Book(title, author, [block for block in blocks if block.lines], words)
+
+
+def _body(text: str) -> tuple[str, str]:
+    """What stands before the first line of the book, and the book."""
+    start = _START.search(text)
+    begin = start.end() if start else 0
+    end = _END.search(text, begin)
+    return text[:begin], text[begin : end.start() if end else len(text)]
+
+
+def _stated(head: str) -> tuple[str | None, str | None]:
+    """Title and author from `Title:` and `Author:` lines; a title may go on in indented lines."""
+    title = re.search(r"^Title:\s*(.+(?:\n[ \t]+\S.*)*)", head, re.M)
+    author = re.search(r"^Author:\s*(.+)", head, re.M)
+    return (
+        " ".join(title[1].split()) if title else None,
+        " ".join(author[1].split()) if author else None,
+    )
+
+
+def _title_page(body: str) -> tuple[str | None, str | None]:
+    """Title and author from a title page: the first capitals up to a stop, and the first `By NAME`."""
+    lines = body.split("\n")[:MAX_TITLE_PAGE_LINES]
+    author = None
+    before = len(lines)
+    for number, line in enumerate(lines):
+        by = re.match(r"^[\s_*]*by\s+([A-Z][\w.’' -]{3,60}?)(?:,.*)?[\s_*.]*$", line, re.I)
+        if by and sum(word[0].isupper() for word in by[1].split()) >= 2:
+            author, before = _name_case(by[1].strip()), number
+            break
+    if author is None:
+        return _markdown_title(lines), None
+    words: list[str] = []
+    for line in lines[:before]:
+        bare = line.strip(" #*_=")
+        if not bare or bare.upper() != bare or not any(c.isalpha() for c in bare):
+            if words and bare:
+                break
+            continue
+        words += bare.split()
+        if bare[-1] in ";:.,":
+            break
+    return (_name_case(" ".join(words).rstrip(";:.,")) or None), author
+
+
+def _markdown_title(lines: list[str]) -> str | None:
+    """The first `# Title` line, when the second level carries the entries."""
+    first = next((line for line in lines if line.strip()), "")
+    return first[2:].strip(" #") if first.startswith("# ") else None
+
+
+def _name_case(text: str) -> str:
+    """Capitals to capitalised words; small words stay small inside."""
+    small = {"OF", "THE", "AND", "A", "AN", "TO", "IN", "FOR", "OR", "ON", "WITH"}
+    words = text.split()
+    if text.upper() != text:
+        return text
+    return " ".join(
+        word.lower() if number and word in small else word[:1] + word[1:].lower()
+        for number, word in enumerate(words)
+    )
+
+
+def _blocks(body: str) -> list[Block]:
+    """Cut at blank lines; a line that is a `# heading`, or is underlined, is a block of its own."""
+    blocks: list[Block] = []
+    lines: list[str] = []
+    gap = pending = 0
+
+    def close() -> None:
+        nonlocal lines
+        if lines:
+            indent = min(len(line) - len(line.lstrip()) for line in lines)
+            blocks.append(Block(tuple(lines), indent, gap))
+            lines = []
+
+    for line in body.split("\n"):
+        stripped = line.strip()
+        if not stripped or (_PAGE_LINE.match(line) and not re.fullmatch(r"[-=]{3,}", stripped)):
+            close()
+            pending += not stripped
+            continue
+        if re.fullmatch(r"[-=]{3,}", stripped):
+            if len(lines) == 1:
+                lines = ["## " + lines[0].strip()]
+            close()
+            continue
+        if not lines:
+            gap, pending = pending, 0
+        if re.match(r"#{1,6}\s", stripped):
+            close()
+            lines = [stripped]
+            close()
+            continue
+        lines.append(line.rstrip())
+    close()
+    return blocks
+
+
+def _without_footnotes(blocks: list[Block]) -> list[Block]:
+    """Drop a list of footnotes: from its heading to the next chapter, or to a wide gap before prose."""
+    kept: list[Block] = []
+    inside = False
+    for block in blocks:
+        if len(block.lines) == 1 and _FOOTNOTES.match(block.lines[0]):
+            inside = True
+            continue
+        if inside and (
+            _CHAPTER_LINE.match(block.lines[0]) or (block.gap >= 3 and not _NOTE.match(block.lines[0]))
+        ):
+            inside = False
+        if not inside:
+            kept.append(block)
+    return kept
+
+
+def _clean(block: Block) -> Block:
+    """Take page and footnote marks out of a block."""
+    lines = [_MARKS.sub("", line).rstrip() for line in block.lines]
+    return block._replace(lines=tuple(line for line in lines if line.strip()))
+
+
+def is_verse(block: Block) -> bool:
+    """Indented lines that nearly all begin like a line of verse."""
+    if block.indent < 2 or len(block.lines) < 2:
+        return False
+    starts = [re.sub(r"^[\s_\"“‘'(\[*]+", "", line)[:1] for line in block.lines]
+    return sum(start.isupper() for start in starts) >= 0.8 * len(starts)
+
+
+def flow(block: Block, words: frozenset[str]) -> str:
+    """The block as one paragraph, or as lines if it is verse. Italic marks are kept."""
+    if is_verse(block):
+        return "\n".join(re.sub(r" {2,}", " ", line.strip()) for line in block.lines)
+    text = block.lines[0].strip()
+    for line in block.lines[1:]:
+        text = _join(text, line.strip(), words)
+    return re.sub(r" {2,}", " ", text)
+
+
+def _join(text: str, line: str, words: frozenset[str]) -> str:
+    """Join two lines of prose: a word cut by a hyphen becomes whole if the book knows the whole word."""
+    if text.endswith(("--", "—")):
+        return text + line
+    if not text.endswith("-"):
+        return f"{text} {line}"
+    left = re.search(r"([^\W\d_]+)-$", text[-40:])
+    right = re.match(r"[^\W\d_]+", line)
+    if not (left and right):
+        return f"{text} {line}"
+    whole, hyphened = f"{left[1]}{right[0]}".lower(), f"{left[1]}-{right[0]}".lower()
+    if right[0][0].islower() and hyphened not in words and whole in words:
+        return text[:-1] + line
+    return text + line
+
+
+def plain(text: str) -> str:
+    """A paragraph without italic, bold and paragraph marks, with real dashes."""
+    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+    text = re.sub(r"(?<!\w)=([^=\n]+)=(?!\w)", r"\1", text)
+    text = text.replace("_", "")
+    text = re.sub(r" ?-{2,3} ?", "—", text.replace("¶", ""))
+    text = re.sub(r"[ \t]+([,;.!?)])(?!\.)", r"\1", text)
+    return "\n".join(re.sub(r"[ \t]{2,}", " ", line).strip() for line in text.split("\n")).strip()
