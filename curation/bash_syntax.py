@@ -20,6 +20,9 @@ _WORD = r"""(?:[\w./:=,@%+^-]++|'[^']*+'|"[^"$`\\!]*+")++"""
 _COMMAND = rf"(?!(?:{_RESERVED})\b){_WORD}(?: ++{_WORD})*+"
 _PLAIN = re.compile(rf"{_COMMAND}(?: *(?:\||&&|\|\||;) *{_COMMAND})*+", re.ASCII)
 
+_CONTINUING = frozenset({b"then", b"elif", b"else", b"fi", b"do", b"done", b"esac"})
+_SUSPECT = re.compile(r"\b(?:then|elif|else|fi|do|done|esac)\b|;;")
+
 _GAPS = (
     # A backslash at the very end stands for itself.
     (re.compile(r"\s\\\s*\Z"), " x"),
@@ -49,13 +52,14 @@ def _error(command: str) -> dict[str, object] | None:
         return None
     root = _parse(command)
     if not root.has_error:
-        return None
+        stray = _stray(root) if _SUSPECT.search(command) else None
+        return None if stray is None else _found(stray, command)
     rewritten = command
     for pattern, replacement in _GAPS:
         rewritten = pattern.sub(replacement, rewritten)
     if rewritten != command and not _parse(rewritten).has_error:
         return None
-    return _where(root, command)
+    return _found(_first_error(root), command)
 
 
 _cached_error = lru_cache(maxsize=16384)(_error)
@@ -68,13 +72,33 @@ def _parse(command: str) -> Node:
     return parser.parse(command.encode("utf-8", "replace")).root_node
 
 
-def _where(root: Node, command: str) -> dict[str, object]:
+def _stray(root: Node) -> Node | None:
+    """A word that only continues a construct, where a command should begin, or a stray `;;`.
+
+    The grammar takes them for a command's name and for the end of a command; bash does not.
+    """
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "command_name" and node.text in _CONTINUING:
+            return node
+        if node.type == ";;" and node.parent is not None and node.parent.type != "case_item":
+            return node
+        waiting.extend(reversed(node.children))
+    return None
+
+
+def _first_error(root: Node) -> Node:
     node = root
-    while True:
+    while not node.is_error:
         inner = next((child for child in node.children if child.has_error or child.is_missing), None)
-        if inner is None or node.is_error:
+        if inner is None:
             break
         node = inner
+    return node
+
+
+def _found(node: Node, command: str) -> dict[str, object]:
     row, column = node.start_point
     lines = command.encode("utf-8", "replace").split(b"\n")
     line = lines[row] if row < len(lines) else b""
