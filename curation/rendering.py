@@ -326,7 +326,12 @@ def probed(name: str, source: str, special: Mapping[str, str]) -> Template:
     for calls in CALL_SHAPES:
         for null_content in (None, ""):
             candidate = Template(
-                name=name, source=source, end="", calls=calls, null_content=null_content, special=dict(special)
+                name=name,
+                source=source,
+                end="",
+                calls=calls,
+                null_content=null_content,
+                special=dict(special),
             )
             passed, problem, end, tail = probe(candidate)
             if not problem:
@@ -349,7 +354,10 @@ def probe(template: Template) -> tuple[int, str, str, str]:
     checks = (
         ("probe-description" in text, "drops the tools"),
         (text.count("/probe/value") == 2, "drops tool calls"),
-        (text.count('"probe_path": "/probe/value"') == 2, "writes the arguments of tool calls as a quoted text"),
+        (
+            text.count('"probe_path": "/probe/value"') == 2,
+            "writes the arguments of tool calls as a quoted text",
+        ),
         (all(part in text for part in said), "drops what was said"),
         ("probe-system" in text, "drops the system message"),
         ("probe-thought" in text, "drops earlier thinking, so it cannot be masked"),

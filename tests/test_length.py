@@ -1,0 +1,224 @@
+"""Length: rows within the context, split at turn borders without losing anything."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conversations import MESSAGES, TOOLS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_tokenizer import train_tokenizer
+
+from curation.errors import RecipeError
+from curation.exchanges import exchanges
+from curation.rendering import built_in, load_template
+from curation.row import decode, frame, message, read_notes
+from curation.settings import Length
+from curation.stage import Context
+from curation.stages.length import STAGE, length
+from curation.tokens import load_counter
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    counter, template = load_counter(folder), load_template("aj_r1", folder)
+
+    def run(rows, max_tokens, **settings):
+        return length(rows, **{"counter": counter, "template": template, "max_tokens": max_tokens} | settings)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tokens(folder):
+    counter, template = load_counter(folder), load_template("aj_r1", folder)
+    return lambda messages, tools=None: counter.count([template.render(messages, tools)])[0]
+
+
+def chat(turns: int, size: int = 30) -> list[dict]:
+    said = [
+        message("user" if i % 2 == 0 else "assistant", f"{i}: " + "water the garden " * size)
+        for i in range(2 * turns)
+    ]
+    return [message("system", "Be brief."), *said]
+
+
+def test_a_row_that_its_bytes_prove_short_is_not_counted(run):
+    kept, dropped = run(frame([[message("user", "hi"), message("assistant", "ho")]]), 300)
+    assert kept["tokens"].to_list() == [None]
+    assert kept["tokens"].dtype == pl.UInt32
+    assert dropped.height == 0
+
+
+def test_a_row_that_may_be_long_is_counted(run, tokens):
+    messages = chat(2)
+    kept, _ = run(frame([messages]), 400)
+    assert kept["tokens"].to_list() == [tokens(messages)]
+    assert kept["piece"].to_list() == [0]
+
+
+def test_split_pieces_carry_the_system_prompt_and_hold_every_turn_once(run, tokens):
+    messages = chat(7)
+    kept, dropped = run(frame([messages]), 400)
+    pieces = [decode(text) for text in kept["messages"]]
+    assert dropped.height == 0
+    assert kept["piece"].to_list() == [1, 2, 3, 4]
+    assert [read_notes(n) for n in kept["notes"]] == [
+        [{"stage": "length", "split": [k, 4]}] for k in (1, 2, 3, 4)
+    ]
+    assert all(
+        p[0] == messages[0] and p[1]["role"] == "user" and p[-1]["role"] == "assistant" for p in pieces
+    )
+    assert [m for p in pieces for m in p[1:]] == messages[1:]
+    assert kept["tokens"].to_list() == [tokens(p) for p in pieces]
+    assert max(kept["tokens"]) <= 400
+
+
+def test_an_exchange_that_is_too_long_by_itself_is_dropped_as_its_piece(run):
+    messages = [*chat(1), *chat(1, size=400)[1:], *chat(1)[1:]]
+    kept, dropped = run(frame([messages]), 400)
+    assert kept["piece"].to_list() == [1, 3]
+    assert dropped["piece"].to_list() == [2]
+    assert dropped["reason"].to_list() == ["too_long"]
+    assert '"max_tokens":400,"tokens":2' in dropped["detail"][0]
+
+
+def test_a_row_of_one_exchange_is_dropped_whole(run):
+    kept, dropped = run(frame([chat(1, size=400)]), 400)
+    assert kept.height == 0
+    assert dropped.select("piece", "reason", "notes").rows() == [(0, "too_long", None)]
+
+
+def test_a_call_and_its_results_stay_together(run):
+    call = [{"id": "c1", "name": "bash", "arguments": '{"command": "ls"}'}]
+    said = "water the garden " * 20
+    messages = [
+        message("user", said),
+        message("assistant", said),
+        message("user", said),
+        message("assistant", None, tool_calls=call),
+        message("user", said),
+        message("assistant", said),
+        message("user", said),
+        message("tool", said, tool_call_id="c1"),
+        message("assistant", said),
+    ]
+    assert exchanges(messages) == [(0, 2), (2, 9)]
+    kept, dropped = run(frame([messages]), 250)
+    assert [len(decode(t)) for t in [*kept["messages"], *dropped["messages"]]] == [2, 7]
+
+
+def test_drop_drops_and_cut_keeps_the_first_exchanges(run, tokens):
+    messages = chat(7)
+    kept, dropped = run(frame([messages]), 400, too_long="drop")
+    assert (kept.height, dropped["reason"].to_list()) == (0, ["too_long"])
+    kept, dropped = run(frame([messages]), 400, too_long="cut")
+    assert decode(kept["messages"][0]) == messages[:5]
+    assert kept["tokens"].to_list() == [tokens(messages[:5])]
+    assert read_notes(kept["notes"][0]) == [{"stage": "length", "repair": "cut", "turns": 10}]
+    assert dropped.height == 0
+
+
+def test_a_row_whose_first_exchange_is_too_long_cannot_be_cut(run):
+    kept, dropped = run(frame([[*chat(1, size=400), *chat(1)[1:]]]), 400, too_long="cut")
+    assert (kept.height, dropped["reason"].to_list()) == (0, ["too_long"])
+
+
+def test_rows_under_min_tokens_are_too_short(run):
+    rows = frame([[message("user", "hi"), message("assistant", "ho")], chat(1)])
+    kept, dropped = run(rows, 400, min_tokens=20)
+    assert kept["pos"].to_list() == [1]
+    assert dropped["reason"].to_list() == ["too_short"]
+    assert '"min_tokens":20' in dropped["detail"][0]
+
+
+def test_a_row_that_cannot_be_rendered_is_data_not_an_error(run):
+    kept, dropped = run(frame([chat(1)], ["{}"]), 400)
+    assert kept.height == 0
+    assert dropped["reason"].to_list() == ["unrenderable"]
+    assert "expected a JSON array" in dropped["detail"][0]
+
+
+def test_a_piece_that_is_split_again_gets_numbers_of_its_own(run):
+    rows = frame([chat(7)]).with_columns(piece=pl.lit(3, dtype=pl.UInt32))
+    kept, _ = run(rows, 400)
+    assert kept["piece"].to_list() == [3 * 4096 + k for k in (1, 2, 3, 4)]
+
+
+def test_other_columns_stay_and_an_empty_frame_gains_the_column(run):
+    rows = frame([chat(7), chat(1)]).with_columns(language=pl.lit("en"))
+    kept, dropped = run(rows, 400)
+    assert kept["language"].to_list() == ["en"] * 5
+    assert kept.columns == [*rows.columns, "tokens"]
+    assert dropped.columns == [*rows.columns, "tokens", "reason", "detail"]
+    kept, dropped = run(rows.clear(), 400)
+    assert kept.columns == [*rows.columns, "tokens"]
+    assert dropped.columns == [*rows.columns, "tokens", "reason", "detail"]
+
+
+@pytest.mark.parametrize("name", ["aj_r1", "chatml", "own"])
+@given(
+    conversations=st.lists(st.tuples(MESSAGES, TOOLS), max_size=6),
+    max_tokens=st.integers(20, 400),
+    too_long=st.sampled_from(["split", "drop", "cut"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_row_is_accounted_for_and_nothing_kept_is_too_long(
+    name, folder, conversations, max_tokens, too_long
+):
+    template = built_in("chatml") if name == "own" else load_template(name, folder)
+    if name == "own":
+        template = replace(template, markup=None)
+    counter = load_counter(folder)
+    rows = frame([m for m, _ in conversations], [t for _, t in conversations])
+    kept, dropped = length(rows, counter=counter, template=template, max_tokens=max_tokens, too_long=too_long)
+    assert set(kept["pos"]) | set(dropped["pos"]) == set(rows["pos"])
+    for frames in (kept, dropped):
+        assert frames.select("pos", "piece").rows() == sorted(frames.select("pos", "piece").rows())
+    exact = [
+        counter.count([template.render(decode(m), t)])[0]
+        for m, t in zip(kept["messages"], kept["tools"], strict=True)
+    ]
+    assert all(n <= max_tokens for n in exact)
+    assert all(said is None or said == n for said, n in zip(kept["tokens"], exact, strict=True))
+    if too_long == "split":
+        for row in rows.iter_rows(named=True):
+            parts = pl.concat([kept, dropped.select(kept.columns)]).filter(pos=row["pos"]).sort("piece")
+            messages, pieces = decode(row["messages"]), [decode(text) for text in parts["messages"]]
+            lead = exchanges(messages)[0][0] if len(pieces) > 1 else 0
+            assert [m for p in pieces for m in p[lead:]] == messages[lead:]
+            assert all(p[:lead] == messages[:lead] for p in pieces)
+    again, gone = length(kept, counter=counter, template=template, max_tokens=max_tokens, too_long=too_long)
+    assert gone.height == 0
+    assert again.drop("tokens").equals(kept.drop("tokens"))
+
+
+def test_the_real_agent_runs_split_between_exchanges(corpus, run):
+    folder = corpus / "tokenizer_r1_distill"
+    bound = STAGE.bind(Length(max_tokens=512), Context(tokenizer=folder))
+    lines = (corpus / "aj_context_switching" / "context_switching.jsonl").read_text(encoding="utf-8-sig")
+    turns = [
+        message("user" if i % 2 == 0 else "assistant", text) for i, text in enumerate(lines.split("\n")[:80])
+    ]
+    kept, dropped = bound(frame([turns]))
+    assert kept["tokens"].max() <= 512
+    assert sum(len(decode(t)) for t in [*kept["messages"], *dropped["messages"]]) == 80
+
+
+def test_without_a_tokenizer_the_recipe_is_wrong():
+    with pytest.raises(RecipeError, match="length needs a tokenizer"):
+        STAGE.bind(Length(max_tokens=10), Context())
+
+
+def test_the_tokenizers_files_count_as_inputs(folder, tmp_path):
+    assert STAGE.files(Length(max_tokens=10), Context()) == ()
+    found = STAGE.files(
+        Length(max_tokens=10), Context(tokenizer=folder, template="t.jinja", data_root=tmp_path)
+    )
+    assert found == [folder / "tokenizer.json", tmp_path / "t.jinja"]
