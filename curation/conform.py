@@ -15,6 +15,9 @@ import msgspec.inspect as types
 from curation.errors import RecipeError
 from curation.yaml_lines import Document, KeyPath, Scalar, key_name
 
+# A longer word was not mistyped, and comparing it takes quadratic time.
+LONGEST_WORD = 80
+
 
 class Fault(NamedTuple):
     """What is wrong at a path, and what would be right."""
@@ -36,6 +39,8 @@ def fault_error(document: Document, faults: Iterable[Fault]) -> RecipeError:
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
+    if len(word) > LONGEST_WORD:
+        return None
     by_fold = {k.casefold(): k for k in known}
     near = get_close_matches(word.casefold().replace("-", "_"), by_fold, n=1, cutoff=0.6)
     return by_fold[near[0]] if near else None
@@ -54,18 +59,18 @@ def conform(document: Document, kind: Any, path: KeyPath = (), value: Any = None
     return list(check(whole, types.type_info(kind), path, document))
 
 
-def check(value: Any, kind: Any, path: KeyPath, document: Document) -> Iterator[Fault]:
+def check(value: Any, told: Any, path: KeyPath, document: Document) -> Iterator[Fault]:
     """The faults of one value and of everything below it."""
-    kind = plain(kind)
+    kind = plain(told)
     if isinstance(kind, types.UnionType):
-        options = [option for option in map(plain, kind.types) if fits(value, option)]
-        if not options:
-            yield Fault(path, wrong(value, kind, document.scalars.get(path)))
-        elif len(options) == 1:
-            yield from check(value, options[0], path, document)
-        return
-    if not fits(value, kind):
-        yield Fault(path, wrong(value, kind, document.scalars.get(path)))
+        fitting = [option for option in map(plain, kind.types) if fits(value, option)]
+        inner = fitting[0] if fitting else kind
+        if isinstance(inner, types.StructType | types.DictType | types.ListType):
+            yield from check(value, inner, path, document)
+        elif not any(in_range(value, option) for option in fitting):
+            yield Fault(path, wrong(value, told, document.scalars.get(path)))
+    elif not fits(value, kind) or not in_range(value, kind):
+        yield Fault(path, wrong(value, told, document.scalars.get(path)))
     elif isinstance(kind, types.StructType):
         yield from check_keys(value, kind, path, document)
     elif isinstance(kind, types.DictType):
@@ -76,8 +81,6 @@ def check(value: Any, kind: Any, path: KeyPath, document: Document) -> Iterator[
     elif isinstance(kind, types.ListType):
         for index, inner in enumerate(value):
             yield from check(inner, kind.item_type, (*path, index), document)
-    elif not in_range(value, kind):
-        yield Fault(path, wrong(value, kind, document.scalars.get(path)))
 
 
 def check_keys(
@@ -85,30 +88,33 @@ def check_keys(
 ) -> Iterator[Fault]:
     """Unknown keys, missing keys, and the values of the others."""
     fields = {field.encode_name: field for field in kind.fields}
+    misspelt = set()
     for key, inner in value.items():
         if key in fields:
             yield from check(inner, fields[key].type, (*path, key), document)
         else:
-            yield Fault((*path, key), f"unknown key; {place_of(key, fields, value)}")
+            near = suggestion(key, [name for name in fields if name not in value])
+            misspelt.add(near)
+            hint = f"did you mean '{near}'?" if near else place_of(key, fields)
+            yield Fault((*path, key), f"unknown key; {hint}")
     for key, field in fields.items():
-        if field.required and key not in value:
+        if field.required and key not in value and key not in misspelt:
             yield Fault((*path, key), f"missing; expected {wanted(field.type)}")
 
 
-def place_of(key: str, fields: dict[str, types.Field], value: dict[str, Any]) -> str:
-    """What an unknown key was probably meant to be: another key, or a key of a section."""
-    near = suggestion(key, [name for name in fields if name not in value])
-    if near:
-        return f"did you mean '{near}'?"
+def place_of(key: str, fields: dict[str, types.Field]) -> str:
+    """Where a key that is unknown here belongs, or what is known here."""
     for section, field in fields.items():
         inner = plain(field.type)
         if isinstance(inner, types.StructType) and key in {f.encode_name for f in inner.fields}:
             return f"it belongs under '{section}:'"
+    if key.isdigit():
+        return "numbers are written without separators, 127366"
     return f"known here: {', '.join(fields)}"
 
 
 def plain(kind: Any) -> Any:
-    """A type without its description, and without null when only one other type is left."""
+    """A type without its description."""
     return plain(kind.type) if isinstance(kind, types.Metadata) else kind
 
 
@@ -145,6 +151,8 @@ def in_range(value: Any, kind: Any) -> bool:
                 or (kind.le is not None and value > kind.le)
                 or (kind.lt is not None and value >= kind.lt)
             )
+        case types.DictType() | types.ListType():
+            return len(value) >= (kind.min_length or 0)
         case types.StrType():
             long_enough = len(value.strip()) >= (kind.min_length or 0)
             return long_enough and (kind.pattern is None or re.search(kind.pattern, value) is not None)
@@ -185,7 +193,8 @@ def wanted(kind: Any) -> str:
         case types.IntType() | types.FloatType():
             return ("a whole number" if isinstance(kind, types.IntType) else "a number") + bounds(kind)
         case types.LiteralType():
-            return f"one of {', '.join(map(str, kind.values))}"
+            choices = ", ".join(map(str, kind.values))
+            return choices if len(kind.values) == 1 else f"one of {choices}"
         case types.DateType():
             return "a day such as 2027-01-31"
         case _:
@@ -207,6 +216,8 @@ def bounds(kind: Any) -> str:
 def wrong(value: Any, kind: Any, scalar: Scalar | None) -> str:
     """Expected what, got what, and how to mend it."""
     advice = remedy(value, kind, scalar)
+    if advice.startswith("did you mean") and len(wanted(kind)) > 60:
+        return f"unknown value {got(value, scalar)}; {advice}"
     return f"expected {wanted(kind)}, got {got(value, scalar)}" + (f"; {advice}" if advice else "")
 
 
@@ -223,28 +234,47 @@ def got(value: Any, scalar: Scalar | None) -> str:
     return "a list" if isinstance(value, list) else "a mapping"
 
 
-def remedy(value: Any, kind: Any, scalar: Scalar | None) -> str:
+def remedy(value: Any, told: Any, scalar: Scalar | None) -> str:
     """How to mend a value of the wrong type or range, where that is clear."""
-    kinds = [plain(k) for k in kind.types] if isinstance(kind, types.UnionType) else [plain(kind)]
-    choices = [str(c) for k in kinds if isinstance(k, types.LiteralType) for c in k.values]
-    if isinstance(value, str):
-        word = value.strip().casefold()
-        if any(isinstance(k, types.BoolType) for k in kinds) and word in YES_NO:
-            return f"write {YES_NO[word]}"
-        if any(isinstance(k, types.IntType | types.FloatType) for k in kinds):
-            return unquoted(value, any(isinstance(k, types.FloatType) for k in kinds))
-        near = suggestion(value, choices)
-        if near:
-            return f"did you mean '{near}'?"
-    listed = next((k for k in kinds if isinstance(k, types.ListType)), None)
-    if listed and scalar and fits(value, plain(listed.item_type)):
-        return f"write [{scalar.text}]"
-    if isinstance(value, float) and value.is_integer() and any(isinstance(k, types.IntType) for k in kinds):
-        return f"write {int(value)}"
-    text = next((k for k in kinds if isinstance(k, types.StrType)), None)
-    if text and scalar and not isinstance(value, str) and value is not None and in_range(scalar.text, text):
-        return f'quote it: "{scalar.text}"'
+    kind = plain(told)
+    kinds = [plain(k) for k in kind.types] if isinstance(kind, types.UnionType) else [kind]
+    mend = (told.extra or {}).get("mend") if isinstance(told, types.Metadata) else None
+    if mend and scalar and (better := mend(scalar.text)):
+        return f"write {better}"
+    if isinstance(value, str) and (advice := remedy_of_text(value, kinds)):
+        return advice
+    for kind in kinds:
+        if isinstance(kind, types.ListType) and scalar and fits(value, plain(kind.item_type)):
+            return f"write [{scalar.text}]"
+        if isinstance(kind, types.StructType) and scalar and fits_union(value, kind.fields[0].type):
+            others = "".join(f", {field.encode_name}: …" for field in kind.fields[1:] if field.required)
+            return f"write {{{kind.fields[0].encode_name}: {scalar.text}{others}}}"
+        if isinstance(kind, types.IntType) and isinstance(value, float) and value.is_integer():
+            return f"write {int(value)}"
+        if isinstance(kind, types.StrType) and isinstance(value, int | float) and scalar:
+            return f'quote it: "{scalar.text}"' if in_range(scalar.text, kind) else ""
     return ""
+
+
+def remedy_of_text(value: str, kinds: list[Any]) -> str:
+    """How to mend a text that should be something else, or another text."""
+    word = value.strip().casefold()
+    choices = [str(c) for kind in kinds if isinstance(kind, types.LiteralType) for c in kind.values]
+    near = suggestion(value, choices)
+    if near:
+        return f"did you mean '{near}'?"
+    if any(isinstance(kind, types.BoolType) for kind in kinds) and word in YES_NO:
+        return f"write {YES_NO[word]}"
+    if any(isinstance(kind, types.IntType | types.FloatType) for kind in kinds):
+        return unquoted(value, any(isinstance(kind, types.FloatType) for kind in kinds))
+    return ""
+
+
+def fits_union(value: Any, told: Any) -> bool:
+    """Whether a value fits a type or, of a union, one that is not null."""
+    kind = plain(told)
+    options = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    return value is not None and any(fits(value, plain(option)) for option in options)
 
 
 YES_NO = {"yes": "true", "on": "true", "y": "true", "true": "true"} | {

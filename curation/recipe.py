@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from curation.conform import Fault, conform, fault_error, suggestion
+from curation.conform import Fault, conform, fault_error, got, suggestion
+from curation.errors import RecipeError
 from curation.files import canonical
 from curation.recipe_model import (
     MAX_STEPS,
@@ -110,11 +111,12 @@ def recipe_from(values: Mapping[str, Any], name: str, *, folder: Path = Path()) 
 def resolve(document: Document, folder: Path, data_root: Path | None) -> Recipe:
     """Check a document and fill in what it leaves out."""
     values = document.value
-    faults = conform(document, RecipeModel)
-    if isinstance(values, dict) and isinstance(values.get("stages"), list):
-        right = [entry for entry in values["stages"] if isinstance(entry, str | dict)]
-        if len(right) == len(values["stages"]):
-            faults += stage_faults(document, right)
+    if not isinstance(values, dict):
+        raise RecipeError(
+            f"{document.name}: expected a recipe (name: …, version: …, seed: …), got {got(values, None)};"
+            " `aj init FOLDER` writes a first one"
+        )
+    faults = [*conform(document, RecipeModel), *stage_faults(document, values.get("stages"))]
     if faults:
         raise fault_error(document, faults)
     model = completed(msgspec.convert(values, RecipeModel))

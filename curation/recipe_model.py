@@ -5,6 +5,7 @@ Importing this costs msgspec alone, so that a wrong recipe is answered at once. 
 """
 
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,12 +20,23 @@ Name = Annotated[
         description="a name of letters, digits, '_', '-' and '.'",
     ),
 ]
-Text = Annotated[str, msgspec.Meta(min_length=1, description="a text that is not empty")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+VERSION = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
+
+
+def whole_version(text: str) -> str | None:
+    """The version that `2`, `2.0` or `v2.0.0` was meant to be."""
+    for ending in ("", ".0", ".0.0"):
+        if re.match(VERSION, text.lstrip("vV") + ending):
+            return text.lstrip("vV") + ending
+    return None
+
+
 Version = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$",
-        description="major.minor.patch such as 2.0.0",
+        pattern=VERSION, description="major.minor.patch such as 2.0.0", extra={"mend": whole_version}
     ),
 ]
 Code = Annotated[

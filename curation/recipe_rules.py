@@ -33,16 +33,18 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 BUILT_IN_SCHEMAS = ("aj_tools", "any")
 
 
-def stage_faults(document: Document, stages: list[Any]) -> Iterator[Fault]:
-    """Unknown stages, and settings that a stage does not have."""
-    for index, entry in enumerate(stages):
+def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
+    """Unknown stages, and settings that a stage does not have; entries of a wrong type are passed over."""
+    for index, entry in enumerate(stages if isinstance(stages, list) else ()):
         path: KeyPath = ("stages", index)
+        if not isinstance(entry, str | dict):
+            continue
         if isinstance(entry, dict) and len(entry) != 1:
             yield Fault(path, f"expected one stage, got {len(entry)} keys; write '- name: {{key: value}}'")
             continue
         name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
         if name not in STAGE_SETTINGS:
-            yield Fault(path, f"unknown stage '{name}'; {meant(name, STAGE_SETTINGS, 'the stages are')}")
+            yield Fault(path, f"unknown stage '{name[:60]}'; {meant(name, STAGE_SETTINGS, 'the stages are')}")
         elif settings is None:
             yield Fault(path, f"no settings after '{name}:'; write '- {name}' or '- {name}: {{key: value}}'")
         elif isinstance(entry, str):
@@ -122,7 +124,7 @@ def source_faults(name: str, source: Source) -> Iterator[Fault]:
     if source.sha256 is not None and not SHA256.fullmatch(source.sha256):
         yield Fault((*at, "sha256"), f"expected 64 hexadecimal digits, got '{source.sha256[:70]}'")
     if (source.map is None) == (source.reader == "map"):
-        fault = "missing; 'reader: map' needs {turns, role, content, roles}"
+        fault = "missing; 'reader: map' needs {turns: …, role: …, content: …, roles: …}"
         yield Fault((*at, "map"), fault if source.map is None else "only with 'reader: map'")
     for column, wanted in (source.where or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]

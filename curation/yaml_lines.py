@@ -18,6 +18,8 @@ from curation.errors import RecipeError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
+# Longer keys are cut in messages.
+LONGEST_KEY = 60
 
 # Where a value stands: keys of mappings and indexes of lists, from the top.
 KeyPath = tuple[str | int, ...]
@@ -135,7 +137,7 @@ def syntax_fault(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
     problem = (error.problem or "").rstrip()
     advice = next((advice for start, advice in ADVICE if start in problem), problem)
     since = error.context_mark.line + 1 if error.context_mark else line
-    opened = f" (in what starts on line {since})" if since != line else ""
+    opened = f" (opened on line {since})" if since != line and "not closed" in advice else ""
     return f"{name}:{line}: not valid YAML: {advice}{opened}"
 
 
@@ -198,7 +200,10 @@ class Builder:
             self.refuse(event, "a key is missing before ':'")
         if key in mapping:
             first = self.document.lines[(*path, key)]
-            self.refuse(event, f"key '{key}' is written twice (first on line {first}); remove one of the two")
+            self.refuse(
+                event,
+                f"key '{key_name((key,))}' is written twice (first on line {first}); remove one of the two",
+            )
         self.document.lines[(*path, key)] = event.start_mark.line + 1
         self.keys[-1] = key
 
@@ -228,7 +233,7 @@ class Builder:
         if text in WORDS:
             return WORDS[text]
         if INTEGER.fullmatch(text):
-            if len(text) > 19 or not -(1 << 63) <= int(text) < 1 << 63:
+            if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 63:
                 self.refuse(event, f"the number {text[:24]} is beyond 64 bits; quote it if it is text")
             return int(text)
         if LEADING_ZERO.fullmatch(text):
@@ -255,5 +260,9 @@ def key_name(path: KeyPath) -> str:
     """A path as users write it: `sources.wildchat.take`, `gates[2].metric`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            short = step if len(step) <= LONGEST_KEY else f"{step[:LONGEST_KEY]}…"
+            text += f".{short}" if text else short
     return text
