@@ -53,6 +53,7 @@ ADVICE = (
     ("did not find expected '-'", "check the indentation: items of one list start in the same column"),
     ("expected ',' or '}'", "a '{' is not closed, or a comma is missing"),
     ("expected ',' or ']'", "a '[' is not closed, or a comma is missing"),
+    ("node content", "a key or a value is missing here"),
     ("unexpected end of stream", "a quote or a bracket is not closed"),
     ("cannot start any token", "quote text that starts with '@', '`' or '%'"),
 )
