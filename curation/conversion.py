@@ -41,6 +41,15 @@ def converter(source: Source, path: Path) -> Convert:
     return _SHAPES[source.reader](source)
 
 
+def wanted_columns(source: Source) -> frozenset[str] | None:
+    """The columns of a wide file that a reader of conversations looks at; None for all."""
+    if source.reader not in ("messages", "wildchat", "sharegpt"):
+        return None
+    named = {path.partition(".")[0] for path in (source.columns or {}).values()}
+    filtered = {path.partition(".")[0] for path in source.where or {}}
+    return frozenset({*messages.CONVERSATION_KEYS, *messages.TOOL_KEYS, "system"} | named | filtered)
+
+
 def converted(batches: Iterable[list[Record]], convert: Convert, source: Source) -> Iterator[Found]:
     """Every record of the batches as a row, or as what kept it from being one."""
     step = _step(convert, source)

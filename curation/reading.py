@@ -18,7 +18,7 @@ import polars as pl
 
 from curation import decoding, records, tables, where
 from curation.answers import check_answers
-from curation.conversion import Found, converted, converter, fits, text_rows
+from curation.conversion import Found, converted, converter, fits, text_rows, wanted_columns
 from curation.decoding import BrokenFile
 from curation.errors import SourceError
 from curation.readers.shape import Row
@@ -231,9 +231,10 @@ def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
 def _records(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[list[Record]]:
     form = records.file_format(chunk.path)
     if form == "parquet":
-        wanted = source.where or {}
+        asked = source.where or {}
         groups = range(chunk.start, chunk.end) if chunk.end else None
-        return tables.parquet_records(chunk.path, groups, wanted, where.passes(wanted), KEYS)
+        columns = tables.Columns(asked, where.passes(asked), wanted_columns(source), KEYS)
+        return tables.parquet_records(chunk.path, groups, columns)
     plain = decoding.compression(chunk.path) is None
     stored = decoding.blocks(chunk.path, chunk.start if plain else 0, chunk.end if plain else None)
     parts = decoding.utf8(stored, source.encoding)

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import polars as pl
@@ -20,10 +20,6 @@ _DELIMITERS = (",", ";", "\t", "|")
 # One field may be a whole book; the csv module's default of 128 KiB would refuse it.
 _MAX_FIELD = 1 << 30
 _BATCH_ROWS = 8192
-
-
-# Whether a value passes the filter of a column (`curation.where.passes`).
-Passes = Callable[[str, Any], bool]
 
 
 def csv_records(parts: Iterable[bytes], delimiter: str | None = None) -> Iterator[list[Record]]:
@@ -152,67 +148,96 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise BrokenFile(f"no readable Parquet file: {_first_line(error)}") from None
 
 
-def parquet_records(
-    path: Path, groups: range | None, where: Mapping[str, Any], passes: Passes, turn_keys: frozenset[str]
-) -> Iterator[list[Record]]:
-    """A record per row of the row groups; a group that cannot be read ends with one Bad record.
+class Columns(NamedTuple):
+    """What is needed of a Parquet file.
 
-    where      columns whose values must pass; rows that do not are Filtered, and never become text
-    turn_keys  of lists of turns only these keys are carried over
+    where      column → what it must be; rows that do not pass never become text
+    passes     see `curation.where.passes`
+    wanted     the columns that the reader looks at, or None for all
+    turn_keys  the keys of turns that it looks at; hashes, countries and times stay unread
     """
+
+    where: Mapping[str, Any]
+    passes: Callable[[str, Any], bool]
+    wanted: frozenset[str] | None
+    turn_keys: frozenset[str]
+
+
+def parquet_records(path: Path, groups: range | None, columns: Columns) -> Iterator[list[Record]]:
+    """A record per row of the row groups; a group that cannot be read ends with one Bad record."""
     try:
         with open_parquet(path) as file:
             chosen = range(file.metadata.num_row_groups) if groups is None else groups
             for group in chosen:
-                yield from _row_group(file, group, where, passes, turn_keys)
+                yield from _row_group(file, group, columns)
     except BrokenFile as error:
         yield [Bad(str(error))]
 
 
-def _row_group(
-    file: pq.ParquetFile, group: int, where: Mapping[str, Any], passes: Passes, turn_keys: frozenset[str]
-) -> Iterator[list[Record]]:
+def _row_group(file: pq.ParquetFile, group: int, columns: Columns) -> Iterator[list[Record]]:
     meta = file.metadata.row_group(group)
     per_row = max(1, meta.total_byte_size // max(1, meta.num_rows))
     size = max(1, min(_BATCH_ROWS, BATCH_BYTES // per_row))
-    names = [field.name for field in file.schema_arrow if _readable(field.type)]
+    leaves = _leaves(file, columns)
     try:
-        for batch in file.iter_batches(size, row_groups=[group], columns=names, use_threads=False):
-            yield _objects(batch, where, passes, turn_keys)
+        for batch in file.iter_batches(size, row_groups=[group], columns=leaves, use_threads=False):
+            yield _objects(batch, columns)
     except (pa.ArrowException, OSError) as error:
         raise BrokenFile(f"Parquet row group {group} cannot be read: {_first_line(error)}") from None
 
 
-def _objects(
-    batch: pa.RecordBatch, where: Mapping[str, Any], passes: Passes, turn_keys: frozenset[str]
-) -> list[Record]:
+def _leaves(file: pq.ParquetFile, columns: Columns) -> list[str]:
+    """Paths of the values to decode: readable, wanted, and of lists of turns only the known keys."""
+    readable = {field.name for field in file.schema_arrow if _readable(field.type)}
+    if columns.wanted is not None:
+        # With none of them there, all are read, so that the error can name what is.
+        readable = (readable & (columns.wanted | set(columns.where))) or readable
+    turns = {field.name for field in file.schema_arrow if {"role", "content"} <= _turn_keys(field.type)}
+    chosen = []
+    for place in range(len(file.schema)):
+        path = file.schema.column(place).path
+        parts = path.split(".")
+        if path in readable or parts[0] in readable:
+            if parts[0] in turns and len(parts) > 3 and parts[3] not in columns.turn_keys:
+                continue
+            chosen.append(path)
+    return chosen
+
+
+def _turn_keys(dtype: pa.DataType) -> set[str]:
+    """The keys of the objects in a list."""
+    if not (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+        return set()
+    inner = dtype.value_type
+    return {inner.field(i).name for i in range(inner.num_fields)} if pa.types.is_struct(inner) else set()
+
+
+def _objects(batch: pa.RecordBatch, columns: Columns) -> list[Record]:
     frame = pl.DataFrame(batch)
+    if not columns.where:
+        return list(_json_rows(frame))
     out: list[Record | None] = [None] * frame.height
-    for column in where:
+    for column in columns.where:
         if column in frame.columns:
             for place, value in enumerate(frame[column].to_list()):
-                if out[place] is None and not passes(column, value):
+                if out[place] is None and not columns.passes(column, value):
                     out[place] = Filtered(column, value)
     kept = frame.filter(pl.Series([record is None for record in out], dtype=pl.Boolean))
-    texts = iter(_narrow(kept, turn_keys).write_ndjson().encode().split(b"\n") if kept.height else ())
+    texts = iter(_json_rows(kept))
     return [next(texts) if record is None else record for record in out]
 
 
-def _narrow(frame: pl.DataFrame, turn_keys: frozenset[str]) -> pl.DataFrame:
-    """Lists of turns without the keys that no reader looks at (hashes, countries, times)."""
-    slim = []
-    for name, dtype in frame.schema.items():
-        if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-            keys = [field.name for field in dtype.inner.fields]
-            keep = [key for key in keys if key in turn_keys]
-            if {"role", "content"} <= set(keep) and len(keep) < len(keys):
-                turn = pl.struct(pl.element().struct.field(key) for key in keep)
-                slim.append(pl.col(name).list.eval(turn))
-    return frame.with_columns(slim) if slim else frame
+def _json_rows(frame: pl.DataFrame) -> list[bytes]:
+    text = io.BytesIO()
+    frame.write_ndjson(text)
+    return text.getvalue().split(b"\n")[: frame.height]
 
 
 def _readable(dtype: pa.DataType) -> bool:
     """Whether values of a type can be JSON; bytes (images, audio) cannot."""
+    turns = _turn_keys(dtype)
+    if {"role", "content"} <= turns:
+        return True
     if pa.types.is_nested(dtype):
         return all(_readable(dtype.field(i).type) for i in range(dtype.num_fields))
     if pa.types.is_dictionary(dtype):

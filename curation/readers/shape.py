@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -32,8 +33,12 @@ def missing(found: Iterable[str], expected: Iterable[str], setting: str = "") ->
 
     setting: the recipe's way to name the key, such as "columns: {question: %s}".
     """
-    keys, wanted = list(found), list(expected)
+    return Unfit(_missing(tuple(found), tuple(expected), setting))
+
+
+@lru_cache(1024)
+def _missing(keys: tuple[str, ...], wanted: tuple[str, ...], setting: str) -> str:
     shown = ", ".join(keys[:12]) + (", …" if len(keys) > 12 else "") or "none"
-    close = [near for key in wanted for near in get_close_matches(key, keys, n=1)]
+    close = [near for key in wanted for near in get_close_matches(key, keys[:50], n=1, cutoff=0.75)]
     hint = f"; did you mean {setting.replace('%s', close[0])}?" if close and setting else ""
-    return Unfit(f"keys found: {shown}; expected one of: {', '.join(wanted)}{hint}")
+    return f"keys found: {shown}; expected one of: {', '.join(wanted)}{hint}"
