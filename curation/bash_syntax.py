@@ -7,6 +7,7 @@ accepts 32. What it refuses is therefore tried once more with these constructs w
 import re
 import threading
 from functools import lru_cache
+from itertools import accumulate
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
@@ -35,6 +36,7 @@ _GAPS = (
 )
 
 _CACHED_LENGTH = 2048
+_MAX_NESTING = 500
 
 
 def bash_error(command: str) -> dict[str, object] | None:
@@ -50,6 +52,8 @@ def bash_error(command: str) -> dict[str, object] | None:
 def _error(command: str) -> dict[str, object] | None:
     if _PLAIN.fullmatch(command):
         return None
+    if _is_too_deep(command):
+        return {"line": 1, "column": 1, "near": command[:80], "missing": ")"}
     root = _parse(command)
     if not root.has_error:
         stray = _stray(root) if _SUSPECT.search(command) else None
@@ -70,6 +74,14 @@ def _parse(command: str) -> Node:
     if parser is None:
         parser = _local.parser = Parser(_LANGUAGE)
     return parser.parse(command.encode("utf-8", "replace")).root_node
+
+
+def _is_too_deep(command: str) -> bool:
+    """Whether brackets are nested as in no command: the grammar's time grows with their square."""
+    if command.count("(") <= _MAX_NESTING:
+        return False
+    steps = (1 if bracket == "(" else -1 for bracket in command if bracket in "()")
+    return max(accumulate(steps)) > _MAX_NESTING
 
 
 def _stray(root: Node) -> Node | None:

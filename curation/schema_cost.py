@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from curation.schema_types import LIST, MAP, ONE
 
-# Steps that one call may cost: a compiled validator makes about 100 million in a second.
-MAX_STEPS = 100_000_000
+# Steps that one call may cost; a compiled validator makes up to 100 million in a second.
+MAX_STEPS = 20_000_000
 # References in a row on one value. Native code that follows them recurses: keep its stack small.
 MAX_CHAIN = 100
 # Beyond this depth the bound is no longer followed level by level; what doubles is over by then.

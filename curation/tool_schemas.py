@@ -26,6 +26,9 @@ from curation.schema_types import repair_types
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
 _NO_PARAMETERS: dict[str, Any] = {"type": "object"}
 _MAX_MESSAGE = 300
+_MAX_PLAIN_STEPS = 500_000_000
+# An error carries those of all alternatives below it: telling costs far more than checking.
+_MAX_EXPLAINED_STEPS = 50_000
 # The reference implementation words errors best and is some hundred times slower.
 _MAX_WORDED_STEPS = 200_000
 
@@ -40,15 +43,20 @@ class Tool:
     validate: Callable[[Any], None]
     properties: frozenset[str]
     size: int
-    references: References | None
+    references: tuple[References, ...]
 
     def affordable(self, text: str) -> bool:
-        """Whether checking arguments with this JSON text costs at most MAX_STEPS."""
-        if self.references is None and self.size * len(text) <= MAX_STEPS:
-            return True
+        """Whether arguments of this JSON text may be checked at all."""
+        if self.references:
+            return self.cost(text) <= MAX_STEPS
+        # Most subschemas never meet most values: the bound is a generous one.
+        return self.size * len(text) <= _MAX_PLAIN_STEPS or self.cost(text) <= _MAX_PLAIN_STEPS
+
+    def cost(self, text: str) -> int:
+        """An upper bound of the steps that checking arguments of this JSON text takes."""
         opened = text.count("{") + text.count("[")
-        steps = self.size if self.references is None else self.references.steps(opened)
-        return steps * (1 + opened + text.count(",")) <= MAX_STEPS
+        steps = sum(r.steps(opened) for r in self.references) or self.size
+        return steps * (1 + opened + text.count(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +89,20 @@ def compile_tools(text: str, *, repair: bool) -> Toolset:
         return Toolset(problem={"error": f"tools is not JSON: {error}"})
     if not isinstance(definitions, list):
         return Toolset(problem={"error": f"tools is not a JSON array: {text[:80]}"})
-    tools: dict[str, Tool] = {}
+    tools: dict[str, list[Tool]] = {}
     repairs = 0
     for index, definition in enumerate(definitions):
-        path = f"$[{index}]"
         try:
-            count = _repair_definition(definition) if repair else 0
+            repairs += _repair_definition(definition) if repair else 0
             tool = _compile_definition(definition)
-            if tool.name in tools and tools[tool.name].schema != tool.schema:
-                raise SchemaError(f"the tool {tool.name!r} is defined twice, differently")
+            _dumped(definition)
         except SchemaError as error:
-            return Toolset(problem={"path": path, "error": str(error)[:_MAX_MESSAGE]})
-        tools[tool.name] = tool
-        repairs += count
+            return Toolset(problem={"path": f"$[{index}]", "error": str(error)[:_MAX_MESSAGE]})
+        tools.setdefault(tool.name, []).append(tool)
     repaired = orjson.dumps(definitions).decode() if repairs else None
-    return Toolset(tools=tools, repaired=repaired, repairs=repairs)
+    # Two services may offer tools of one name, as in SGD: a call is right if it suits one of them.
+    by_name = {name: same[0] if len(same) == 1 else _any_of(same) for name, same in tools.items()}
+    return Toolset(tools=by_name, repaired=repaired, repairs=repairs)
 
 
 def _function(definition: Any) -> dict[str, Any]:
@@ -131,10 +138,10 @@ def compile_schema(name: str, schema: Any) -> Tool:
     """A tool from the JSON Schema of its arguments. Raises SchemaError where it is none."""
     if not isinstance(schema, dict | bool):
         raise SchemaError(f"{name}: the parameters are no JSON Schema but {type(schema).__name__}")
-    text = orjson.dumps(schema)
     try:
+        text = _dumped(schema)
         has_references = b'"$ref"' in text or b'Ref"' in text
-        references = References(schema) if has_references and isinstance(schema, dict) else None
+        references = (References(schema),) if has_references and isinstance(schema, dict) else ()
         validator = jsonschema_rs.validator_for(schema, offline=True, pattern_options=_PATTERNS)
     except SchemaError as error:
         raise SchemaError(f"{name}: {error}") from error
@@ -149,6 +156,27 @@ def compile_schema(name: str, schema: Any) -> Tool:
         properties=frozenset(properties) if isinstance(properties, dict) else frozenset(),
         size=text.count(b"{") + text.count(b","),
         references=references,
+    )
+
+
+def _dumped(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        # The only one that parsed JSON can give.
+        raise SchemaError("nested too deeply") from error
+
+
+def _any_of(same: list[Tool]) -> Tool:
+    """A tool that takes what any of several tools of its name takes."""
+    return Tool(
+        name=same[0].name,
+        schema={"anyOf": [tool.schema for tool in same]},
+        is_valid=lambda arguments: any(tool.is_valid(arguments) for tool in same),
+        validate=same[-1].validate,
+        properties=frozenset().union(*(tool.properties for tool in same)),
+        size=sum(tool.size for tool in same),
+        references=tuple(reference for tool in same for reference in tool.references),
     )
 
 
@@ -167,6 +195,8 @@ def _why_no_schema(schema: Any, error: Exception) -> str:
 
 def explain(tool: Tool, arguments: Any, text: str) -> dict[str, str]:
     """Why arguments violate a tool's schema: `path` (JSONPath) and `error`."""
+    if tool.references and tool.cost(text) > _MAX_EXPLAINED_STEPS:
+        return {"path": "$", "error": "the arguments violate the schema; to say where would cost too much"}
     try:
         tool.validate(arguments)
     except jsonschema_rs.ValidationError as error:
@@ -181,7 +211,7 @@ def explain(tool: Tool, arguments: Any, text: str) -> dict[str, str]:
 
 def _in_reference_words(tool: Tool, arguments: Any, text: str) -> tuple[str, str] | None:
     """The most telling error, unless the schema holds expressions or is too large for it."""
-    if not isinstance(tool.schema, dict) or tool.references is not None:
+    if not isinstance(tool.schema, dict) or tool.references:
         return None
     if tool.size * len(text) > _MAX_WORDED_STEPS or '"pattern' in orjson.dumps(tool.schema).decode():
         return None
