@@ -9,7 +9,7 @@ import glob
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -131,7 +131,7 @@ def completed(model: RecipeModel) -> RecipeModel:
     """The model with all that other keys imply: settings of stages, names of gates, seed, duration."""
     stages: list[str | dict[str, Any]] = []
     for _, stage, settings in stage_plan(model):
-        told: dict[str, Any] = msgspec.to_builtins(settings)
+        told: dict[str, Any] = msgspec.to_builtins(settled(settings))
         if "keep" in told and stage in {"exact_duplicates", "near_duplicates"}:
             told["keep"] += [name for name in model.sources if name not in told["keep"]]
         stages.append({stage: told})
@@ -148,7 +148,15 @@ def completed(model: RecipeModel) -> RecipeModel:
         train = msgspec.structs.replace(train, max_steps=MAX_STEPS)
     if train.seed is None:
         train = msgspec.structs.replace(train, seed=model.seed)
-    return msgspec.structs.replace(model, stages=stages, gates=gates, train=train)
+    return settled(msgspec.structs.replace(model, stages=stages, gates=gates, train=train))
+
+
+Settled = TypeVar("Settled", bound=msgspec.Struct)
+
+
+def settled(value: Settled) -> Settled:
+    """The value as it would be read back: a default of 0 for a number with a point becomes 0.0."""
+    return msgspec.convert(msgspec.to_builtins(value), type(value))
 
 
 def stage_plan(recipe: RecipeModel) -> list[tuple[str, str, StageSettings]]:
