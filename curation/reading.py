@@ -237,7 +237,8 @@ def _records(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[li
         return tables.parquet_records(chunk.path, groups, columns)
     plain = decoding.compression(chunk.path) is None
     stored = decoding.blocks(chunk.path, chunk.start if plain else 0, chunk.end if plain else None)
-    parts = decoding.utf8(stored, source.encoding)
+    # A byte order mark is one at the start of the file only, not where a later chunk begins.
+    parts = stored if chunk.start else decoding.utf8(stored, source.encoding)
     if form == "csv":
         return tables.csv_records(parts)
     if form == "tsv":

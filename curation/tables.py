@@ -34,7 +34,11 @@ def csv_records(parts: Iterable[bytes], delimiter: str | None = None) -> Iterato
     try:
         first = next(feed, "")
         reader = csv.reader(_again(first, feed), delimiter=delimiter or _delimiter(first), strict=True)
-        header = _header(next(reader, []))
+        try:
+            header = _header(next(reader, []))
+        except csv.Error as error:
+            yield [Bad(f"CSV header: {error}", feed.text)]
+            return
         while True:
             record = _csv_row(reader, header, feed)
             if record is None:
