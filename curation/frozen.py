@@ -156,7 +156,7 @@ def read_bytes(path: Path) -> bytes:
 
 def looks_frozen(data: bytes) -> bool:
     """Whether a file was meant as a frozen recipe, whole or not."""
-    return b"manifest_sha256" in data and b"approvals" in data and b"self_sha256" in data
+    return sum(key in data for key in (b"\nmanifest_sha256: ", b"\napprovals:", b"\nself_sha256: ")) >= 2
 
 
 def frozen_recipe(frozen: Frozen, path: Path) -> Recipe:

@@ -9,9 +9,10 @@ may not count; and a clock stops what is slow all the same.
 
 import math
 import re
-import time
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 import polars as pl
@@ -54,6 +55,13 @@ COLUMNS = {"train": SHARD_COLUMNS, "eval": SHARD_COLUMNS, "ledger": LEDGER_COLUM
 # Counted repetition makes a small pattern a huge automaton: `(\w{50}){50}`. `\p{L}` is a class.
 COUNTED = re.compile(r"(?<!\\p)(?<!\\P)(?<!\\x)(?<!\\u)\{")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+class GateDialect(sqlglot.Dialect):
+    """SQL as Polars means it: nulls sort as the largest value."""
+
+    NULL_ORDERING = "nulls_are_large"
+
 
 UNARY = ("this",)
 BINARY = ("this", "expression")
@@ -126,7 +134,7 @@ def check_sql(name: str, sql: str) -> str:
     for node in statement.walk():
         check_node(name, node)
     check_size(name, statement)
-    safe = statement.sql(identify=True, comments=False)
+    safe = statement.sql(dialect=GateDialect, identify=True, comments=False)
     nothing = {table: pl.LazyFrame(schema=columns) for table, columns in COLUMNS.items()}
     run(name, safe, nothing, TIMEOUT_S)
     return safe
@@ -138,12 +146,12 @@ def parse(name: str, sql: str) -> exp.Select:
         raise refused(name, f"{len(sql)} characters; at most {MAX_CHARACTERS} are allowed")
     try:
         # Looking at the tokens first keeps the parser from logging about commands it does not know.
-        tokens = sqlglot.tokenize(sql)
+        tokens = sqlglot.tokenize(sql, dialect=GateDialect)
         if not tokens or tokens[0].token_type != sqlglot.TokenType.SELECT:
             raise refused(name, "expected one SELECT over train, eval, ledger")
         if any(token.token_type == sqlglot.TokenType.SEMICOLON for token in tokens):
             raise refused(name, "';' is not allowed; expected one SELECT")
-        statement = sqlglot.parse_one(sql, error_level=sqlglot.ErrorLevel.RAISE)
+        statement = sqlglot.parse_one(sql, dialect=GateDialect, error_level=sqlglot.ErrorLevel.RAISE)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         # The parser's message goes on with a copy of the query in terminal colours.
         reason = re.sub(r" for <class [^>]*>", "", str(error).partition("\n")[0])
@@ -280,14 +288,25 @@ def number(value: Any) -> float | None:
 
 
 def collect(name: str, query: pl.LazyFrame, timeout_s: float) -> pl.DataFrame:
-    """Collect beside this thread, so that a clock can stop it."""
-    running = query.collect(background=True)
-    deadline = time.monotonic() + timeout_s
-    pause = 0.0005
-    while (result := running.fetch()) is None:
-        if time.monotonic() > deadline:
-            running.cancel()
-            raise CurationError(f"gate {name}: not finished after {timeout_s:g} s; make the query cheaper")
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
+    """Collect in a thread beside this one, so that a clock can end the wait.
+
+    The thread is a daemon: it does not keep the program from ending. (Polars has a cancel of its
+    own; in version 2.1 the process crashed some time after it.)
+    """
+    found: Queue[pl.DataFrame | BaseException] = Queue()
+
+    def work() -> None:
+        try:
+            found.put(query.collect())
+        except BaseException as error:
+            found.put(error)
+
+    threading.Thread(target=work, daemon=True, name=f"gate {name}").start()
+    try:
+        result = found.get(timeout=timeout_s)
+    except Empty:
+        message = f"gate {name}: not finished after {timeout_s:g} s; make the query cheaper"
+        raise CurationError(message) from None
+    if isinstance(result, BaseException):
+        raise result
     return result

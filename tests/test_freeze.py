@@ -1,0 +1,211 @@
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_dataset import tiny_dataset
+
+from curation.approval import approve
+from curation.errors import CurationError, Refusal
+from curation.files import file_digest
+from curation.freeze import freeze
+from curation.frozen import Quoted, parse_frozen, previous_frozen, read_frozen, render, write_frozen
+from curation.manifest import read_manifest
+from curation.yaml_lines import parse_yaml
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def approved(folder: Path, **changes) -> Path:
+    dataset = tiny_dataset(folder, **changes)
+    approve(dataset, "Ada", now=NOON)
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    return approved(tmp_path_factory.mktemp("freeze") / "tiny")
+
+
+def test_a_frozen_recipe_says_what_is_trained_on(dataset, tmp_path):
+    frozen = read_frozen(freeze(dataset, tmp_path / "frozen.yaml"))
+    manifest = read_manifest(dataset)
+    assert (frozen.name, frozen.version, frozen.model) == ("tiny", "1.0.0", "AJ-Base1B-v1.0.0-lora")
+    assert frozen.root == manifest.root
+    assert frozen.manifest_sha256 == file_digest(dataset / "manifest.json")
+    assert [shard.path for shard in frozen.shards["train"]] == [
+        "train/part-00000.parquet",
+        "train/part-00001.parquet",
+    ]
+    assert [shard.sha256 for shard in frozen.shards["eval"]] == [
+        file_digest(dataset / "eval/part-00000.parquet")
+    ]
+    assert frozen.sources["web"].files == manifest.sources["web"].files
+    assert frozen.recipe["gates"][4]["sql"] == "select count(*) from train where tokens > 2048"
+    assert frozen.train["lora_r"] == 64
+    assert [entry.document.by for entry in frozen.approvals] == ["Ada"]
+    assert frozen.versions == manifest.versions
+
+
+def test_it_is_one_yaml_file_that_any_reader_understands(dataset, tmp_path):
+    path = freeze(dataset, tmp_path / "frozen.yaml")
+    text = path.read_text()
+    assert text.startswith("# AJ-Base1B-v1.0.0-lora: made by `aj freeze`; any change makes it void\n")
+    assert yaml.safe_load(text) == parse_yaml(text, "frozen.yaml").value
+
+
+def test_by_default_it_lies_under_the_current_folder(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert freeze(Path(os.path.relpath(dataset))) == Path("recipes/frozen/tiny-v1.0.0.yaml")
+    assert (tmp_path / "recipes/frozen/tiny-v1.0.0.yaml").is_file()
+
+
+def test_freezing_again_changes_nothing(dataset, tmp_path):
+    path = freeze(dataset, tmp_path / "frozen.yaml")
+    before = path.stat().st_mtime_ns
+    assert freeze(dataset, path) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_something_else_is_not_overwritten_without_force(dataset, tmp_path):
+    path = tmp_path / "frozen.yaml"
+    path.write_text("mine\n")
+    with pytest.raises(CurationError, match="holds something else already; use --force") as wrong:
+        freeze(dataset, path)
+    assert wrong.value.exit_code == 2
+    assert path.read_text() == "mine\n"
+    assert read_frozen(freeze(dataset, path, force=True)).name == "tiny"
+
+
+def test_without_approval_there_is_no_frozen_recipe(tmp_path):
+    with pytest.raises(Refusal, match="not approved; read its report") as refusal:
+        freeze(tiny_dataset(tmp_path / "tiny"), tmp_path / "frozen.yaml")
+    assert refusal.value.exit_code == 1
+
+
+def test_a_preview_is_refused(tmp_path):
+    with pytest.raises(Refusal, match="a preview"):
+        freeze(tiny_dataset(tmp_path / "tiny", sample=True), tmp_path / "frozen.yaml")
+
+
+def test_a_failed_gate_is_refused_whatever_was_approved(tmp_path):
+    dataset = tiny_dataset(tmp_path / "tiny", gates=[{"metric": "rows.train", "max": 1}])
+    with pytest.raises(Refusal, match=r"failed gates: rows\.train: 12, more than 1"):
+        freeze(dataset, tmp_path / "frozen.yaml")
+
+
+def test_a_waiver_that_expired_after_the_approval_is_refused(tmp_path):
+    waiver = {"gate": "rows.train", "reason": "a pilot", "by": "Grace", "until": "2026-11-22"}
+    dataset = approved(tmp_path / "tiny", gates=[{"metric": "rows.train", "max": 1}], waivers=[waiver])
+    with pytest.raises(Refusal, match="expired on 2026-11-22"):
+        freeze(dataset, tmp_path / "frozen.yaml", now=datetime(2026, 11, 23, tzinfo=UTC))
+    freeze(dataset, tmp_path / "frozen.yaml", now=NOON)
+
+
+def test_the_version_says_what_changed_since_the_previous_one(tmp_path):
+    frozen = tmp_path / "frozen"
+    freeze(approved(tmp_path / "a"), frozen / "tiny-v1.0.0.yaml")
+    faster = {"learning_rate": 1e-4}
+    with pytest.raises(Refusal, match=r"train changed since 1\.0\.0.*set `version: 1\.0\.1`"):
+        freeze(approved(tmp_path / "b", version="1.1.0", train=faster), frozen / "tiny-v1.1.0.yaml")
+    freeze(approved(tmp_path / "c", version="1.0.1", train=faster), frozen / "renamed.yaml")
+    base = {"id": "example/base-2b", "code": "Base2B"}
+    with pytest.raises(Refusal, match=r"base_model\.id and base_model\.code changed since 1\.0\.1.*2\.0\.0"):
+        freeze(approved(tmp_path / "d", version="1.0.2", base_model=base), frozen / "tiny-v1.0.2.yaml")
+    with pytest.raises(Refusal, match=r"nothing changed since 1\.0\.1"):
+        freeze(approved(tmp_path / "e", version="1.0.2", train=faster), frozen / "tiny-v1.0.2.yaml")
+    other = approved(tmp_path / "f", name="other", version="1.0.2")
+    freeze(other, frozen / "other-v1.0.2.yaml")
+
+
+def test_a_changed_previous_recipe_is_refused(tmp_path):
+    first = freeze(approved(tmp_path / "a"), tmp_path / "frozen/tiny-v1.0.0.yaml")
+    first.write_text(first.read_text().replace("example/base-1b", "example/base-9b"))
+    with pytest.raises(Refusal, match=r"tiny-v1\.0\.0\.yaml: changed since it was written"):
+        freeze(approved(tmp_path / "b", version="1.0.1"), tmp_path / "frozen/tiny-v1.0.1.yaml")
+
+
+def test_the_previous_one_is_the_highest_below(tmp_path):
+    for version in ("1.0.0", "1.2.0", "1.10.0", "2.0.0"):
+        (tmp_path / f"{version}.yaml").write_text(f"name: tiny\nversion: {version}\nmodel: AJ\n")
+    (tmp_path / "other.yaml").write_text("name: other\nversion: 1.11.0\nmodel: AJ\n")
+    (tmp_path / "plain.yaml").write_text("name: tiny\nversion: 1.11.0\nsources: {}\n")
+    (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\0")
+    for version, previous in [("1.11.0", "1.10.0"), ("2.0.0", "1.10.0"), ("1.0.1", "1.0.0")]:
+        assert previous_frozen(tmp_path, "tiny", version) == tmp_path / f"{previous}.yaml"
+    assert previous_frozen(tmp_path, "tiny", "1.0.0") is None
+    assert previous_frozen(tmp_path / "nowhere", "tiny", "1.0.0") is None
+
+
+def changed(path: Path, **values) -> Path:
+    """A frozen recipe changed with its digest made anew, as a forger would."""
+    frozen = parse_frozen(path)
+    fields = {name: getattr(frozen, name) for name in frozen.__struct_fields__}
+    write_frozen(path, type(frozen)(**{**fields, **values}))
+    return path
+
+
+def test_a_forged_frozen_recipe_contradicts_itself(dataset, tmp_path):
+    path = freeze(dataset, tmp_path / "frozen.yaml")
+    frozen = parse_frozen(path)
+    data = path.read_bytes()
+    recipe = {**frozen.recipe, "seed": 99}
+    for values, message in [
+        ({"root": "0" * 64}, "the approval's root differs"),
+        ({"manifest_sha256": "0" * 64}, "the approval's manifest digest differs"),
+        ({"recipe": recipe}, "not the one that made the dataset: its digest differs"),
+        ({"train": {**frozen.train, "lora_r": 8}}, "name, version or train settings are not those"),
+        ({"version": "9.0.0"}, "name, version or train settings are not those"),
+        ({"approvals": []}, "approved for another dataset"),
+    ]:
+        path.write_bytes(data)
+        with pytest.raises(Refusal, match=message):
+            read_frozen(changed(path, **values))
+
+
+@pytest.mark.parametrize("text", ["", "name: x\n", "a: &a [1]\nb: [*a, *a]\n", "- 1\n", "\0"])
+def test_another_file_is_no_frozen_recipe(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(
+        CurationError, match="no frozen recipe; expected a file that `aj freeze` wrote"
+    ) as wrong:
+        read_frozen(tmp_path / "x.yaml")
+    assert wrong.value.exit_code == 2
+    with pytest.raises(CurationError, match="cannot be read"):
+        read_frozen(tmp_path / "nothing.yaml")
+
+
+def test_an_expanding_file_is_refused_at_once(dataset, tmp_path):
+    path = freeze(dataset, tmp_path / "frozen.yaml")
+    bomb = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9) if n else 'x'}]\n" for n in range(30))
+    path.write_text(path.read_text() + bomb)
+    with pytest.raises(Refusal, match="not readable any more"):
+        read_frozen(path)
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.from_regex(r"\A[-+0-9.eE_xo:~]{1,12}\Z")
+)
+
+
+def nested(inner: st.SearchStrategy) -> st.SearchStrategy:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
+
+
+@given(st.recursive(leaves, nested, max_leaves=8))
+def test_whatever_is_written_reads_back(value):
+    text = yaml.dump({"value": value}, Dumper=Quoted, sort_keys=False, allow_unicode=True)
+    assert parse_yaml(text, "x.yaml").value == {"value": value}
+
+
+def test_the_bytes_are_those_of_the_content(dataset, tmp_path):
+    path = freeze(dataset, tmp_path / "frozen.yaml")
+    assert render(parse_frozen(path)) == path.read_bytes()
