@@ -6,6 +6,7 @@ schema that could ask for too much work is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,11 +27,14 @@ from curation.schema_types import repair_types
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
 _NO_PARAMETERS: dict[str, Any] = {"type": "object"}
 _MAX_MESSAGE = 300
+# Longer tool lists are compiled anew for each row: the cache stays below 100 MB of text.
+_CACHED_LENGTH = 100_000
 _MAX_PLAIN_STEPS = 500_000_000
 # An error carries those of all alternatives below it: telling costs far more than checking.
 _MAX_EXPLAINED_STEPS = 50_000
 # The reference implementation words errors best and is some hundred times slower.
-_MAX_WORDED_STEPS = 200_000
+_MAX_WORDED_STEPS = 20_000
+_MAX_WORDED_LENGTH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,15 @@ class Toolset:
         return self.tools.get(name) or (_ANY_TOOL if self.is_open else None)
 
 
-@lru_cache(maxsize=1024)
 def compile_tools(text: str, *, repair: bool) -> Toolset:
     """The toolset of a JSON array of definitions: OpenAI's, bare, or with `input_schema`.
 
-    repair: put type names of programming languages right. The result is cached by the text.
+    repair: put type names of programming languages right. Texts of usual length are compiled once.
     """
+    return _compiled_once(text, repair) if len(text) <= _CACHED_LENGTH else _compiled(text, repair)
+
+
+def _compiled(text: str, repair: bool) -> Toolset:
     try:
         definitions = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -95,6 +102,7 @@ def compile_tools(text: str, *, repair: bool) -> Toolset:
         try:
             repairs += _repair_definition(definition) if repair else 0
             tool = _compile_definition(definition)
+            # What cannot be written cannot be repaired either: refuse it here, not on the way out.
             _dumped(definition)
         except SchemaError as error:
             return Toolset(problem={"path": f"$[{index}]", "error": str(error)[:_MAX_MESSAGE]})
@@ -103,6 +111,9 @@ def compile_tools(text: str, *, repair: bool) -> Toolset:
     # Two services may offer tools of one name, as in SGD: a call is right if it suits one of them.
     by_name = {name: same[0] if len(same) == 1 else _any_of(same) for name, same in tools.items()}
     return Toolset(tools=by_name, repaired=repaired, repairs=repairs)
+
+
+_compiled_once = lru_cache(maxsize=1024)(_compiled)
 
 
 def _function(definition: Any) -> dict[str, Any]:
@@ -182,12 +193,13 @@ def _any_of(same: list[Tool]) -> Tool:
 
 def _why_no_schema(schema: Any, error: Exception) -> str:
     """In the words of the reference implementation where it finds the fault too."""
-    try:
-        draft = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        found = best_match(draft(draft.META_SCHEMA, registry=Registry()).iter_errors(schema))
-    except Exception:
-        # A hostile schema may break the checker in ways of its own; the refusal stands.
-        found = None
+    found = None
+    if len(orjson.dumps(schema)) <= _MAX_WORDED_LENGTH:
+        # A hostile schema may break this checker in ways of its own; the refusal stands.
+        with suppress(Exception):
+            draft = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+            check = draft(draft.META_SCHEMA, registry=Registry(), format_checker=draft.FORMAT_CHECKER)
+            found = best_match(check.iter_errors(schema))
     if found is not None:
         return f"{found.json_path}: {found.message}"
     return str(getattr(error, "message", error)).split("\n")[0]
@@ -213,7 +225,7 @@ def _in_reference_words(tool: Tool, arguments: Any, text: str) -> tuple[str, str
     """The most telling error, unless the schema holds expressions or is too large for it."""
     if not isinstance(tool.schema, dict) or tool.references:
         return None
-    if tool.size * len(text) > _MAX_WORDED_STEPS or '"pattern' in orjson.dumps(tool.schema).decode():
+    if tool.cost(text) > _MAX_WORDED_STEPS or '"pattern' in orjson.dumps(tool.schema).decode():
         return None
     draft = jsonschema.validators.validator_for(tool.schema, default=jsonschema.Draft202012Validator)
     found = best_match(draft(tool.schema, registry=Registry()).iter_errors(arguments))
