@@ -6,6 +6,7 @@ on the order in which anything arrives.
 """
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,8 +54,7 @@ class MixturePlan:
 class Infeasible:
     """A mixture that cannot be had, with all that the ways out are computed from.
 
-    quotas  what each group would have to give, in `unit`
-    room    what each group can give at `max_repeat`
+    room  what each group can give at `max_repeat`, in `unit`
     """
 
     available: Mapping[str, Available]
@@ -62,15 +62,20 @@ class Infeasible:
     unit: Unit
     total: int | Literal["max"]
     max_repeat: int
-    quotas: Mapping[str, int]
     room: Mapping[str, int]
 
     @property
+    def quotas(self) -> dict[str, int]:
+        """What each group would have to give; nothing for a total of `max`."""
+        return group_quotas(0 if self.total == "max" else self.total, self.shares)
+
+    @property
     def short(self) -> dict[str, int]:
-        """Groups that cannot reach their quota and by how much, the worst first."""
-        lacking = {g: self.quotas[g] - self.room[g] for g in self.quotas if self.quotas[g] > self.room[g]}
-        empty = {g: 0 for g, share in self.shares.items() if share > 0 and not self.room[g]}
-        return dict(sorted((empty | lacking).items(), key=lambda entry: (-entry[1], entry[0])))
+        """Groups that cannot give their part and by how much (0: they have nothing), the worst first."""
+        found = {group: 0 for group, share in self.shares.items() if share > 0 and not self.room[group]}
+        if self.total != "max":
+            found |= lacking(self.total, self.shares, self.room)
+        return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def plan(
@@ -87,17 +92,18 @@ def plan(
     available   per source; the group of each has a share
     shares      per group, normalised to add up to 1
     total       in `unit`; `max` is the largest that every group can serve under `max_repeat`
+
+    A total is feasible when each group has room for its exact part, before any rounding.
     """
     room = {group: capacity(available, group, unit, max_repeat) for group in shares}
     asked = largest_total(shares, room) if total == "max" else total
-    quotas = group_quotas(asked, shares)
-    repeats, shortage = max_repeat, None
-    if asked == 0 or any(quotas[group] > room[group] for group in quotas):
-        solved = mend(available, shares, unit, asked, max_repeat, on_shortage)
-        if solved is None or total == "max":
-            return Infeasible(available, shares, unit, total, max_repeat, quotas, room)
+    quotas, repeats, shortage = group_quotas(asked, shares), max_repeat, None
+    if asked == 0 or lacking(asked, shares, room):
+        solved = None if total == "max" else mend(available, shares, unit, asked, max_repeat, on_shortage)
+        if solved is None or on_shortage == "stop":
+            return Infeasible(available, shares, unit, total, max_repeat, room)
         quotas, repeats = solved
-        shortage = None if on_shortage == "stop" else on_shortage
+        shortage = on_shortage
     sources: dict[str, int] = {}
     for group, quota in quotas.items():
         sources |= source_quotas(quota, available, group, unit, repeats)
@@ -153,19 +159,14 @@ def exact(value: float) -> Fraction:
 
 def group_quotas(total: int, shares: Mapping[str, float]) -> dict[str, int]:
     """`total` by shares, largest remainder: each within one of its exact part."""
-    return apportion(total, {group: exact(share) for group, share in shares.items()})
-
-
-def apportion(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
-    """`total` in whole numbers in proportion to weights. Largest remainders round up, ties by name."""
-    whole = sum(weights.values(), Fraction(0))
-    if not whole:
-        return dict.fromkeys(weights, 0)
-    return rounded({name: total * weight / whole for name, weight in weights.items()})
+    return rounded(exact_parts(total, shares)) or dict.fromkeys(shares, 0)
 
 
 def rounded(targets: Mapping[str, Fraction]) -> dict[str, int]:
-    """Fractions that add up to a whole number, each rounded down or up so that the sum stays."""
+    """Fractions that add up to a whole number, each rounded down or up so that the sum stays.
+
+    The largest remainders round up, ties by name.
+    """
     floors = {name: target.numerator // target.denominator for name, target in targets.items()}
     left = int(sum(targets.values(), Fraction(0))) - sum(floors.values())
     by_remainder = sorted(targets, key=lambda name: (floors[name] - targets[name], name))
@@ -204,26 +205,23 @@ def source_quotas(
     return water_filled(quota, weights, caps)
 
 
-def largest_total(shares: Mapping[str, float], room: Mapping[str, int], limit: int | None = None) -> int:
-    """The largest total, at most `limit`, whose quotas all fit; 0 when a group with a share has nothing.
-
-    Searched downwards from a bound: largest remainders do not grow evenly with the total, so a
-    total may fit when a smaller one does not. At most 1 / (smallest share) steps.
-    """
+def exact_parts(total: int, shares: Mapping[str, float]) -> dict[str, Fraction]:
+    """What each group should give, before rounding."""
     whole = sum((exact(share) for share in shares.values()), Fraction(0))
-    parts = {group: exact(share) / whole for group, share in shares.items() if share > 0}
-    if not parts or any(room[group] == 0 for group in parts):
-        return 0
-    # A quota is never below the floor of its exact part, never above the next whole number.
-    highest = min(-(-(room[group] + 1) // part) - 1 for group, part in parts.items())
-    lowest = min(room[group] // part for group, part in parts.items())
-    if limit is not None:
-        highest, lowest = min(highest, limit), min(lowest, limit)
-    for total in range(int(highest), int(lowest), -1):
-        quotas = rounded({group: total * part for group, part in parts.items()})
-        if all(quotas[group] <= room[group] for group in parts):
-            return total
-    return int(lowest)
+    return {group: total * exact(share) / whole for group, share in shares.items()} if whole else {}
+
+
+def lacking(total: int, shares: Mapping[str, float], room: Mapping[str, int]) -> dict[str, int]:
+    """Groups without room for their part of a total, and by how much, rounded up."""
+    parts = exact_parts(total, shares)
+    return {group: math.ceil(part - room[group]) for group, part in parts.items() if part > room[group]}
+
+
+def largest_total(shares: Mapping[str, float], room: Mapping[str, int], limit: int | None = None) -> int:
+    """The largest total, at most `limit`, that every group has room for its part of."""
+    totals = [room[group] // part for group, part in exact_parts(1, shares).items() if part > 0]
+    largest = int(min(totals, default=0))
+    return largest if limit is None else min(largest, limit)
 
 
 def redistributed(total: int, shares: Mapping[str, float], room: Mapping[str, int]) -> dict[str, int] | None:
@@ -239,11 +237,11 @@ def repeats_needed(
 ) -> int | None:
     """The smallest cap under which every group reaches its quota; None when one has nothing."""
     needed = 1
-    for group, quota in group_quotas(total, shares).items():
+    for group, part in exact_parts(total, shares).items():
         once = capacity(available, group, unit, 1)
-        if quota and not once:
+        if part and not once:
             return None
-        needed = max(needed, -(-quota // once) if quota else 1)
+        needed = max(needed, math.ceil(part / once)) if part else needed
     return needed
 
 

@@ -20,8 +20,6 @@ from curation.yaml_lines import Document, KeyPath
 
 # Shares may be rounded: three thirds written with six digits still add up.
 SUM_TOLERANCE = Fraction(3, 1_000_000)
-# Below this a share is a typing error, and the search for the largest total would take long.
-SMALLEST_SHARE = 0.0001
 # More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
 REPEATS_WITHOUT_WAIVER = 16
 REPEAT_GATE = "mixture.max_repeat"
@@ -79,9 +77,6 @@ def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
         mend = f"{off:.6g} is missing" if off > 0 else f"{-off:.6g} is too much"
         percent = "; shares are fractions, write 0.5 for 50 %" if total > 2 else ""
         yield Fault(at, f"the shares add up to {float(total):.6g}, not 1; {mend}{percent}")
-    for group, share in shares.items():
-        if 0 < share < SMALLEST_SHARE:
-            yield Fault((*at, group), f"expected 0 or at least {SMALLEST_SHARE}, got {share}")
     with_source = {source.group for source in recipe.sources.values()}
     misspelt = set()
     for name, source in recipe.sources.items():

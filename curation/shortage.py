@@ -100,11 +100,11 @@ def answer(problem: Infeasible) -> Answer:
         short={
             group: ShortGroup(
                 share=problem.shares[group],
-                quota=problem.quotas[group],
+                quota=problem.room[group] + missing,
                 available=once(problem, group),
                 room=problem.room[group],
             )
-            for group in problem.short
+            for group, missing in problem.short.items()
         },
         ways=ways,
     )
@@ -168,12 +168,12 @@ def repeat(problem: Infeasible) -> Way | None:
     cap = repeats_needed(problem.available, problem.shares, problem.unit, problem.total)
     if cap is None:
         return None
-    worth = sum(fresh_worth(once(problem, g), problem.quotas[g]) for g in problem.short)
-    asked = sum(problem.quotas[g] for g in problem.short)
+    needed = {group: problem.room[group] + missing for group, missing in problem.short.items()}
+    worth = sum(fresh_worth(once(problem, group), quota) for group, quota in needed.items())
     return Way(
         kind="repeat",
         total=problem.total,
-        loss=(asked - worth) / problem.total,
+        loss=(sum(needed.values()) - worth) / problem.total,
         groups=figures(problem, problem.quotas),
         cap=cap,
         worth=round(worth),
@@ -190,10 +190,7 @@ def fresh_worth(unique: int, written: int) -> float:
 
 def add(problem: Infeasible) -> Way | None:
     """New rows for the short groups, under the cap as it is."""
-    missing = {
-        group: max(1, -(-problem.quotas[group] // problem.max_repeat) - once(problem, group))
-        for group in problem.short
-    }
+    missing = {group: max(1, -(-lacking // problem.max_repeat)) for group, lacking in problem.short.items()}
     total = 0 if problem.total == "max" else problem.total
     return Way(
         kind="add",
@@ -239,11 +236,10 @@ def headline(told: Answer) -> list[str]:
     lines = [shortfall(group, short, told) for group, short in told.short.items()]
     if len(lines) == 1:
         return [f"mixture infeasible: {lines[0]}"]
-    shown, hidden = lines[:4], len(lines) - 4
-    first = (
-        f"mixture infeasible: {len(lines)} groups cannot reach their quota at max_repeat {told.max_repeat}"
-    )
-    return [first, *(f"  {line}" for line in shown), *([f"  and {hidden} more"] if hidden > 0 else [])]
+    first = f"mixture infeasible: {len(lines)} groups fall short at max_repeat {told.max_repeat}"
+    hidden = len(lines) - SHOWN_SHORT
+    rest = [f"  and {hidden} more"] if hidden > 0 else []
+    return [first, *(f"  {line}" for line in lines[:SHOWN_SHORT]), *rest]
 
 
 def shortfall(group: str, short: ShortGroup, told: Answer) -> str:
