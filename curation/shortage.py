@@ -285,14 +285,14 @@ def warning(way: Way) -> Iterable[str]:
 
 def missing_rows(way: Way, problem: Infeasible) -> str:
     """What new rows it takes; tokens also in rows of the group's usual length."""
-    what = "different rows" if problem.unit == "rows" else "tokens"
+    what = "more different rows" if problem.unit == "rows" else "more tokens"
     if len(way.add) == 1:
         ((group, missing),) = way.add.items()
-        return f"{missing:,} more {what} of {group}{about_rows(missing, group, problem)}"
+        return f"{missing:,} {what} of {group}{about_rows(missing, group, problem)}"
     shown = [f"{group} {missing:,}" for group, missing in list(way.add.items())[:SHOWN_MISSING]]
     if len(way.add) > SHOWN_MISSING:
-        shown.append(f"and {len(way.add) - SHOWN_MISSING} more")
-    return f"{what} of {' · '.join(shown)}"
+        shown.append(f"and {len(way.add) - SHOWN_MISSING} more groups")
+    return f"{what}: {' · '.join(shown)}"
 
 
 def about_rows(missing: int, group: str, problem: Infeasible) -> str:

@@ -75,6 +75,7 @@ def test_several_short_groups_are_listed_worst_first():
         "  custom can give 4,000 of 19,105 rows (1,000 different rows, max_repeat 4)",
         "  apothecary can give 4,000 of 12,737 rows (1,000 different rows, max_repeat 4)",
     ]
+    assert "  3  add rows      more different rows: custom 3,777 · apothecary 2,185" in lines
 
 
 def test_an_empty_group_leaves_redistributing_and_adding():
