@@ -82,7 +82,7 @@ def approve(
         digests=bound_digests(dataset),
         by=name,
         at=moment.astimezone(UTC).isoformat(timespec="seconds"),
-        note=note,
+        note=note or None,
         mode="attended" if attended else "unattended",
         waivers=needed_waivers(gates, recipe),
     )

@@ -18,7 +18,7 @@ from curation.errors import CurationError, RecipeError, Refusal
 from curation.files import canonical, self_digest, write_bytes
 from curation.manifest import ListedFile, Part, SourceFile
 from curation.recipe import Recipe, recipe_digest, recipe_from
-from curation.sealed import Sealed, sealed
+from curation.sealed import Sealed
 from curation.version import Version, parse_version
 from curation.yaml_lines import parse_yaml
 
@@ -92,7 +92,7 @@ Quoted.add_representer(str, represent_text)
 
 def render(frozen: Frozen) -> bytes:
     """The bytes of a frozen recipe's file."""
-    content = yaml.dump(sealed(frozen), Dumper=Quoted, sort_keys=False, allow_unicode=True, width=110)
+    content = yaml.dump(frozen.as_dict(), Dumper=Quoted, sort_keys=False, allow_unicode=True, width=110)
     head = f"# {frozen.model}: made by `aj freeze`; any change makes it void\n"
     return (head + content).encode()
 
@@ -116,7 +116,7 @@ def read_frozen(path: Path, *, know_signers: bool = True) -> Frozen:
     if {frozen.manifest_sha256} != {entry.document.digests.manifest for entry in frozen.approvals}:
         raise Refusal(f"{path}: approved for another dataset: the approval's manifest digest differs")
     for entry in frozen.approvals:
-        if entry.document.self_sha256 != self_digest(sealed(entry.document)):
+        if entry.document.self_sha256 != self_digest(entry.document.as_dict()):
             raise Refusal(f"{path}: the approval in it was changed: its self_sha256 does not match")
     check_people(frozen.signed, recipe, str(path), know_signers=know_signers)
     return frozen

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from curation.errors import Refusal
 from curation.gate_metrics import SOURCE_METRICS, Measures, measures
 from curation.gate_sql import check_sql, measure_sql, tables
-from curation.manifest import Manifest, Part
+from curation.manifest import Manifest, Part, difference, read_manifest, read_recipe
 from curation.recipe import Recipe
 from curation.recipe_model import Gate, Waiver
 from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
@@ -114,6 +115,22 @@ def measure(
         gates=results,
         metrics=dict(sorted(metrics.items())),
     )
+
+
+def judge_again(dataset: Path) -> GatesFile:
+    """The gates of a finished dataset, measured anew on its files; nothing is written.
+
+    The run's own metrics are those of gates.json. Raises CurationError when `dataset` is none, and
+    Refusal when a file that a gate measures was changed.
+    """
+    manifest = read_manifest(dataset)
+    recipe, before = read_recipe(dataset, manifest), read_gates(dataset)
+    for file in manifest.files:
+        if file.path.startswith(("train/", "eval/", "ledger/")):
+            what = difference(dataset, file)
+            if what:
+                raise Refusal(f"{dataset / file.path}: {what}; `aj verify {dataset}` lists everything")
+    return measure(dataset, recipe.gates, before.metrics, manifest=manifest, recipe=recipe)
 
 
 def write_gates(dataset: Path, gates: GatesFile) -> GatesFile:

@@ -9,7 +9,6 @@ import orjson
 import polars as pl
 
 from curation.errors import CurationError, Refusal
-from curation.files import file_digest
 from curation.gate_sql import LEDGER_COLUMNS
 from curation.gates import read_gates
 from curation.manifest import (
@@ -17,6 +16,7 @@ from curation.manifest import (
     ListedFile,
     Manifest,
     dataset_files,
+    difference,
     read_manifest,
     read_recipe,
 )
@@ -76,22 +76,9 @@ def file_problems(dataset: Path, manifest: Manifest) -> Iterator[Problem]:
 
 
 def file_problem(dataset: Path, file: ListedFile) -> Problem | None:
-    """What is wrong with the bytes of one listed file. Links are not followed."""
-    path = dataset / file.path
-    inside = path.resolve().is_relative_to(dataset.resolve())
-    if not inside or path.is_symlink():
-        return Problem(file.path, None, "a link, or outside the dataset; expected a file of its own")
-    if not path.is_file():
-        return Problem(file.path, None, "absent")
-    try:
-        size = path.stat().st_size
-        if size != file.bytes:
-            return Problem(file.path, None, f"{size} bytes; the manifest says {file.bytes}")
-        if file_digest(path) != file.sha256:
-            return Problem(file.path, None, "its bytes are not those that the manifest lists")
-    except OSError as error:
-        return Problem(file.path, None, f"cannot be read: {error.strerror or error}")
-    return None
+    """What is wrong with the bytes of one listed file."""
+    what = difference(dataset, file)
+    return Problem(file.path, None, what) if what else None
 
 
 def count_problems(manifest: Manifest, rows: CheckedRows) -> Iterator[Problem]:

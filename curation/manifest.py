@@ -195,6 +195,27 @@ def list_files(dataset: Path, rows: Mapping[str, int]) -> list[ListedFile]:
     ]
 
 
+def difference(dataset: Path, file: ListedFile) -> str | None:
+    """How a file of the dataset differs from what the manifest lists; None when it does not.
+
+    A link is a difference, whatever it points to: what it leads to can change unseen.
+    """
+    path = dataset / file.path
+    if path.is_symlink() or not path.resolve().is_relative_to(dataset.resolve()):
+        return "a link, or outside the dataset; expected a file of its own"
+    if not path.is_file():
+        return "absent"
+    try:
+        size = path.stat().st_size
+        if size != file.bytes:
+            return f"{size} bytes; the manifest says {file.bytes}"
+        if file_digest(path) != file.sha256:
+            return "its bytes are not those that the manifest lists"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return None
+
+
 def shard_files(manifest: Manifest, split: str) -> list[ListedFile]:
     """The listed shards of a split, in order."""
     return sorted((file for file in manifest.files if is_shard(file.path, split)), key=lambda file: file.path)

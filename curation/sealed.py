@@ -19,25 +19,24 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     self_sha256: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """The document as plain JSON values, its keys in declared order and `self_sha256` last."""
+        content: dict[str, Any] = msgspec.to_builtins(self)
+        content.pop("self_sha256", None)
+        return {**content, "self_sha256": self_digest(content)}
+
 
 Document = TypeVar("Document", bound=Sealed)
 
 
-def sealed(document: Sealed) -> dict[str, Any]:
-    """The document as plain JSON values, its keys in declared order and `self_sha256` last."""
-    content: dict[str, Any] = msgspec.to_builtins(document)
-    content.pop("self_sha256", None)
-    return {**content, "self_sha256": self_digest(content)}
-
-
 def stored(document: Sealed) -> bytes:
     """The bytes that a document is stored as, and that a signature covers."""
-    return pretty(sealed(document))
+    return pretty(document.as_dict())
 
 
 def write_sealed(path: Path, document: Document) -> Document:
     """Write a document whole, and return it with its digest."""
-    document = msgspec.structs.replace(document, self_sha256=sealed(document)["self_sha256"])
+    document = msgspec.structs.replace(document, self_sha256=document.as_dict()["self_sha256"])
     write_bytes(path, stored(document))
     return document
 

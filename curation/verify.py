@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import orjson
+
 from curation.approval import check_approvals
 from curation.errors import CurationError
 from curation.files import file_digest
@@ -12,6 +14,8 @@ from curation.integrity import check_dataset, file_problem, is_dataset, told
 from curation.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, read_recipe
 from curation.row_check import Problem
 from curation.signing import allowed_signers_path
+
+SHOWN = 20  # problems in the text
 
 
 class VerifyResult(NamedTuple):
@@ -31,6 +35,28 @@ class VerifyResult(NamedTuple):
     def ok(self) -> bool:
         """Whether everything that was checked is as it was."""
         return not self.problems
+
+    def as_json(self) -> str:
+        """The result for programs."""
+        found = {
+            "path": str(self.path),
+            "kind": self.kind,
+            "ok": self.ok,
+            "files": self.files,
+            "rows": self.rows,
+            "problems": [problem._asdict() for problem in self.problems],
+            "notes": self.notes,
+        }
+        return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+
+    def as_text(self) -> str:
+        """The result for people: what differs first of all."""
+        lines = [f"differs  {problem}" for problem in self.problems[:SHOWN]]
+        if len(self.problems) > SHOWN:
+            lines.append(f"         and {len(self.problems) - SHOWN} more; --json lists them")
+        if self.ok:
+            lines.append(f"whole    {self.path}: {self.kind} of {self.files:,} files and {self.rows:,} rows")
+        return "\n".join([*lines, *(f"note     {note}" for note in self.notes)])
 
 
 def verify(path: Path, data: Path | None = None) -> VerifyResult:

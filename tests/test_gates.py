@@ -10,12 +10,11 @@ from tiny_dataset import RUN_METRICS, manifest_of, tiny_dataset, tiny_recipe
 from curation.errors import RecipeError, Refusal
 from curation.gate_metrics import RUN_METRICS as MEASURED_BY_THE_RUN
 from curation.gate_metrics import SOURCE_METRICS, exposure, measures, source_shares
-from curation.gates import GatesFile, check_gates, gates_schema, measure, read_gates
+from curation.gates import GatesFile, check_gates, gates_schema, judge_again, measure, read_gates
 from curation.junit import to_junit
 from curation.manifest import read_manifest
 from curation.recipe import Gate, TrainSettings
 from curation.recipe_model import Metric
-from curation.sealed import sealed
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "gates.schema.json"
 
@@ -208,7 +207,7 @@ def test_gates_come_back_as_they_were_written_with_the_run_s_metrics(dataset):
         manifest=manifest_of(dataset, tiny_recipe()),
         recipe=tiny_recipe(),
     )
-    assert sealed(again) == sealed(gates)
+    assert again.as_dict() == gates.as_dict()
 
 
 def test_gates_meet_their_schema_which_is_the_stored_one(dataset):
@@ -255,3 +254,12 @@ def test_junit_shows_a_gate_as_a_test_case(dataset):
     assert failed.find("failure").get("message") == "12, more than 3"
     assert "source <> '<a & b>'" in failed.find("failure").text
     assert "waived until 2030-01-31 by Ada: small" in waived.find("skipped").get("message")
+
+
+def test_a_dataset_is_judged_again_from_its_files(tmp_path):
+    dataset = tiny_dataset(tmp_path / "tiny")
+    assert judge_again(dataset).as_dict() == read_gates(dataset).as_dict()
+    shard = dataset / "train/part-00000.parquet"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(Refusal, match=r"part-00000\.parquet: \d+ bytes; the manifest says \d+; `aj verify"):
+        judge_again(dataset)

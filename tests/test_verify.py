@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -187,3 +188,21 @@ def test_every_flipped_byte_of_a_frozen_recipe_is_noticed(whole, tmp_path):
     for at in range(0, len(data), 7):
         frozen.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
         assert not verify(frozen).ok, f"byte {at}"
+
+
+def test_the_result_is_told_to_people_and_to_programs(dataset):
+    assert verify(dataset).as_text() == f"whole    {dataset}: dataset of 12 files and 13 rows"
+    (dataset / "README.md").unlink()
+    result = verify(dataset)
+    assert result.as_text() == "differs  README.md: absent"
+    told = json.loads(result.as_json())
+    assert told["ok"] is False
+    assert told["problems"] == [{"file": "README.md", "row": None, "what": "absent"}]
+
+
+def test_many_problems_are_counted(dataset):
+    for number in range(25):
+        (dataset / f"extra-{number:02}").touch()
+    lines = verify(dataset).as_text().splitlines()
+    assert lines[0] == "differs  extra-00: not listed in the manifest"
+    assert lines[-1] == "         and 5 more; --json lists them"
