@@ -17,9 +17,11 @@ _local = threading.local()
 
 # Words, options, paths, quoted text, pipes and lists of such: most commands, and always right.
 _RESERVED = "if|then|elif|else|fi|for|while|until|do|done|case|esac|in|select|function|time|coproc"
-_WORD = r"""(?:[\w./:=,@%+^-]++|'[^']*+'|"[^"$`\\!]*+")++"""
-_COMMAND = rf"(?!(?:{_RESERVED})\b){_WORD}(?: ++{_WORD})*+"
-_PLAIN = re.compile(rf"{_COMMAND}(?: *(?:\||&&|\|\||;) *{_COMMAND})*+", re.ASCII)
+_QUOTED = r"""'[^']*+'|"(?:[^"$`\\!]++|\$[a-zA-Z_]\w*+|\\[^\n])*+\""""
+_WORD = rf"""(?:[\w./:=,@%+^*?~\[\]-]++|\\[^\n]|\{{\}}|\$[a-zA-Z_]\w*+|{_QUOTED})++"""
+_REDIRECTION = rf"(?:[0-9]?(?:>>?|<) *+{_WORD}|[0-9]?>&[0-9])"
+_COMMAND = rf"(?!(?:{_RESERVED})\b){_WORD}(?: ++(?:{_REDIRECTION}|{_WORD}))*+"
+_PLAIN = re.compile(rf"{_COMMAND}(?: *+(?:\|\|?|&&|;) *+{_COMMAND})*+", re.ASCII)
 
 _CONTINUING = frozenset({b"then", b"elif", b"else", b"fi", b"do", b"done", b"esac"})
 _SUSPECT = re.compile(r"\b(?:then|elif|else|fi|do|done|esac)\b|;;")

@@ -211,6 +211,13 @@ def test_any_still_checks_form():
     assert list(tools(rows, schema="any").dropped["reason"]) == ["arguments_not_json", "missing_result"]
 
 
+def test_a_tool_of_unknown_parameters_keeps_arguments_called_arguments():
+    text = '{"name": "x", "arguments": {"a": 1}}'
+    rows = row.frame([[{"role": "assistant", "tool_calls": [{"id": "a", "name": "x", "arguments": text}]}]])
+    assert tools(rows, schema="any").kept.equals(rows)
+    assert tools(rows, schema=[{"name": "x"}]).kept.equals(rows)
+
+
 def test_the_stage_reads_its_files_when_it_is_bound(tmp_path):
     (tmp_path / "mine.json").write_text('[{"name": "mine"}]')
     settings = Tools(schema="aj_tools", sources={"a": "mine.json", "b": "any"})
