@@ -4,6 +4,7 @@ A few lines of nested references can ask for 2^40 steps. Without references, the
 value is at most the number of subschemas, which the size of the text bounds.
 """
 
+from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,17 +40,20 @@ class References:
         self._nodes: list[dict[str, Any]] = []
         self._anchors: dict[str, Any] = {}
         self._levels: list[dict[int, int]] = []
+        self._lock = Lock()
         self._collect(schema)
         self.steps(0)
 
     def steps(self, depth: int) -> int:
         """An upper bound of the subschemas tried along one path of a value `depth` levels deep."""
         depth = min(depth, MAX_LEVELS)
-        while len(self._levels) <= depth:
-            self._levels.append({})
-            for node in self._nodes:
-                self._count(node, len(self._levels) - 1, ())
-        return self._levels[depth][id(self._root)]
+        # Compiled tools are shared by the threads of a process.
+        with self._lock:
+            while len(self._levels) <= depth:
+                self._levels.append({})
+                for node in self._nodes:
+                    self._count(node, len(self._levels) - 1, ())
+            return self._levels[depth][id(self._root)]
 
     def _collect(self, schema: Any) -> None:
         """List the subschemas, definitions included, and their anchors."""

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -138,6 +139,15 @@ def test_the_verdict_does_not_depend_on_the_neighbours():
     alone = [tools(frame_of(case), schema=AJ) for case in DEFAULTS]
     assert list(together.kept["messages"]) == [m for split in alone for m in split.kept["messages"]]
     assert list(together.dropped["detail"]) == [d for split in alone for d in split.dropped["detail"]]
+
+
+def test_threads_may_share_the_stage():
+    rows = frame_of(*DEFAULTS)
+    alone = tools(rows, schema=AJ)
+    with ThreadPoolExecutor(4) as pool:
+        for kept, dropped in pool.map(lambda _: tools(rows, schema=AJ), range(8)):
+            assert kept.equals(alone.kept)
+            assert dropped.equals(alone.dropped)
 
 
 def validity_pairs():
