@@ -8,6 +8,7 @@ import datetime
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import msgspec.inspect as types
@@ -17,6 +18,7 @@ from curation.yaml_lines import Document, KeyPath, Scalar, key_name
 
 # A longer word was not mistyped, and comparing it takes quadratic time.
 LONGEST_WORD = 80
+MOST_FAULTS = 50
 
 
 class Fault(NamedTuple):
@@ -27,14 +29,27 @@ class Fault(NamedTuple):
 
 
 def fault_error(document: Document, faults: Iterable[Fault]) -> RecipeError:
-    """The faults as one error: one line, or a header and one line each, in the order of the file."""
-    placed = [(document.line(f.path) or 0, key_name(f.path), f.text) for f in dict.fromkeys(faults)]
+    """The faults as one error: one line, or a header and one line each, in the order of the file.
+
+    No more than MOST_FAULTS are looked for: a file with more of them is not a recipe.
+    """
+    found = list(islice(dict.fromkeys(islice(faults, MOST_FAULTS * 4)), MOST_FAULTS + 1))
+    many = len(found) > MOST_FAULTS
+    placed = [(document.line(f.path) or 0, key_name(f.path), f.text) for f in found[:MOST_FAULTS]]
     placed.sort(key=lambda entry: entry[0])
     lines = [(f":{line}" if line else "", f"{key}: {text}" if key else text) for line, key, text in placed]
     if len(lines) == 1:
         return RecipeError(f"{document.name}{lines[0][0]}: {lines[0][1]}")
     body = "".join(f"\n  {document.name}{at}: {text}" for at, text in lines)
-    return RecipeError(f"{document.name}: {len(lines)} faults{body}")
+    return RecipeError(f"{document.name}: {'more than ' if many else ''}{len(lines)} faults{body}")
+
+
+def raise_faults(document: Document, faults: Iterable[Fault]) -> None:
+    """Raise `fault_error` if there is any fault."""
+    rest = iter(faults)
+    first = next(rest, None)
+    if first is not None:
+        raise fault_error(document, chain([first], rest))
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
@@ -53,10 +68,10 @@ def meant(word: str, known: Iterable[str], kind: str = "known") -> str:
     return f"did you mean '{near}'?" if near else f"{kind}: {', '.join(choices) or 'none'}"
 
 
-def conform(document: Document, kind: Any, path: KeyPath = (), value: Any = None) -> list[Fault]:
+def conform(document: Document, kind: Any, path: KeyPath = (), value: Any = None) -> Iterator[Fault]:
     """Every fault of the document, or of the part of it at `path`, against a type."""
     whole = document.value if path == () else value
-    return list(check(whole, types.type_info(kind), path, document))
+    return check(whole, types.type_info(kind), path, document)
 
 
 def check(value: Any, told: Any, path: KeyPath, document: Document) -> Iterator[Fault]:

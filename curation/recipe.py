@@ -8,12 +8,13 @@ here, so that the answer comes at once; files and the hub are looked at by `miss
 import glob
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from curation.conform import Fault, conform, fault_error, got, suggestion
+from curation.conform import Fault, conform, got, raise_faults, suggestion
 from curation.errors import RecipeError
 from curation.files import canonical
 from curation.recipe_model import (
@@ -116,13 +117,11 @@ def resolve(document: Document, folder: Path, data_root: Path | None) -> Recipe:
             f"{document.name}: expected a recipe (name: …, version: …, seed: …), got {got(values, None)};"
             " `aj init FOLDER` writes a first one"
         )
-    faults = [*conform(document, RecipeModel), *stage_faults(document, values.get("stages"))]
-    if faults:
-        raise fault_error(document, faults)
+    raise_faults(
+        document, chain(conform(document, RecipeModel), stage_faults(document, values.get("stages")))
+    )
     model = completed(msgspec.convert(values, RecipeModel))
-    faults = list(rule_faults(model, stage_plan(model)))
-    if faults:
-        raise fault_error(document, faults)
+    raise_faults(document, rule_faults(model, stage_plan(model)))
     kept = {name: getattr(model, name) for name in RecipeModel.__struct_fields__}
     return Recipe(**kept, document=document, data_folder=data_root or folder / model.data_root)
 
@@ -201,9 +200,7 @@ def local_sources(recipe: RecipeModel) -> dict[str, Source]:
 
 def check_files(recipe: Recipe) -> None:
     """Raise RecipeError with every local file that the recipe names and that is not there."""
-    faults = missing_files(recipe)
-    if faults:
-        raise fault_error(recipe.document, faults)
+    raise_faults(recipe.document, missing_files(recipe))
 
 
 def missing_files(recipe: Recipe) -> list[Fault]:

@@ -3,7 +3,8 @@
 Scalars follow the core schema of YAML 1.2 (yaml.org/spec/1.2.2, §10.3), as users expect them:
 `yes` and `no` are text, `2e-5` is a number, a date is text. Refused, each with its line: keys
 written twice, anchors and aliases (they can expand without bound), tags, a second document, numbers
-with a leading zero, infinities, numbers beyond 64 bits, nesting beyond 20 levels, files beyond 1 MiB.
+with a leading zero, infinities, numbers beyond 64 bits, nesting beyond 20 levels, more than 20,000 values,
+files beyond 1 MiB.
 """
 
 import re
@@ -18,6 +19,7 @@ from curation.errors import RecipeError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
+MAX_VALUES = 20_000
 # Longer keys are cut in messages.
 LONGEST_KEY = 60
 
@@ -150,6 +152,7 @@ class Builder:
         # Open mappings and lists with their paths; a mapping's pending key.
         self.open: list[tuple[Any, KeyPath]] = []
         self.keys: list[str | None] = []
+        self.values = 0
 
     def build(self, events: Iterator[Any]) -> Document:
         """The one document of the events."""
@@ -174,6 +177,11 @@ class Builder:
 
     def node(self, event: Any) -> None:
         """A scalar, or the start of a mapping or list."""
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise RecipeError(
+                f"{self.document.name}: more than {MAX_VALUES:,} values; a recipe is short, is this the data?"
+            )
         if event.anchor is not None:
             self.refuse(event, f"anchor '&{event.anchor}'; write the value out, anchors are not supported")
         if event.tag is not None:

@@ -128,6 +128,10 @@ def test_every_key_and_item_knows_its_line():
         ('"": b', "r.yaml:1: a key is missing before ':'"),
         ("a: b\x00", "r.yaml:1: control character U+0000; a recipe is plain YAML text"),
         ("[" * 50_000, "r.yaml:1: nested deeper than 20 levels; no recipe is"),
+        (
+            "a: [" + "b," * 30_000 + "b]",
+            "r.yaml: more than 20,000 values; a recipe is short, is this the data?",
+        ),
         ("{a: " * 50_000, "r.yaml:1: nested deeper than 20 levels; no recipe is"),
     ],
 )
