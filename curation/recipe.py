@@ -33,7 +33,7 @@ from curation.recipe_model import (
 from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults
 from curation.settings import STAGE_SETTINGS, Contamination, StageSettings, Tools
 from curation.source import Source
-from curation.yaml_lines import Document, KeyPath, key_name, parse_yaml, read_yaml
+from curation.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
 
 __all__ = [
     "Approval",
@@ -101,7 +101,7 @@ def load_recipe(path: Path, *, data_root: Path | None = None) -> Recipe:
 
 def parse_recipe(text: str, name: str = "recipe.yaml", *, folder: Path = Path()) -> Recipe:
     """A recipe from YAML text; `folder` is where its data root starts. Raises as `load_recipe`."""
-    return resolve(parse_yaml(text, name), folder, None)
+    return resolve(parse_yaml(text, name, most_values=MAX_VALUES), folder, None)
 
 
 def recipe_from(values: Mapping[str, Any], name: str, *, folder: Path = Path()) -> Recipe:

@@ -3,8 +3,8 @@
 Scalars follow the core schema of YAML 1.2 (yaml.org/spec/1.2.2, §10.3), as users expect them:
 `yes` and `no` are text, `2e-5` is a number, a date is text. Refused, each with its line: keys
 written twice, anchors and aliases (they can expand without bound), tags, a second document, numbers
-with a leading zero, infinities, numbers beyond 64 bits, nesting beyond 20 levels, more than 20,000 values,
-files beyond 1 MiB.
+with a leading zero, infinities, numbers beyond 64 bits, nesting beyond 20 levels; in a recipe also
+more than 20,000 values and files beyond 1 MiB.
 """
 
 import re
@@ -86,7 +86,7 @@ class Document:
 
 def read_yaml(path: Path) -> Document:
     """The document in a file. Raises RecipeError, naming file and line, on anything that is not one."""
-    return parse_yaml(decoded(path), str(path))
+    return parse_yaml(decoded(path), str(path), most_values=MAX_VALUES)
 
 
 def decoded(path: Path) -> str:
@@ -113,7 +113,7 @@ def decoded(path: Path) -> str:
         ) from error
 
 
-def parse_yaml(text: str, name: str) -> Document:
+def parse_yaml(text: str, name: str, *, most_values: int | None = None) -> Document:
     """The document in a text; `name` stands for the file in errors. An empty text is an error."""
     odd = CONTROL.search(text)
     if odd:
@@ -122,7 +122,7 @@ def parse_yaml(text: str, name: str) -> Document:
             f"{name}:{line}: control character U+{ord(odd.group()):04X}; a recipe is plain YAML text"
         )
     try:
-        return Builder(name).build(yaml.parse(text, Loader=LOADER))
+        return Builder(name, most_values).build(yaml.parse(text, Loader=LOADER))
     except yaml.MarkedYAMLError as error:
         raise RecipeError(syntax_fault(name, text, error)) from error
     except yaml.YAMLError as error:
@@ -147,12 +147,13 @@ def syntax_fault(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
 class Builder:
     """Turns the parser's events into plain values, without recursion."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most_values: int | None) -> None:
         self.document = Document(name, None)
         # Open mappings and lists with their paths; a mapping's pending key.
         self.open: list[tuple[Any, KeyPath]] = []
         self.keys: list[str | None] = []
         self.values = 0
+        self.most_values = most_values
 
     def build(self, events: Iterator[Any]) -> Document:
         """The one document of the events."""
@@ -178,9 +179,9 @@ class Builder:
     def node(self, event: Any) -> None:
         """A scalar, or the start of a mapping or list."""
         self.values += 1
-        if self.values > MAX_VALUES:
+        if self.most_values is not None and self.values > self.most_values:
             raise RecipeError(
-                f"{self.document.name}: more than {MAX_VALUES:,} values; a recipe is short, is this the data?"
+                f"{self.document.name}: more than {self.most_values:,} values; a recipe is short, is this the data?"
             )
         if event.anchor is not None:
             self.refuse(event, f"anchor '&{event.anchor}'; write the value out, anchors are not supported")

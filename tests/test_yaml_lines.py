@@ -142,6 +142,13 @@ def test_what_is_no_plain_document_is_one_line(text, message):
     assert str(error.value) == message
 
 
+def test_a_long_list_is_no_recipe(tmp_path: Path):
+    path = tmp_path / "r.yaml"
+    path.write_text("a: [" + "b," * 30_000 + "b]")
+    with pytest.raises(RecipeError, match="more than 20,000 values; a recipe is short, is this the data?"):
+        read_yaml(path)
+
+
 def test_an_expanding_document_is_refused_at_its_first_anchor():
     levels = "".join(f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
     with pytest.raises(RecipeError, match="anchors are not supported"):
