@@ -225,10 +225,14 @@ def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
     if _is_text(chunk.path, source):
         return text_rows(chunk.path, source, file=file)
     convert = converter(source, chunk.path)
-    return converted(_records(chunk, source, partial(fits, convert)), convert, source)
+    return converted(records_of(chunk, source, partial(fits, convert)), convert, source)
 
 
-def _records(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[list[Record]]:
+def records_of(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[list[Record]]:
+    """The records of a chunk in batches, before any reader has looked at them.
+
+    fitting: whether a JSON object is a record by itself, and not a collection of records
+    """
     form = records.file_format(chunk.path)
     if form == "parquet":
         asked = source.where or {}

@@ -19,6 +19,7 @@ class _Turn(msgspec.Struct, rename={"speaker": "from"}):
     value: str | None = None
 
 
+CONVERSATION_KEYS = ("conversations", "conversation")
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TURNS = msgspec.json.Decoder(list[_Turn])
 _CALL = msgspec.json.Decoder(Function)
@@ -31,7 +32,7 @@ def converter(source: Source) -> Convert:
     `columns` may name `conversations`, `tools` and `system`.
     """
     columns = source.columns or {}
-    names = (columns["conversations"],) if "conversations" in columns else ("conversations", "conversation")
+    names = (columns["conversations"],) if "conversations" in columns else CONVERSATION_KEYS
 
     def convert(data: bytes) -> Row:
         record = _SHALLOW.decode(data)

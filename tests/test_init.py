@@ -1,0 +1,159 @@
+"""`aj init`: the recipe it writes parses, and names reader, settings and group of each source."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from curation.errors import SourceError
+from curation.init import first_recipe
+from curation.reading import chunks, list_files, read
+from curation.recipe import load_recipe
+
+TALK = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "name": "f", "arguments": {}}]}
+SHARED = [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]
+CAMP = [{"id": "mturk_agent_2", "text": "x"}, {"id": "mturk_agent_1", "text": "y"}]
+TABLE = [{"NAMES": [name], "UTTERANCES": ["x"]} for name in ("DM", "SAM", "DM", "LIAM")]
+
+
+def lines(*records):
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+FILES = {
+    "chat/a.jsonl": lines({"messages": TALK}),
+    "chat/b.jsonl": lines({"messages": TALK}),
+    "calls/run.jsonl": lines({"messages": [TALK[0], CALL]}),
+    "wild/w.jsonl": lines({"conversation": TALK, "language": "English"}),
+    "shared/s.json": json.dumps([{"conversations": SHARED}]),
+    "gardening/qa.csv": "question,answers\nwhen?,now\n",
+    "gardening/more.json": json.dumps([{"instruction": "x", "input": "", "response": "y"}]),
+    "games/one.txt": "Hello\n\n> look\n\nA road.\n",
+    "games/two.txt": "Hello\n\n> wait\n\nTime passes.\n",
+    "camp/c.json": json.dumps([{"chat_logs": CAMP}]),
+    "table/t.jsonl": lines({"TURNS": TABLE}),
+    "guanaco/g.jsonl": lines({"text": "### Human: hi### Assistant: hello"}),
+    "shell/all.nl": "list\ncount\n",
+    "shell/all.cm": "ls\nwc\n",
+    "runs/r.jsonl": lines({"query": "q", "turn_history": {"actions": ["ls"], "observations": ["a"]}}),
+    "odd/o.jsonl": lines({"vector": [1, 2], "label": 3}),
+    "README.md": "# not data",
+    ".git/config.json": "{}",
+}
+EXPECTED = {
+    "calls": ("messages", "custom"),
+    "camp": ("map", "conversational"),
+    "chat": ("messages", "conversational"),
+    "games": ("adventure", "strategic"),
+    "gardening": ("qa", "plants"),
+    "gardening_more": ("alpaca", "plants"),
+    "guanaco": ("map", "conversational"),
+    "runs": ("trajectory", "custom"),
+    "shared": ("sharegpt", "conversational"),
+    "shell": ("lines", "custom"),
+    "table": ("map", "conversational"),
+    "wild": ("wildchat", "conversational"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in FILES.items():
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "data"
+
+
+def written(folder):
+    out = folder.parent / "recipe.yaml"
+    out.write_text(first_recipe(folder, out))
+    return load_recipe(out)
+
+
+def test_every_shape_gets_its_reader_and_group(folder):
+    found = {name: (source.reader, source.group) for name, source in written(folder).sources.items()}
+    assert found == EXPECTED
+
+
+def test_every_source_of_a_first_recipe_reads(folder):
+    for name, source in written(folder).sources.items():
+        for path in list_files(source, folder, name=name):
+            frames = [
+                frame for chunk in chunks(path, source) for frame in read(chunk, source, file=path.name)
+            ]
+            assert pl.concat(frames)["reason"].null_count() > 0, name
+
+
+def test_a_map_names_turns_speakers_and_roles(folder):
+    sources = written(folder).sources
+    assert sources["camp"].map.roles == {"mturk_agent_1": "user", "mturk_agent_2": "assistant"}
+    assert (sources["table"].map.turns, sources["table"].map.roles) == (
+        "TURNS",
+        {"DM": "assistant", "*": "user"},
+    )
+    assert sources["guanaco"].map.text == "text"
+
+
+def test_files_alike_become_one_glob_and_the_second_column_an_answer(folder):
+    sources = written(folder).sources
+    assert sources["chat"].uri == "chat/*.jsonl"
+    assert (sources["shell"].uri, sources["shell"].answers) == ("shell/all.nl", "all.cm")
+
+
+def test_shares_of_the_groups_add_up(folder):
+    shares = written(folder).mixture.shares
+    assert sum(shares.values()) == pytest.approx(1)
+    assert set(shares) == {"conversational", "plants", "strategic", "custom"}
+
+
+def test_the_recipe_opens_with_its_command_and_lists_what_nothing_fits(folder):
+    text = first_recipe(folder, Path("first.yaml"))
+    assert text.startswith("# aj curate first.yaml\n")
+    assert "#   odd/o.jsonl: keys found: vector, label" in text
+
+
+def test_names_that_yaml_would_misread_are_quoted(tmp_path):
+    folder = tmp_path / "no: such #name"
+    folder.mkdir()
+    (folder / "007.jsonl").write_text(lines({"messages": TALK}))
+    (folder / "[x] y.jsonl").write_text(lines({"question": "q", "answer": "a"}))
+    sources = written(folder).sources
+    assert {source.uri for source in sources.values()} == {"007.jsonl", "[x] y.jsonl"}
+    assert all(list_files(source, folder, name=name) for name, source in sources.items())
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (None, "no such folder"),
+        ({}, "no data files there"),
+        ({"README.md": "x", "model.bin": "x"}, "no data files there"),
+        ({"a.jsonl": '{"vector": 1}\n'}, "no reader fits its files: a.jsonl: keys found: vector"),
+        ({"a.txt": "Once upon a time."}, "no reader fits its files: a.txt: no records or text"),
+    ],
+)
+def test_a_folder_without_data_says_so(tmp_path, files, message):
+    folder = tmp_path / "data"
+    for name, text in (files or {}).items():
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    if files == {}:
+        folder.mkdir()
+    with pytest.raises(SourceError, match=message):
+        first_recipe(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.corpus
+def test_a_first_recipe_for_the_real_corpus(corpus, tmp_path):
+    out = tmp_path / "recipe.yaml"
+    out.write_text(first_recipe(corpus, out))
+    sources = load_recipe(out).sources
+    folders = {source.uri.split("/")[0] for source in sources.values()}
+    assert len(folders) >= 28
+    assert {source.group for source in sources.values()} == {
+        "conversational", "plants", "strategic", "apothecary", "custom"
+    }  # fmt: skip
