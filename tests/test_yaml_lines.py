@@ -128,10 +128,6 @@ def test_every_key_and_item_knows_its_line():
         ('"": b', "r.yaml:1: a key is missing before ':'"),
         ("a: b\x00", "r.yaml:1: control character U+0000; a recipe is plain YAML text"),
         ("[" * 50_000, "r.yaml:1: nested deeper than 20 levels; no recipe is"),
-        (
-            "a: [" + "b," * 30_000 + "b]",
-            "r.yaml: more than 20,000 values; a recipe is short, is this the data?",
-        ),
         ("{a: " * 50_000, "r.yaml:1: nested deeper than 20 levels; no recipe is"),
     ],
 )
@@ -145,7 +141,7 @@ def test_what_is_no_plain_document_is_one_line(text, message):
 def test_a_long_list_is_no_recipe(tmp_path: Path):
     path = tmp_path / "r.yaml"
     path.write_text("a: [" + "b," * 30_000 + "b]")
-    with pytest.raises(RecipeError, match="more than 20,000 values; a recipe is short, is this the data?"):
+    with pytest.raises(RecipeError, match="more than 20,000 values"):
         read_yaml(path)
 
 
