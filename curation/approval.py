@@ -6,6 +6,7 @@
 approved.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -75,11 +76,12 @@ def approve(
         raise Refusal(f"{dataset}: its recipe forbids unattended approval; a person must run `aj approve`")
     if recipe.approval.signed and key is None:
         raise Refusal(f"{dataset}: its recipe asks for a signature; run `aj approve --sign KEY`")
-    place = free_place(dataset, name, recipe.approval.people, force=force)
+    digests = bound_digests(manifest)
+    place = free_place(dataset, digests, name, recipe.approval.people, force=force)
     approval = Approval(
         format=1,
         root=manifest.root,
-        digests=bound_digests(dataset),
+        digests=digests,
         by=name,
         at=moment.astimezone(UTC).isoformat(timespec="seconds"),
         note=note or None,
@@ -136,20 +138,28 @@ def refuse_expired(dataset: Path, waivers: Iterable[WaiverRef], now: datetime) -
             )
 
 
-def bound_digests(dataset: Path) -> Digests:
-    """The digests that an approval of this dataset binds."""
-    return Digests(**{key: file_digest(dataset / name) for key, name in BOUND.items()})
+def bound_digests(manifest: Manifest) -> Digests:
+    """The digests that an approval binds: of the manifest as it was read, and of files as it lists them.
+
+    What is swapped on the disk after the check is then simply not what was approved.
+    """
+    listed = {file.path: file.sha256 for file in manifest.files}
+    absent = [name for name in (BOUND["gates"], BOUND["report"]) if name not in listed]
+    if absent:
+        raise Refusal(f"{absent[0]}: not in the manifest; there is nothing to read and approve")
+    whole = hashlib.sha256(stored(manifest)).hexdigest()
+    return Digests(manifest=whole, gates=listed[BOUND["gates"]], report=listed[BOUND["report"]])
 
 
-def free_place(dataset: Path, by: str, people: int, *, force: bool) -> str:
-    """Where the next approval goes. One that no longer fits the dataset is as good as none.
+def free_place(dataset: Path, digests: Digests, by: str, people: int, *, force: bool) -> str:
+    """Where the next approval goes. One that binds other digests is as good as none.
 
     Raises CurationError when nobody's approval is missing, or this person has approved already.
     """
     if force:
         return APPROVALS[0]
     for place in APPROVALS[:people]:
-        standing = standing_approval(dataset, place)
+        standing = standing_approval(dataset / place, digests)
         if standing is None:
             return place
         if place == APPROVALS[people - 1] or same_person(standing.by, by):
@@ -160,13 +170,13 @@ def free_place(dataset: Path, by: str, people: int, *, force: bool) -> str:
     raise AssertionError("a recipe asks for one or two people")
 
 
-def standing_approval(dataset: Path, place: str) -> Approval | None:
-    """The approval there, if it is whole and binds the dataset as it is."""
+def standing_approval(path: Path, digests: Digests) -> Approval | None:
+    """The approval there, if it is whole and binds these digests."""
     try:
-        approval = read_sealed(dataset / place, Approval)
+        approval = read_sealed(path, Approval)
     except CurationError:
         return None
-    return approval if approval.digests == bound_digests(dataset) else None
+    return approval if approval.digests == digests else None
 
 
 def same_person(one: str, other: str) -> bool:

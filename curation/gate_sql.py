@@ -234,7 +234,7 @@ def described(node: exp.Expr) -> str:
 
 def refused(name: str, reason: str) -> RecipeError:
     """The one-line error of a gate's SQL."""
-    return RecipeError(f"gate {name}: {' '.join(reason.split())}")
+    return RecipeError(" ".join(f"gate {name}: {reason}".split()))
 
 
 def tables(dataset: Path) -> dict[str, pl.LazyFrame]:

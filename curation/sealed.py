@@ -56,10 +56,12 @@ def read_sealed(path: Path, kind: type[Document]) -> Document:
         content = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Refusal(f"{path}: not JSON any more: {error}") from error
-    if not isinstance(content, dict) or content.get("self_sha256") != self_digest(content):
-        raise Refusal(f"{path}: changed since it was written: self_sha256 does not match its content")
     try:
+        if not isinstance(content, dict) or content.get("self_sha256") != self_digest(content):
+            raise Refusal(f"{path}: changed since it was written: self_sha256 does not match its content")
         document = msgspec.convert(content, kind)
+    except orjson.JSONEncodeError as error:
+        raise Refusal(f"{path}: changed since it was written: {error}") from error
     except msgspec.ValidationError as error:
         raise Refusal(f"{path}: another layout than this version of aj reads: {error}") from error
     if stored(document) != data:

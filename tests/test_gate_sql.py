@@ -2,6 +2,7 @@ import time
 
 import polars as pl
 import pytest
+import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -195,6 +196,23 @@ def test_a_text_in_quotes_is_that_text_and_no_sql(text):
     except RecipeError:
         return
     assert value == 1
+
+
+FRAGMENTS = (
+    "select count(*) from train where id in ( ) ' \" ; -- /* */ read_csv('/etc/passwd') scan_parquet "
+    "'/etc/passwd' \"/etc/passwd\" as t , union all join on true group by with x ledger . eval = 1 \\ $$ "
+    "values lateral unnest(messages) limit order \n {} [1] :: @ ? `"
+).split(" ")
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=14))
+def test_whatever_passes_reads_the_three_tables_alone(fragments):
+    try:
+        safe = check_sql("g", "select count(*) from train " + " ".join(fragments))
+    except RecipeError:
+        return
+    read = {table.name for table in sqlglot.parse_one(safe).find_all(sqlglot.exp.Table)}
+    assert read <= {"train", "eval", "ledger"}
 
 
 def test_tables_of_a_dataset_without_eval_are_empty(tmp_path):
