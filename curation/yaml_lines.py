@@ -181,7 +181,7 @@ class Builder:
         self.values += 1
         if self.most_values is not None and self.values > self.most_values:
             raise RecipeError(
-                f"{self.document.name}: more than {self.most_values:,} values; is this the data and not a recipe?"
+                f"{self.document.name}: more than {self.most_values:,} values; is this the data?"
             )
         if event.anchor is not None:
             self.refuse(event, f"anchor '&{event.anchor}'; write the value out, anchors are not supported")
