@@ -41,8 +41,8 @@ _PROBED = 100
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a file: a byte range of plain JSON lines, a range of row groups of a Parquet file,
-    or 0 to the file's size for anything else."""
+    """A piece of a file: a byte range of plain JSON lines, a range of row groups of a Parquet file
+    (0 to 0 for all of them), or 0 to the file's size for anything else."""
 
     path: Path
     start: int
@@ -56,6 +56,10 @@ def list_files(source: Source, data_root: Path, *, name: str) -> list[Path]:
     files right in it. Hidden files count only where a pattern names them. Raises SourceError where
     nothing matches, or a path or a symbolic link leads out of the data root.
     """
+    if not data_root.is_dir():
+        raise SourceError(
+            f"source {name}: the data root {data_root} is no folder; see data_root or --data-root"
+        )
     root = data_root.resolve()
     _must_stay_inside(source.uri, root, name)
     target = data_root / source.uri
@@ -135,6 +139,8 @@ def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[C
         return whole
     form = records.file_format(path)
     if form == "parquet":
+        if decoding.compression(path):
+            return [Chunk(path, 0, 0)]
         try:
             return [Chunk(path, part.start, part.stop) for part in tables.parquet_plan(path, chunk_bytes)]
         except BrokenFile:

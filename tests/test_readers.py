@@ -279,6 +279,17 @@ def test_a_function_call_without_a_name_is_refused():
         read("sharegpt", {"conversations": [{"from": "function_call", "value": "do it"}]})
 
 
+def test_sharegpt_turns_with_role_and_content_are_read_too():
+    assert said(read("sharegpt", {"conversations": HELLO})) == [("user", "hi"), ("assistant", "hello")]
+    with pytest.raises(Unfit, match="expected turns of `from` and `value`"):
+        read("sharegpt", {"conversations": [{"who": "x"}]})
+
+
+def test_sharegpt_turns_under_the_wrong_reader_name_the_right_one():
+    with pytest.raises(Unfit, match="are read by `reader: sharegpt`"):
+        read("messages", {"conversations": [{"from": "human", "value": "x"}]})
+
+
 TRANSCRIPT = "\nWelcome!\n\n> n\n\nA road.\n  A map\n\n> \nTime passes.\n\n> in\n\n>>Foof!<<\n"
 WALKTHROUGH = """===========
 ==>STEP NUM: 0

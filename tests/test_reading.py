@@ -352,6 +352,11 @@ def test_files_that_are_not_there_or_not_inside_are_named(tmp_path, settings, me
         list_files(source(**settings), root, name="s")
 
 
+def test_a_data_root_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SourceError, match="source s: the data root .*none is no folder"):
+        list_files(source(), tmp_path / "none", name="s")
+
+
 def test_a_link_that_stays_inside_is_followed(tmp_path):
     (tmp_path / "a.jsonl").write_text("x")
     (tmp_path / "b.jsonl").symlink_to(tmp_path / "a.jsonl")

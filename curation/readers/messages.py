@@ -98,7 +98,12 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
         except JSON_ERRORS as error:
             problem = problem or error
     if problem is not None:
-        raise Unfit(str(problem))
+        shared = any(b'"from"' in bytes(record[key]) for key in keys if key in record)
+        raise Unfit(
+            f"{problem}; turns of `from` and `value` are read by `reader: sharegpt`"
+            if shared
+            else str(problem)
+        )
     raise missing(record, keys, "columns: {messages: %s}")
 
 

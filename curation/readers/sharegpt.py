@@ -1,6 +1,7 @@
 """ShareGPT: conversations of from and value, with function_call and observation turns."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
@@ -8,7 +9,18 @@ from msgspec import Raw
 from curation.jsontext import JSON_ERRORS
 from curation.readers.columns import look_up
 from curation.readers.shape import Convert, Row, Unfit, missing
-from curation.readers.turns import ROLE_ALIASES, Function, answer, arguments_text, ask, call, offered, say
+from curation.readers.turns import (
+    ROLE_ALIASES,
+    Function,
+    answer,
+    arguments_text,
+    ask,
+    call,
+    decode_turns,
+    offered,
+    row_of_turns,
+    say,
+)
 from curation.source import Source
 
 _NAMED = re.compile(r'^\s*\{\s*["\']name["\']\s*:\s*["\']([^"\']+)["\']\s*,\s*["\']arguments["\']\s*:', re.S)
@@ -39,7 +51,10 @@ def converter(source: Source) -> Convert:
         raw = next((value for name in names if (value := look_up(record, name)) is not None), None)
         if raw is None:
             raise missing(record, names, "columns: {conversations: %s}")
-        turns = _TURNS.decode(raw)
+        try:
+            turns = _TURNS.decode(raw)
+        except msgspec.ValidationError:
+            return _with_roles(record, raw, columns.get("tools", "tools"))
         if not turns:
             raise Unfit("the conversation has no turns")
         tools = offered(record.get(columns.get("tools", "tools")))
@@ -51,6 +66,14 @@ def converter(source: Source) -> Convert:
         return Row(messages, tools, [])
 
     return convert
+
+
+def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:
+    """Sets published as ShareGPT whose turns have role and content all the same."""
+    try:
+        return row_of_turns(decode_turns(raw), offered(record.get(tools)))
+    except msgspec.ValidationError:
+        raise Unfit("expected turns of `from` and `value`") from None
 
 
 def _message(turn: _Turn) -> dict[str, object]:
