@@ -1,6 +1,7 @@
 """Herbals become questions and the book's own answers, or a clear error."""
 
 import re
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -72,6 +73,7 @@ def asked(text: str, source: Source = SOURCE) -> list[tuple[str, str]]:
     return [(row.messages[-2]["content"], row.messages[-1]["content"]) for row in rows]
 
 
+@cache
 def named(text: str) -> list[Entry]:
     return entries(parts(read_book(text)))
 

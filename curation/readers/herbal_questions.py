@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from curation.readers.herbal_names import capitalised, is_plural
+from curation.readers.herbal_names import capitalised, is_plural, title_case
 from curation.readers.herbal_parts import Entry, Section
 from curation.readers.herbal_passages import (
     PASSAGE_WORDS,
@@ -163,6 +163,8 @@ def _topic(entry: Entry, section: Section, text: str, number: int) -> str:
         return "named"
     if section.topic == "making" and entry.kind == "plant":
         return "preparation"
+    if section.topic == "making" and entry.name.startswith(("To ", "For ")):
+        return "making_to" if entry.name.startswith("To ") else "advice_for"
     return section.topic
 
 
@@ -235,7 +237,7 @@ def _spoken(entry: Entry, topic: str) -> str:
     name = entry.name
     if entry.kind in ("chapter", "receipt", "quotation"):
         name = re.sub(r" \(another\)$", "", name)
-        if topic == "of":
+        if topic in ("of", "making_to"):
             name = name[3:]
         if topic in ("advice_for", "advice_other"):
             name = re.sub(r"^For ", "", name)
@@ -245,8 +247,10 @@ def _spoken(entry: Entry, topic: str) -> str:
                 lambda m: m[0].lower(),
                 name,
             )
-        if topic == "of":
+        if topic in ("of", "making_to"):
             name = name[0].lower() + name[1:] if name[1:2].islower() else name
+        if topic == "making_to" and entry.name == title_case(entry.name.upper()):
+            name = name.lower()
     if entry.kind == "simple":
         gloss = _gloss(entry)
         name = f"{name.removesuffix(', &c').removesuffix('&c').strip(' ,')}{gloss}"

@@ -71,6 +71,7 @@ ASK: dict[str, tuple[str, ...]] = {
         "How does {book} direct {name} to be made?",
         "What is the receipt for {name}?",
     ),
+    "making_to": ("How should one {name}?", "What is the way to {name}?"),
     "comment": (
         "What {is} {name} good for, according to {author}?",
         "What does {author} say of {name}?",
