@@ -1,0 +1,161 @@
+"""Language: what is kept, who decides, and that the cheap judges agree with the truth."""
+
+import subprocess
+import sys
+import unicodedata
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from benchmarks.language import agreement, measure
+from benchmarks.sentences import SENTENCES
+from curation.language_models import ISO, UNDETERMINED, langdetect, langid
+from curation.language_tiers import languages
+from curation.language_words import COUNTED, count_features
+from curation.prose import prose
+from curation.row import encode, frame, message
+from curation.settings import Language
+from curation.stage import Context
+from curation.stages.language import STAGE, language
+
+LABELLED = [(code, text) for code, pair in SENTENCES.items() for text in (*pair, "\n".join(pair))]
+
+
+def rows(*texts: str) -> pl.DataFrame:
+    return frame([[message("user", text), message("assistant", "")] for text in texts])
+
+
+def test_labelled_sentences_of_32_languages_are_told_apart():
+    found = languages([text for _, text in LABELLED])
+    wrong = [(code, v) for (code, _), v in zip(LABELLED, found, strict=True) if v.language != code]
+    assert wrong == []
+    assert {v.by for v in found} == {"script", "words", "py3langid", "langdetect"}
+
+
+def test_common_words_take_no_other_language_for_english():
+    others = [text for code, text in LABELLED if code != "en"]
+    assert not any(v.by == "words" for v in languages(others))
+
+
+def test_kept_languages_stay_and_the_detail_names_the_judge():
+    kept, dropped = language(rows(SENTENCES["en"][0], SENTENCES["de"][0], SENTENCES["zh"][0]), keep=["en"])
+    assert kept["language"].to_list() == ["en"]
+    assert dropped["language"].to_list() == ["de", "zh"]
+    assert dropped["reason"].to_list() == ["language", "language"]
+    assert dropped["detail"].to_list()[1] == '{"by":"script","language":"zh","probability":null}'
+    assert '"by":"py3langid","language":"de","probability":0.99' in dropped["detail"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ok",
+        "14",
+        "你好",
+        "```python\nprint('der die das und ist nicht')\n```",
+        '{"a": [1, 2], "b": {"c": null}}\nx = {"d": (y[0] + 1) ** 2}; f(x) -> g["q"]',
+        "awk '{print $5, $9}' /var/log/*.log | sort -u > \"$FILE\" && rm -rf {} \\;",
+    ],
+)
+def test_short_rows_and_code_are_undetermined_and_stay_unless_the_recipe_says_otherwise(text):
+    assert language(rows(text)).kept["language"].to_list() == [UNDETERMINED]
+    kept, dropped = language(rows(text), undetermined="drop")
+    assert kept.height == 0
+    assert dropped["reason"].to_list() == ["language"]
+
+
+def test_code_in_a_fence_does_not_hide_the_language_around_it():
+    text = f"{SENTENCES['fr'][0]}\n```sql\nselect the, and, that from which where your = 1\n```\n" * 3
+    assert language(rows(text)).dropped["language"].to_list() == ["fr"]
+
+
+def test_system_prompts_and_tool_results_are_not_judged():
+    said = [
+        message("system", SENTENCES["de"][0] * 5),
+        message("user", SENTENCES["en"][0]),
+        message("tool", SENTENCES["fr"][0] * 5),
+        message("assistant", None),
+    ]
+    assert language(frame([said])).kept["language"].to_list() == ["en"]
+
+
+def test_every_turn_counts_up_to_its_first_400_characters():
+    said = [message("user", "a" * 5000), message("assistant", "b" * 5000)]
+    assert prose(encode(said)) == "a" * 400 + "\n" + "b" * 400
+
+
+def test_text_that_is_not_normalised_is_judged_alike():
+    decomposed = [unicodedata.normalize("NFD", text) for _, text in LABELLED]
+    assert [v.language for v in languages(decomposed)] == [code for code, _ in LABELLED]
+
+
+def test_the_walk_over_py3langids_model_says_what_py3langid_says():
+    theirs = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    texts = [text for _, text in LABELLED] + ["", "x", "SHOUTED ENGLISH WORDS", "1234", "\x00\x01"]
+    for ours, (label, probability) in zip(langid(texts), map(theirs.classify, texts), strict=True):
+        assert ours.probability == pytest.approx(probability, abs=1e-4)
+        assert ours.language == ISO.get(label, label) or probability < 0.02
+
+
+def test_langdetect_always_answers_alike():
+    texts = ["Returns exit code 1. false", "list screen ids", SENTENCES["id"][0]]
+    assert [langdetect(t) for t in texts] == [langdetect(t) for t in texts]
+    assert langdetect("123 456").language == UNDETERMINED
+
+
+def test_verdicts_do_not_depend_on_the_batch():
+    texts = [text for _, text in LABELLED]
+    assert languages(texts) == [languages([text])[0] for text in texts]
+
+
+def test_scripts_words_and_symbols_are_counted():
+    line = dict(zip(COUNTED, count_features(["The garden isn't big; и 你好 = {x}"])[0].tolist(), strict=True))
+    counted = {name: n for name, n in line.items() if n}
+    assert counted == {"ascii": 17, "cyrillic": 1, "han": 2, "symbols": 4, "words": 7, "english": 1}
+
+
+@given(st.lists(st.text(max_size=80), max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_any_text_gets_a_verdict_and_the_stage_is_idempotent(texts):
+    once = language(rows(*texts), keep=["en", "de"])
+    assert once.kept.height + once.dropped.height == len(texts)
+    again = language(once.kept, keep=["en", "de"])
+    assert again.kept.equals(once.kept)
+
+
+def test_an_empty_frame_gains_the_column():
+    kept, dropped = language(rows().with_columns(other=pl.lit(1)))
+    assert kept.columns == [*frame([]).columns, "other", "language"]
+    assert dropped.columns == [*kept.columns, "reason", "detail"]
+
+
+def test_the_recipe_binds_its_settings():
+    bound = STAGE.bind(Language(keep=["fr"], undetermined="drop"), Context())
+    kept, _ = bound(rows(SENTENCES["fr"][0], SENTENCES["en"][0], "ok"))
+    assert kept["language"].to_list() == ["fr"]
+
+
+def test_no_model_is_loaded_by_an_import():
+    code = "import sys, curation.stages.language as s; print({'langdetect', 'py3langid'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_benchmark_measures_all_three_judges_on_the_same_texts():
+    texts = [text for _, text in LABELLED[:12]]
+    results = measure(texts, texts)
+    assert [result.name for result in results] == ["tiers", "py3langid", "langdetect"]
+    assert all(len(result.languages) == 12 and result.rows_per_cpu_s > 0 for result in results)
+    table = agreement(texts, results[2].languages)
+    assert sum(line.rows for line in table) == 12
+    assert all(0 <= line.agreeing <= line.rows for line in table)
+
+
+def test_fast_verdicts_on_real_rows_agree_with_langdetect(corpus):
+    lines = (corpus / "aj_context_switching" / "context_switching.jsonl").read_text(encoding="utf-8-sig")
+    texts = [prose(encode([message("user", line)])) for line in lines.split("\n")[:100]]
+    assert {v.language for v in languages(texts)} <= {"en", UNDETERMINED}
