@@ -325,6 +325,12 @@ def test_a_walkthrough_of_acts_and_observations():
     assert said(row) == [("user", "The phone rings."), ("assistant", "answer phone"), ("user", '"Hadley!"')]
 
 
+def test_what_a_game_says_at_an_empty_prompt_goes_to_the_move_before():
+    more = "==>STEP NUM: 2\n==>ACT: \n==>OBSERVATION: It rings again.\n"
+    row = adventure.conversation(WALKTHROUGH + more, player="assistant")
+    assert said(row)[-1] == ("user", '"Hadley!"\n\nIt rings again.')
+
+
 def test_a_playthrough_in_a_text_column():
     assert said(read("adventure", {"text": TRANSCRIPT}))[1] == ("assistant", "n")
 

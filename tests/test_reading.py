@@ -353,7 +353,7 @@ def test_files_that_are_not_there_or_not_inside_are_named(tmp_path, settings, me
 
 
 def test_a_data_root_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SourceError, match="source s: the data root .*none is no folder"):
+    with pytest.raises(SourceError, match=r"source s: the data root .*none is no folder"):
         list_files(source(), tmp_path / "none", name="s")
 
 

@@ -52,20 +52,25 @@ def _walkthrough(text: str) -> tuple[str, list[Move]]:
     steps = []
     for step in _ACT.split(text)[1:]:
         command, _, seen = step.partition("==>OBSERVATION:")
-        steps.append((_RULES.sub("", command).strip(), _trimmed(_RULES.sub("", seen).removeprefix(" "))))
+        steps.append((_RULES.sub("", command).strip(), _RULES.sub("", seen).removeprefix(" ")))
     if steps and steps[0][0].lower() == "init":
-        return steps[0][1], steps[1:]
-    return "", [step for step in steps if step[0]]
+        return _folded(steps[0][1], steps[1:])
+    return _folded("", steps)
 
 
 def _transcript(text: str) -> tuple[str, list[Move]]:
     parts = _COMMAND.split(text)
-    opening, moves = _trimmed(parts[0]), list[Move]()
-    for command, reply in zip(parts[1::2], parts[2::2], strict=True):
-        if command.strip():
-            moves.append((command.strip(), _trimmed(reply)))
+    commands = (command.strip() for command in parts[1::2])
+    return _folded(parts[0], zip(commands, parts[2::2], strict=True))
+
+
+def _folded(opening: str, steps: Iterable[Move]) -> tuple[str, list[Move]]:
+    """The opening and the moves. What the game says at an empty prompt goes to the move before."""
+    opening, moves = _trimmed(opening), list[Move]()
+    for command, reply in steps:
+        if command:
+            moves.append((command, _trimmed(reply)))
         elif moves:
-            # An empty prompt: the game went on by itself.
             moves[-1] = (moves[-1][0], _paragraphs((moves[-1][1], _trimmed(reply))))
         else:
             opening = _paragraphs((opening, _trimmed(reply)))
