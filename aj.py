@@ -83,7 +83,8 @@ def add_approval(command: Any) -> None:
     approve = command("approve", run_approve, "Record that a person approves a dataset.")
     approve.add_argument("dataset", type=Path)
     approve.add_argument("--by", required=True, metavar="NAME")
-    approve.add_argument("--note", default="", metavar="TEXT")
+    approve.add_argument("--note", default=None, metavar="TEXT")
+    approve.add_argument("--sign", type=Path, default=None, metavar="KEY", help="sign with this SSH key")
     approve.add_argument("--force", action="store_true", help="replace an earlier approval")
 
     freeze = command("freeze", run_freeze, "Write the frozen recipe of an approved dataset.")
@@ -134,8 +135,16 @@ def run_init(args: argparse.Namespace) -> int:
     return DONE
 
 
+def load_early(args: argparse.Namespace) -> None:
+    """A wrong recipe is told at once, before anything heavy is imported."""
+    from curation.recipe import load_recipe
+
+    load_recipe(args.recipe, data_root=args.data_root)
+
+
 def run_check(args: argparse.Namespace) -> int:
     """Check a recipe."""
+    load_early(args)
     from curation.check import check
 
     found = check(args.recipe, data_root=args.data_root)
@@ -145,6 +154,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_curate(args: argparse.Namespace) -> int:
     """Curate, print the funnel, the mixture and the gates."""
+    load_early(args)
     from curation.curate import curate
     from reports.documents import documents
     from reports.terminal import finished, finished_json
@@ -171,7 +181,7 @@ def run_gate(args: argparse.Namespace) -> int:
 
     found = judge_again(args.dataset)
     if args.junit:
-        write_bytes(args.junit, to_junit(found.gates))
+        write_bytes(args.junit, to_junit(found.gates, str(args.dataset)))
     print(pretty(found.as_dict()).decode() if args.json else gates(found))
     return DONE if found.passed else NO
 
@@ -180,7 +190,7 @@ def run_approve(args: argparse.Namespace) -> int:
     """Approve."""
     from curation.approval import approve
 
-    approve(args.dataset, by=args.by, note=args.note, force=args.force)
+    approve(args.dataset, args.by, args.note, key=args.sign, force=args.force)
     print(f"approved {args.dataset} by {args.by}\nnext     aj freeze {args.dataset}")
     return DONE
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from curation.gates import check_gates
 from curation.mixture import Available, Infeasible, plan
-from curation.plan import PlannedStage, input_files, make_context
+from curation.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
 from curation.progress import Progress
 from curation.reading import chunks, read
 from curation.recipe import Recipe, check_files, load_recipe, stage_plan
 from curation.shortage import render
-from curation.stage import Rows
+from curation.stage import Context, Rows
 from curation.tasks import stage_kind
 
 # A source whose size is not known yet is taken to be as large as needed.
@@ -29,8 +29,8 @@ class Checked:
 
     @property
     def feasible(self) -> bool:
-        """False only when even all rows of the sources cannot make the mixture."""
-        return self.shortage is None
+        """False only when every count is known and even all rows cannot make the mixture."""
+        return self.shortage is None or None in self.rows.values()
 
     def as_json(self) -> str:
         """The result for a program."""
@@ -56,9 +56,9 @@ class Checked:
         lines.append("")
         if self.shortage is not None:
             lines.append(render(self.shortage))
-        elif None in self.rows.values():
+        if None in self.rows.values():
             lines.append("next    aj fetch, then aj curate")
-        else:
+        elif self.shortage is None:
             lines.append("the mixture can be had if the stages keep enough rows\nnext    aj curate")
         return "\n".join(lines)
 
@@ -73,7 +73,7 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
     check_files(recipe)
     check_gates(recipe.gates)
     root = recipe.data_folder.resolve()
-    check_stages(recipe, root, path.parent.resolve())
+    check_stages(recipe, root, path.parent.resolve(), (fetched or {}).get(TOKENIZER))
     rows = count_rows(recipe, root, fetched or {})
     available = {
         name: Available(
@@ -103,13 +103,20 @@ def at_most(count: int | None, take: int | None) -> int:
     return min(n for n in (count, take) if n is not None)
 
 
-def check_stages(recipe: Recipe, root: Path, base: Path) -> None:
-    """Bind every stage once: a missing schema, tokenizer or reference file shows here."""
-    context = make_context(recipe, root, base)
+def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None) -> None:
+    """Bind every stage once: a missing schema or reference file shows here.
+
+    What needs a tokenizer that is not fetched yet waits until it is.
+    """
+    try:
+        context = make_context(recipe, root, base, tokenizer)
+    except NotFetched:
+        context = Context(recipe.seed, tuple(recipe.sources), root)
     for entry in stage_plan(recipe):
         stage = PlannedStage(*entry)
         kind = stage_kind(stage.stage)
-        if isinstance(kind, Rows):
+        waits = stage.stage == "length" and context.tokenizer is None
+        if isinstance(kind, Rows) and not waits:
             kind.files(stage.settings, context)
             kind.bind(stage.settings, context)
 

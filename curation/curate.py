@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from curation.assemble import Documents, assemble
 from curation.errors import CurationError
@@ -85,7 +84,8 @@ def curate(
                     "or --out for another folder"
                 )
         with LocalExecutor(work, workers or default_workers(plan)) as executor:
-            outputs = Pipeline(plan, executor, preview=sample).run()
+            pipeline = Pipeline(plan, executor, preview=sample)
+            outputs = pipeline.run()
             manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
             prune(work, executor.used)
         timings = {
@@ -93,7 +93,7 @@ def curate(
             "workers": executor.workers,
             "tasks_run": executor.ran,
             "tasks_reused": executor.reused,
-            "peak_rss_bytes": peak_rss_bytes(),
+            "cpu_s": {name: round(seconds, 2) for name, seconds in pipeline.cpu_s.items()},
         }
         (dataset / "timings.json").write_bytes(msgspec.json.format(msgspec.json.encode(timings)) + b"\n")
         return Finished(dataset, manifest, gates, executor.ran, executor.reused, time.monotonic() - started)
@@ -109,11 +109,6 @@ def default_workers(plan: Plan) -> int:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1
     )
-
-
-def peak_rss_bytes() -> int:
-    """The most memory that this process held; workers are counted by the benchmark."""
-    return int(psutil.Process().memory_info().rss)
 
 
 def refuse_foreign(dataset: Path) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 from curation.arrow import read_frame
 from curation.plan import Plan, PlannedChunk, PlannedStage
 from curation.progress import Progress
+from curation.row import digest
 from curation.shards import ROWS_PER_PART
 from curation.stage import Keyed
 from curation.tasks import stage_kind
@@ -53,15 +54,16 @@ class Outputs:
 
 
 class Pipeline:
-    """Runs the tasks of a plan in their order. `preview` reads only about that many rows a source."""
+    """Runs the tasks of a plan in their order. `preview` reads about that many rows in all."""
 
     def __init__(self, plan: Plan, executor: LocalExecutor, *, preview: int | None = None) -> None:
         self.plan, self.executor, self.preview = plan, executor, preview
-        self.chunks = [ChunkState(c) for c in plan.chunks]
+        self.chunks = [ChunkState(c) for c in (plan.chunks if preview is None else glimpses(plan))]
         self.stages: dict[str, dict[str, Any]] = {
             s.name: {"in": 0, "added": 0, "out": 0, "dropped": {}} for s in plan.stages
         }
         self.metrics: Counter[str] = Counter()
+        self.cpu_s: Counter[str] = Counter()
         self.exclude: list[str] = []
         self.over_all: list[dict[str, Any]] = []
         self.paths = {"context": plan.context_json}
@@ -95,12 +97,18 @@ class Pipeline:
         """Run tasks under a progress line."""
         line, tick = self.progress(label, tasks)
         with line:
-            return self.executor.run(tasks, tick)
+            finished = self.executor.run(tasks, tick)
+        for done in finished:
+            inside = done.summary.get("stage_cpu_s", {})
+            self.cpu_s.update(inside)
+            self.cpu_s[label] += done.summary["cpu_s"] - sum(inside.values())
+        return finished
 
     def chunk_params(self, chunk: PlannedChunk) -> dict[str, Any]:
         """What decides how a chunk is read. A file is known by its digest, not by where it lies."""
         source = self.plan.sources[chunk.file.source]
-        read = {"start": chunk.chunk.start, "end": chunk.chunk.end, "limit": self.preview}
+        limit = None if self.preview is None else max(1, self.preview // len(self.plan.sources))
+        read = {"start": chunk.chunk.start, "end": chunk.chunk.end, "limit": limit}
         reading = {
             key: value
             for key, value in msgspec.to_builtins(source).items()
@@ -138,6 +146,8 @@ class Pipeline:
 
     def cutoffs(self) -> dict[str, list[Any]]:
         """For every source with `take`: the rank and position of the last record that it takes."""
+        if self.preview is not None:
+            return {}
         sources = {n: s.take for n, s in self.plan.sources.items() if s.take is not None}
         states = [s for s in self.chunks if s.planned.file.source in sources]
         tasks = [
@@ -348,6 +358,16 @@ class Pipeline:
             found.update(kinds)
             found["pii.found"] = sum(kinds.values())
         return found
+
+
+def glimpses(plan: Plan) -> list[PlannedChunk]:
+    """For a preview: one chunk of every source, the one of lowest digest(seed, file, start)."""
+    found: dict[str, PlannedChunk] = {}
+    for chunk in sorted(
+        plan.chunks, key=lambda c: digest(plan.recipe.seed, c.file.name, c.chunk.start), reverse=True
+    ):
+        found[chunk.file.source] = chunk
+    return sorted(found.values(), key=lambda chunk: chunk.ordinal)
 
 
 def share(part: float, whole: float, of_nothing: float = 1.0) -> float:

@@ -20,6 +20,14 @@ from curation.stage import Context, Rows
 from curation.tasks import stage_kind
 
 
+# The key of the tokenizer's folder among what was fetched; no source can have this name.
+TOKENIZER = "tokenizer:"
+
+
+class NotFetched(RecipeError):
+    """Something that the recipe names by address is not on this machine yet."""
+
+
 class InputFile(NamedTuple):
     """One file of a source; `name` is relative to the data root, with `/`."""
 
@@ -142,7 +150,7 @@ def make_plan(
     fetched  for hub and https sources, the folder that holds their files
     base     the recipe's folder, where a tokenizer's or a template's relative path may also start
     """
-    context = make_context(recipe, data_root, base)
+    context = make_context(recipe, data_root, base, (fetched or {}).get(TOKENIZER))
     files = hashed(input_files(recipe, data_root, fetched or {}))
     stages = [PlannedStage(*entry) for entry in stage_plan(recipe)]
     stage_files = {"": named_digests(tokenizer_files(context), data_root)}
@@ -157,12 +165,20 @@ def make_plan(
     return Plan(recipe, context, recipe.sources, files, planned, stages, stage_files)
 
 
-def make_context(recipe: Recipe, data_root: Path, base: Path | None = None) -> Context:
-    """The context of a recipe; a tokenizer by path is looked for in the data root, then beside it."""
+def make_context(
+    recipe: Recipe, data_root: Path, base: Path | None = None, tokenizer: Path | None = None
+) -> Context:
+    """The context of a recipe; a tokenizer by path is looked for in the data root, then beside it.
+
+    `tokenizer` is the folder of one that the recipe names by its hub id, once it is fetched.
+    """
     places = [data_root, *([base] if base else [])]
-    tokenizer = None
     if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
         tokenizer = first_existing(recipe.tokenizer.path, places, "tokenizer.path")
+    elif recipe.tokenizer is not None and tokenizer is None:
+        raise NotFetched(
+            f"{recipe.at('tokenizer', 'id')}: {recipe.tokenizer.id} is not fetched yet; run `aj fetch` first"
+        )
     template = recipe.template
     if template not in {"aj_r1", "chatml", "model"}:
         template = str(first_existing(template, places, "template"))
@@ -213,7 +229,9 @@ def input_files(
         root = data_root
         if "://" in source.uri:
             if name not in fetched:
-                raise RecipeError(f"source {name}: {source.uri} is not fetched yet; run `aj fetch` first")
+                raise NotFetched(
+                    f"{recipe.at('sources', name, 'uri')}: {source.uri} is not fetched yet; run `aj fetch` first"
+                )
             root = fetched[name]
             source = msgspec.structs.replace(source, uri=".", files=source.files or "**/*")
         for path in list_files(source, root, name=name):

@@ -103,7 +103,7 @@ def frame(
 
     Use it to run a single stage by hand: `normalise(frame([[{"role": "user", …}, …]]))`.
     """
-    texts = [encode([message(**{k: m.get(k) for k in MESSAGE_KEYS}) for m in c]) for c in conversations]
+    texts = [encode([{k: m.get(k) for k in MESSAGE_KEYS} for m in c]) for c in conversations]
     offered = list(tools) if tools is not None else [None] * len(texts)
     return pl.DataFrame(
         {

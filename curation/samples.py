@@ -157,7 +157,9 @@ def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
     # Ranking by the digest of the row's id costs nothing more: shard order is seeded already.
     groups = written.group_by("group", maintain_order=True).head(PER_GROUP)
     sources = written.group_by("source", maintain_order=True).head(PER_SOURCE)
-    first = pl.concat([groups.select(written.columns), sources.select(written.columns)]).unique(["pos", "piece"], keep="first", maintain_order=True)
+    first = pl.concat([groups.select(written.columns), sources.select(written.columns)]).unique(
+        ["pos", "piece"], keep="first", maintain_order=True
+    )
     found = []
     for row in first.iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])

@@ -1,5 +1,6 @@
 """The tasks of a curation run over one chunk of a source: read, stage, prepare, index."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -77,6 +78,7 @@ class Tally:
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, Any]] = {}
         self.metrics: Counter[str] = Counter()
+        self.cpu_s: Counter[str] = Counter()
 
     def add(
         self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame
@@ -99,7 +101,7 @@ class Tally:
                 self.metrics[f"pii.{kind}"] += count
 
     def summary(self) -> dict[str, Any]:
-        return {"stages": self.stages, "metrics": dict(self.metrics)}
+        return {"stages": self.stages, "metrics": dict(self.metrics), "stage_cpu_s": dict(self.cpu_s)}
 
 
 def with_calls(rows: pl.DataFrame) -> int:
@@ -132,7 +134,9 @@ def chain(task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWrit
     """Run a frame through the task's row stages, writing what they drop."""
     for stage in task.params["stages"]:
         function: RowsFn = bind(task, stage, "bind")
+        started = time.process_time()
         kept, dropped = function(frame)
+        tally.cpu_s[stage["name"]] += time.process_time() - started
         tally.add(stage["name"], stage["stage"], frame, kept, dropped)
         dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
         frame = kept
@@ -162,8 +166,9 @@ def rank_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
 def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """Read a chunk and run it through the first row stages.
 
-    Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, row], rows ranked
-    above it are left out by `take` and only counted.
+    Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, pos], rows ranked
+    above it are left out by `take` and only counted; with `limit`, a preview, only so many
+    records are read.
     """
     chunk, source, file = chunk_of(task)
     params = task.params
@@ -175,6 +180,7 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
         FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
     ):
         for batch in read(chunk, source, file=file):
+            batch = batch.head(params["limit"] - rows) if params["limit"] else batch
             frame, broken = identified(batch, params["name"], params["ordinal"])
             taken = chosen(frame, params["seed"], params["cutoff"])
             write_inputs(inputs, broken, frame, taken)
@@ -182,7 +188,9 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
             rows += batch.height
             unreadable += broken.height
             left_out += frame.height - int(taken.sum())
-            kept.write(chain(task, frame.filter(taken), tally, dropped))
+            kept.write(chain(task, frame.filter(taken).drop("row"), tally, dropped))
+            if rows == params["limit"]:
+                break
     reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
     return {
         **tally.summary(),

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -111,7 +112,9 @@ def run_task(task: Task, work: Path) -> Done:
     try:
         module, _, name = task.run.partition(":")
         function: Callable[[Task, Path, Path], Mapping[str, Any]] = getattr(import_module(module), name)
+        started = time.process_time()
         summary = dict(function(task, work, beside))
+        summary["cpu_s"] = round(time.process_time() - started, 4)
         (beside / "done.json").write_bytes(canonical(summary))
         for path in beside.iterdir():
             sync(path)

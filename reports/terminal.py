@@ -60,7 +60,8 @@ def mixture(manifest: Manifest) -> str:
     """Asked and got, by group."""
     groups = manifest.mixture.groups
     total = sum(group.got for group in groups.values()) or 1
-    rows = [("group", "asked", "got", manifest.mixture.unit, "of", "unique", "repeat")]
+    head = ("group", "asked", "got", str(manifest.mixture.unit), "of", "unique", "repeat")
+    rows = [head]
     for name, group in groups.items():
         rows.append(
             (

@@ -16,7 +16,7 @@ from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 from curation.choose import Infeasibility
 from curation.curate import Finished, curate, locked
 from curation.errors import CurationError
-from curation.row import row_id
+from curation.row import encode, row_id
 from curation.shards import to_structs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +75,10 @@ def test_what_was_dropped_says_why_and_names_the_survivor(finished):
 
 
 def test_shards_hold_the_rows_under_their_ids_in_seeded_order(finished):
-    for split, count in (("train", finished.manifest.written.train), ("eval", finished.manifest.written.eval)):
+    for split, count in (
+        ("train", finished.manifest.written.train),
+        ("eval", finished.manifest.written.eval),
+    ):
         rows = pl.read_parquet(finished.dataset / split / "*.parquet")
         assert rows.height == count
         for stored, messages, tools in rows.select("id", "messages", "tools").iter_rows():
@@ -115,7 +118,9 @@ def test_changed_inputs_are_refused_without_force(tmp_path):
     recipe = small_recipe(tmp_path)
     first = run(recipe)
     write_jsonl(tmp_path / "data/two.jsonl", [conversation(2000 + n) for n in range(50)])
-    with pytest.raises(CurationError, match=r"holds a finished run with other files of source two; use --force"):
+    with pytest.raises(
+        CurationError, match=r"holds a finished run with other files of source two; use --force"
+    ):
         run(recipe)
     second = run(recipe, force=True)
     assert second.manifest.root != first.manifest.root
@@ -196,7 +201,16 @@ def test_nothing_the_run_wrote_is_left_when_a_file_vanishes(tmp_path):
 
 def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
     """`aj curate` as a process of its own."""
-    command = [sys.executable, str(ROOT / "aj.py"), "curate", str(recipe), "--out", str(out), "--workers", "1"]
+    command = [
+        sys.executable,
+        str(ROOT / "aj.py"),
+        "curate",
+        str(recipe),
+        "--out",
+        str(out),
+        "--workers",
+        "1",
+    ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -220,8 +234,6 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_bytes(tmp_pa
 
 def test_ids_follow_from_messages_as_loaded(finished):
     rows = pl.read_parquet(finished.dataset / "train/*.parquet")
-    from curation.row import encode
-
-    texts = [encode(messages) for messages in rows["messages"]]
+    texts = [encode(messages) for messages in rows["messages"].to_list()]
     assert [row_id(text, None) for text in texts] == rows["id"].to_list()
     assert to_structs(texts).to_pylist() == rows["messages"].to_list()

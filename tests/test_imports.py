@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = {
     "curation.errors", "curation.row", "curation.files", "curation.sealed", "curation.manifest",
-    "curation.approval", "curation.signing", "curation.freeze", "curation.version", "curation.verify",
+    "curation.approval", "curation.signing", "curation.freeze", "curation.frozen", "curation.version", "curation.verify",
     "curation.recipe", "curation.settings", "curation.source", "curation.rendering", "curation.tokens",
     "curation.progress",
 }  # fmt: skip

@@ -1,0 +1,63 @@
+"""Peak anonymous memory of a process and all its children, sampled.
+
+Mapped files are not counted: the kernel drops their pages when memory is short. Anonymous memory
+is `Pss_Anon` of /proc/<pid>/smaps_rollup, which shares out what several processes share.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERVAL_S = 0.1
+
+
+@dataclass
+class Peak:
+    """The most that was seen, in bytes."""
+
+    anonymous: int = 0
+
+
+def children(pid: int) -> Iterator[int]:
+    """A process and everything below it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            listed = task.read_text().split()
+        except OSError:
+            continue
+        for child in listed:
+            yield from children(int(child))
+
+
+def anonymous_bytes(pid: int) -> int:
+    """Anonymous memory of one process; 0 when it has gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        if line.startswith("Pss_Anon:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+@contextmanager
+def sampled_peak(pid: int | None = None) -> Iterator[Peak]:
+    """Watch a process tree while the block runs."""
+    peak, stop, root = Peak(), threading.Event(), pid or os.getpid()
+
+    def watch() -> None:
+        while not stop.wait(INTERVAL_S):
+            peak.anonymous = max(peak.anonymous, sum(map(anonymous_bytes, set(children(root)))))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
