@@ -141,6 +141,44 @@ def test_the_wording_of_a_plant_does_not_depend_on_its_neighbours():
 
 
 LAYOUTS = {
+    "names_over_labels": """\
+Balm
+
+Description: A bushy herb with lemon
+scented leaves.
+Virtues: It cheers the heart.
+
+Rue
+
+Description: A bitter shrub with blue green leaves.
+Virtues: It is set against moths.
+""",
+    "numbered_chapters": """\
+CHAP. 1. Of Balm.
+
+_Descript._] A bushy herb with lemon scented leaves.
+
+_Vertues._] It cheers the heart.
+
+CHAP. 2. Of Rue.
+
+_Descript._] A bitter shrub with blue green leaves.
+
+_Vertues._] It is set against moths.
+""",
+    "numbered_names": """\
+12. BALM.
+
+Description.--A bushy herb with lemon scented leaves.
+
+Virtues.--It cheers the heart.
+
+13. RUE.
+
+Description.--A bitter shrub with blue green leaves.
+
+Virtues.--It is set against moths.
+""",
     "markdown": """\
 # A Short Herbal
 
@@ -288,6 +326,17 @@ Garlic was given to soldiers. It is eaten with bread in the south.
 
 def test_essays_without_labels_are_plants_where_the_text_speaks_of_the_name():
     assert [entry.name for entry in named(ESSAYS)] == ["Mint", "Water Mint", "Garlic"]
+
+
+def test_names_in_plain_lines_are_headings_where_the_text_opens_with_them():
+    text = (
+        "Lemon Balm\n\nLemon balm is a herb of the mint family.\n\nIt makes a good tea.\n\n"
+        "Yarrow\n\nThe yarrow grows in meadows and is feathery.\n"
+    )
+    assert [(e.name, len(e.sections[0].paragraphs)) for e in named(text)] == [
+        ("Lemon Balm", 2),
+        ("Yarrow", 1),
+    ]
 
 
 def test_a_plant_within_an_essay_keeps_what_names_it():

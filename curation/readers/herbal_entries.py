@@ -133,7 +133,7 @@ def _speaks_of_its_name(part: Part) -> bool:
 def _plants(found: list[Part]) -> list[Entry]:
     plants: list[Entry] = []
     for part in found:
-        heading = heading_text(part.heading)
+        heading = re.sub(r"^Of (?:the )?", "", heading_text(part.heading))
         sections = sections_of(part)
         if not sections:
             continue

@@ -15,6 +15,7 @@ def heading_text(raw: str) -> str:
     """A heading on one line, without marks, numbering or final stop; capitals become title case."""
     text = " ".join(plain(raw).split())
     text = re.sub(r"^#{1,6}\s*|\s*#+$", "", text)
+    text = re.sub(r"^(?:\d{1,3}|[IVXLC]+)[.)]\s+(?=\S)", "", text)
     text = re.sub(r"\(\s*see\b[^)]*\)|,?\s*\bsee (?:also )?(?:page|under)\b.*$", "", text, flags=re.I)
     text = text.strip(" .,:;—-")
     letters = re.sub(r"\([^)]*\)", "", text)

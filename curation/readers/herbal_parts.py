@@ -5,6 +5,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import NamedTuple
 
 from curation.readers.herbal_text import Block, Book, flow, is_verse, plain
@@ -19,7 +20,7 @@ MIN_WORDS = 8
 SIGNATURE_INDENT = 40
 
 _LABEL = re.compile(
-    r"^[_*=¶#\s]*(?:the\s+)?(?:"
+    r"^[_*=¶#\s-]*(?:the\s+)?(?:"
     + "|".join(f"(?P<{topic}>{labels})" for topic, labels in LABELS.items())
     + r")(?P<close>[.:]?[_*=]*\s*(?:\]|—|-{2,3}|–|:|\.|$)[_*=\]]*)\s*(?P<rest>.*)$",
     re.I | re.S,
@@ -30,9 +31,11 @@ _ITALIC_TITLE = re.compile(
     r"(?:\s+(?P<alias>Or,? .+)|\s+[A-Z][a-z]+(?: [A-Za-z]+)?\.?)?$"
 )
 _CROSS_REFERENCE = re.compile(r"^(?:[^.]{0,60}\. )?see\b[^.]{0,80}\.?$", re.I)
-_CONTENTS_LINE = re.compile(
-    r"(?:\.\s?){3,}\s*\d+|\s{3,}\d+[.,]?$|^\s*CHAP\b|^\s*SECTION\. \d|,\s\d+(?:,\s\d+)*\.?$"
+_LINE_LABEL = re.compile(
+    r"^\s*[_*=¶-]*(?=[A-Z])(?i:" + "|".join(LABELS.values()) + r")[.]?[_*=]*\s*(?:\]|:|\.?(?:—|-{2,3}))"
 )
+_BARE_NAME = re.compile(r"[A-Z][\w'’-]+(?:(?:,? (?:or|of|the|and))? [A-Z][\w'’-]+){0,4}(?: \([^)]{3,40}\))?")
+_CONTENTS_LINE = re.compile(r"(?:\.\s?){3,}\s*\d+|\s{3,}\d+[.,]?$|^\s*SECTION\. \d|,\s\d+(?:,\s\d+)*\.?$")
 
 
 class Paragraph(NamedTuple):
@@ -50,7 +53,7 @@ class Paragraph(NamedTuple):
 class Part:
     """A heading and the paragraphs up to the next one.
 
-    style    how the heading is set: caps, title (italics), chapter, plain, or markdown's level
+    style    how the heading is set: caps, title (italics), chapter, name, plain, or markdown's level
     within   the heading above that has no text of its own, such as OILS over the receipts of oils
     """
 
@@ -101,13 +104,14 @@ def parts(book: Book) -> list[Part]:
     pending: str | None = None
     lines_left = sum(len(block.lines) for block in book.blocks)
     half = lines_left // 2
-    for block in book.blocks:
+    blocks = [piece for block in book.blocks for piece in _at_labels(block)]
+    for block, following in zip_longest(blocks, blocks[1:]):
         lines_left -= len(block.lines)
         if _is_contents(block):
             continue
         text = flow(block, book.words)
         label = label_of(text)
-        if label is None and (part := _heading(block, text)):
+        if label is None and (part := _heading(block, text) or _bare_name(text, following)):
             if BACK_MATTER.match(part.heading) and lines_left < half:
                 break
             current, pending = _open(found, current, part), None
@@ -119,6 +123,21 @@ def parts(book: Book) -> list[Part]:
             pending = None
     found.append(current)
     return [part for part in found if part.paragraphs]
+
+
+def _at_labels(block: Block) -> list[Block]:
+    """The block, cut before every line that opens with a marked label such as `Place:`."""
+    starts = [n for n, line in enumerate(block.lines) if n == 0 or _LINE_LABEL.match(line)]
+    return [block._replace(lines=block.lines[begin:end]) for begin, end in zip_longest(starts, starts[1:])]
+
+
+def _bare_name(text: str, following: Block | None) -> Part | None:
+    """A name alone on its line, in neither capitals nor italics, right above a section or what it opens."""
+    if following is None or not _BARE_NAME.fullmatch(text):
+        return None
+    opening = following.lines[0].strip()
+    opens = opening.lower().startswith((text.lower(), f"the {text.lower()}"))
+    return Part(text, "name") if label_of(opening) or opens else None
 
 
 def _open(found: list[Part], before: Part, part: Part) -> Part:
@@ -160,6 +179,8 @@ def label_of(text: str) -> tuple[str, str] | None:
 def _is_contents(block: Block) -> bool:
     """Lines of a table of contents or an index."""
     hits = sum(bool(_CONTENTS_LINE.search(line)) for line in block.lines)
+    if len(block.lines) > 1:
+        hits += sum(bool(CHAPTER.match(line.strip())) for line in block.lines)
     return hits >= 1 and hits * 2 >= len(block.lines)
 
 
@@ -214,8 +235,10 @@ def sections_of(part: Part) -> list[Section]:
         if paragraph.text.strip():
             sections.setdefault(topic, []).append(paragraph.text)
     if "intro" in sections and sum(len(text.split()) for text in sections["intro"]) < MIN_WORDS:
-        sections.setdefault("description", sections.get("virtues", []))
-        sections["description"][:0] = sections.pop("intro")
+        short = sections.pop("intro")
+        host = next((sections[name] for name in ("description", "virtues") if name in sections), None)
+        if host is not None:
+            host[:0] = short
     return [Section(name, texts) for name, texts in sections.items() if not _is_cross_reference(texts)]
 
 
