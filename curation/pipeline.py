@@ -63,7 +63,7 @@ class Pipeline:
             s.name: {"in": 0, "added": 0, "out": 0, "dropped": {}} for s in plan.stages
         }
         self.metrics: Counter[str] = Counter()
-        self.cpu_s: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = defaultdict(float)
         self.exclude: list[str] = []
         self.over_all: list[dict[str, Any]] = []
         self.paths = {"context": plan.context_json}
@@ -100,7 +100,8 @@ class Pipeline:
             finished = self.executor.run(tasks, tick)
         for done in finished:
             inside = done.summary.get("stage_cpu_s", {})
-            self.cpu_s.update(inside)
+            for name, seconds in inside.items():
+                self.cpu_s[name] += seconds
             self.cpu_s[label] += done.summary["cpu_s"] - sum(inside.values())
         return finished
 

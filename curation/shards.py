@@ -92,7 +92,7 @@ def gather(
     chosen = chosen.with_row_index("place").with_columns(ordinal=pl.col("pos") // (1 << 32))
     found = []
     for (ordinal,), here in chosen.partition_by("ordinal", as_dict=True, maintain_order=True).items():
-        rows = tables[int(ordinal)].take(pa.array(here["offset"].to_numpy()))  # type: ignore[call-overload]
+        rows = tables[int(ordinal)].take(pa.array(here["offset"].to_numpy()))
         found.append(pl.concat([here, frame_of(rows)], how="horizontal"))
     rows = pl.concat(found).sort("place")
     return count(rows) if count else rows

@@ -1,7 +1,7 @@
 """The tasks of a curation run over one chunk of a source: read, stage, prepare, index."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -78,7 +78,7 @@ class Tally:
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, Any]] = {}
         self.metrics: Counter[str] = Counter()
-        self.cpu_s: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = defaultdict(float)
 
     def add(
         self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame
@@ -259,7 +259,7 @@ def drops_of(task: Task, work: Path) -> list[pl.DataFrame]:
 
 def kept_of(task: Task, work: Path) -> Path:
     """The rows that the task before this one kept."""
-    return work / "tasks" / task.params["rows"] / "kept.arrow"
+    return work / "tasks" / str(task.params["rows"]) / "kept.arrow"
 
 
 def stage_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
