@@ -368,11 +368,12 @@ INTERCODE = {"query": "count", "turn_history": {"actions": ["ls\n", "wc"], "obse
 def test_a_trajectory_in_columns_as_calls_of_bash():
     row = read("trajectory", INTERCODE)
     assert calls(row) == [("call_0", "bash", '{"command":"ls"}'), ("call_2", "bash", '{"command":"wc"}')]
-    assert said(row)[-1] == ("tool", "3")
+    assert said(row)[-1] == ("assistant", None)
+    assert row.notes == [{"stage": "read", "repair": "last_observation", "characters": 1}]
 
 
 def test_a_trajectory_as_text():
-    expected = [("user", "count"), ("assistant", "ls\n"), ("user", "a"), ("assistant", "wc"), ("user", "3")]
+    expected = [("user", "count"), ("assistant", "ls\n"), ("user", "a"), ("assistant", "wc")]
     assert said(read("trajectory", INTERCODE, action="text")) == expected
 
 
@@ -385,7 +386,6 @@ def test_a_trajectory_opens_with_what_its_history_told():
         ("system", "s"),
         ("user", "hi"),
         ("assistant", "look"),
-        ("tool", "a"),
     ]
 
 

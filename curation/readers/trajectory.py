@@ -59,9 +59,9 @@ _COLUMNS = msgspec.json.Decoder(_History)
 def converter(source: Source) -> Convert:
     """A user turn with the task, then calls and results; thoughts are the text beside a call.
 
-    With `action: bash` (the default) a bare action is a command for the `bash` tool; with `text`
-    actions are an assistant's text and observations a user's. `columns` may name `steps`, `task`
-    and `tools`.
+    A last observation, which nothing answers, is left out and noted. With `action: bash` (the
+    default) a bare action is a command for the `bash` tool; with `text` actions are an assistant's
+    text and observations a user's. `columns` may name `steps`, `task` and `tools`.
     """
     columns = source.columns or {}
     step_keys = (columns["steps"],) if "steps" in columns else _STEPS
@@ -74,11 +74,16 @@ def converter(source: Source) -> Convert:
         if raw is None:
             raise missing(record, step_keys, "columns: {steps: %s}")
         messages = _opening(record, task_keys)
-        events = _events(raw)
+        events, notes = _events(raw), list[dict[str, Any]]()
+        if events and events[-1].kind == "observation":
+            # Nothing answers it, and a row must end with what the model says.
+            notes.append(
+                {"stage": "read", "repair": "last_observation", "characters": len(events.pop().text)}
+            )
         messages += _calls(events) if as_calls else _texts(events)
         if not any(message["role"] == "assistant" for message in messages):
             raise Unfit("the trajectory has no steps")
-        return Row(messages, offered(record.get(columns.get("tools", "tools"))), [])
+        return Row(messages, offered(record.get(columns.get("tools", "tools"))), notes)
 
     return convert
 
