@@ -34,7 +34,9 @@ _NAMED = re.compile(
     re.I,
 )
 # A last paragraph that only leads over to what is not in the answer.
-_LEADS_ON = re.compile(r"\b(?:follow(?:s|eth|ing)?|I shall now|I come (?:now )?to)\b|[:—]$")
+_LEADS_ON = re.compile(
+    r"\b(?:follow(?:s|eth|ing)?|I shall now|I come (?:now )?to)\b|(?:[:—,]|\b(?:is|as|are))$"
+)
 
 
 class Asked(NamedTuple):
@@ -69,7 +71,7 @@ class Asker:
         groups = passages(section.paragraphs, SECTION_WORDS)
         for number, group in enumerate(groups):
             text = answer_text(group)
-            if len(text.split()) < MIN_ANSWER_WORDS:
+            if not _says_something(text):
                 continue
             topic = _topic(entry, section, text, number)
             values = {"opening": opening(group[0])}
@@ -91,7 +93,7 @@ class Asker:
                 planned.append((group, wordings, values))
         for group, wordings, values in planned:
             text = answer_text(group)
-            if len(text.split()) >= MIN_ANSWER_WORDS:
+            if _says_something(text):
                 yield Asked(self._word(entry, wordings, values), self._cited(text, entry))
 
     def _word(self, entry: Entry, wordings: tuple[str, ...], values: dict[str, str]) -> str:
@@ -139,12 +141,20 @@ def surname(author: str) -> str:
 
 
 def answer_text(paragraphs: list[str]) -> str:
-    """The book's paragraphs without marks, the first letter a capital."""
-    texts = [plain(text) for text in paragraphs]
-    texts = [text for text in texts if text]
+    """The book's paragraphs without marks, the first letter a capital, nothing that only leads on."""
+    texts = [text for text in map(plain, paragraphs) if text]
+    if not texts:
+        return ""
     if len(texts) > 1 and len(texts[-1].split()) <= MAX_LEAD_WORDS and _LEADS_ON.search(texts[-1]):
         texts.pop()
-    return "\n\n".join([capitalised(texts[0]), *texts[1:]]) if texts else ""
+    *sentences, last = re.split(r"(?<=[.!?])\s+(?=[A-Z])", texts[-1])
+    if sentences and len(last.split()) <= MAX_LEAD_WORDS and re.search(r"\bfollows?[:—-]+$", last):
+        texts[-1] = texts[-1].removesuffix(last).rstrip()
+    return "\n\n".join([capitalised(texts[0]), *texts[1:]])
+
+
+def _says_something(text: str) -> bool:
+    return len(re.findall(r"[^\W\d_]{2,}", text)) >= MIN_ANSWER_WORDS
 
 
 def _topic(entry: Entry, section: Section, text: str, number: int) -> str:

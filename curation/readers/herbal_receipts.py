@@ -103,6 +103,8 @@ def _receipts(part: Part, heading: str, title: str) -> list[Entry]:
     if alias and len(paragraphs) > 1:
         heading, paragraphs = f"{heading}. Or {alias[1]}", paragraphs[1:]
     part = Part(heading, part.style, part.within, part.number, part.chapter, paragraphs)
+    if _NO_SIMPLE.match(heading):
+        return []
     if "making" in part.topics:
         return _made(part, heading, within)
     body = [Section(topic, texts) for topic, texts in sections_of(part)]
