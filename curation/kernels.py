@@ -20,6 +20,7 @@ from numpy import uint64 as u64
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Arrays by element type. mypy sees Any: compiled arithmetic is not numpy's.
+U8: TypeAlias = npt.NDArray[Any]
 U16: TypeAlias = npt.NDArray[Any]
 U32: TypeAlias = npt.NDArray[Any]
 U64: TypeAlias = npt.NDArray[Any]
@@ -30,6 +31,7 @@ F64: TypeAlias = npt.NDArray[Any]
 WORDS_PER_SHINGLE = 5
 SLOTS = 128  # of a signature; a power of two
 SLOT_BITS = 7
+FEW_SLOTS = 48  # filled, below which the others are filled another way
 SKETCH_BITS = 2048
 MANY = 0x200000  # folded code points from here on are lines of Characters.many
 MOST = 0x7FFFFFFF  # a similarity of 1 as a whole number
@@ -152,13 +154,35 @@ def _ascii_word(address: int, length: int, end: int) -> u64:
 
 
 @compiled
+def _eight_bits(x: u64) -> u64:
+    """Which of eight ASCII bytes are word characters.
+
+    Per byte, the high bit of x + (0x80 - a) & ~(x + (0x7F - b)) says whether a <= x <= b.
+    """
+    lower = x | _FOLD
+    word = (lower + _ONES * u64(0x1F)) & ~(lower + _ONES * u64(0x05))
+    word |= (x + _ONES * u64(0x50)) & ~(x + _ONES * u64(0x46))
+    word |= _HIGH - (x ^ _LINES)
+    # The eight high bits become the bits of a byte.
+    return (((word & _HIGH) >> 7) * _GATHER) >> 56
+
+
+@compiled
 def _word_bits(address: int, end: int) -> tuple[u64, int]:
     """Which of the next 64 bytes are ASCII word characters, and how many bytes that speaks of.
 
-    It stops before the first byte that is not ASCII, and at the end. Per byte, the high bit of
-    x + (0x80 - a) & ~(x + (0x7F - b)) says whether a <= x <= b.
+    It stops before the first byte that is not ASCII, and at the end.
     """
     bits = _NONE
+    if address + 64 <= end:
+        high = _NONE
+        for k in range(8):
+            x = _eight(address + 8 * k)
+            high |= x
+            bits |= _eight_bits(x) << (8 * k)
+        if high & _HIGH == _NONE:
+            return bits, 64
+        bits = _NONE
     done = 0
     while done < 64 and address + done < end:
         at = address + done
@@ -168,12 +192,7 @@ def _word_bits(address: int, end: int) -> tuple[u64, int]:
         if foreign != _NONE:
             size = _trailing_zeros(foreign) >> 3
             x &= (_ONE << (8 * size)) - _ONE
-        lower = x | _FOLD
-        word = (lower + _ONES * u64(0x1F)) & ~(lower + _ONES * u64(0x05))
-        word |= (x + _ONES * u64(0x50)) & ~(x + _ONES * u64(0x46))
-        word |= _HIGH - (x ^ _LINES)
-        # The eight high bits become the bits of a byte.
-        bits |= ((((word & _HIGH) >> 7) * _GATHER) >> 56) << done
+        bits |= _eight_bits(x) << done
         done += size
         if size < 8:
             break
@@ -271,16 +290,19 @@ def _hash_words(address: int, length: int, characters: Characters, out: U64) -> 
         bits, known = _word_bits(address, end)
         complete = address + known == end
         resume = known
-        while bits != _NONE:
-            start = _trailing_zeros(bits)
-            after = start + _trailing_zeros(~(bits >> start))
-            if after == known and not complete:
+        # Where words begin and end, in turn; the end of one that touches bit 63 is not there.
+        edges = bits ^ (bits << 1)
+        while edges != _NONE:
+            start = _trailing_zeros(edges)
+            edges &= edges - _ONE
+            after = _trailing_zeros(edges)
+            edges &= edges - _ONE
+            if after >= known and not complete:
                 # The word may go on behind what is known.
                 resume = start
                 break
             out[count] = _ascii_word(address + start, after - start, end)
             count += 1
-            bits = bits & (_ALL << after) if after < 64 else _NONE
         address += resume
         if (known < 64 and not complete) or (known == 64 and resume == 0):
             address, count = _foreign_words(address, end, characters, out, count)
@@ -333,19 +355,22 @@ def sign(
     first: int,
     last: int,
     characters: Characters,
-    donors: U16,
+    ranks: U16,
+    donors: U8,
     band_rows: int,
     scratch: U64,
     signatures: Signatures,
 ) -> None:
     """One-permutation MinHash with optimal densification of rows `first` to `last` - 1.
 
-    donors: for every filled slot (line) and empty slot (column) rank << 8 | the filled slot. An
-    empty slot takes the value of its donor of lowest rank, so that every slot is an independent
-    draw from the set, however few shingles there are.
+    donors: for every slot, all slots in an order of its own, itself first; it takes the value of
+    the first that is filled, so that every slot is an independent draw from the set, however few
+    shingles there are. ranks: the same the other way round: by donor and slot, the place of the
+    donor in the slot's order << 8 | the donor.
     Source: Shrivastava, Optimal Densification for Fast and Accurate Minwise Hashing, ICML 2017.
     """
     slots = np.empty(SLOTS, np.uint32)
+    dense = np.empty(SLOTS, np.uint32)
     best = np.empty(SLOTS, np.uint16)
     for row in range(first, last):
         count = _hash_shingles(addresses[row], lengths[row], characters, scratch)
@@ -361,31 +386,44 @@ def sign(
             slot = value >> (64 - SLOT_BITS)
             slots[slot] = min(slots[slot], np.uint32(value >> 24))
         signatures.sums[row] = total
-        _densify(slots, best, donors)
+        _densify(slots, dense, best, ranks, donors)
         for band in range(signatures.keys.shape[0]):
             key = u64(band)
             for slot in range(band * band_rows, (band + 1) * band_rows):
-                key = _mixed(key, u64(slots[slot]))
+                key = _mixed(key, u64(dense[slot]))
             signatures.keys[band, row] = np.uint32(key)
 
 
 @compiled
-def _densify(slots: U32, best: U16, donors: U16) -> None:
-    """Fill the empty slots from the filled ones."""
+def _densify(slots: U32, dense: U32, best: U16, ranks: U16, donors: U8) -> None:
+    """The value of every slot: its own, or that of the first filled one in the slot's order."""
     filled = 0
     for slot in range(SLOTS):
         filled += slots[slot] != EMPTY
-        best[slot] = np.uint16(0xFFFF)
-    if filled == SLOTS:
-        return
-    for donor in range(SLOTS):
-        if slots[donor] != EMPTY:
-            for slot in range(SLOTS):
-                best[slot] = min(best[slot], donors[donor, slot])
-    # A donor is a slot that was filled before, so that filling cannot disturb itself.
-    for slot in range(SLOTS):
-        if slots[slot] == EMPTY:
-            slots[slot] = slots[best[slot] & np.uint16(SLOTS - 1)]
+    if filled >= FEW_SLOTS:
+        for slot in range(SLOTS):
+            # Most are found at one of the first four places, without a branch to guess.
+            first = slots[slot]
+            second = slots[donors[slot, 1]]
+            third = slots[donors[slot, 2]]
+            fourth = slots[donors[slot, 3]]
+            third = fourth if third == EMPTY else third
+            second = third if second == EMPTY else second
+            value = second if first == EMPTY else first
+            k = 4
+            while value == EMPTY and k < SLOTS:
+                value = slots[donors[slot, k]]
+                k += 1
+            dense[slot] = value
+    else:
+        for slot in range(SLOTS):
+            best[slot] = np.uint16(0x7FFF)
+        for donor in range(SLOTS):
+            if slots[donor] != EMPTY:
+                for slot in range(SLOTS):
+                    best[slot] = min(best[slot], ranks[donor, slot])
+        for slot in range(SLOTS):
+            dense[slot] = slots[best[slot] & np.uint16(SLOTS - 1)]
 
 
 class Index(NamedTuple):

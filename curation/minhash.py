@@ -138,17 +138,18 @@ def characters() -> Characters:
 
 
 @cache
-def donors() -> npt.NDArray[np.uint16]:
-    """By filled and empty slot: rank << 8 | filled slot, the ranks a permutation for every empty one."""
+def donors() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
+    """For kernels.sign: ranks, and for every slot all slots in an order of its own."""
     # A multiplicative generator of our own: numpy's streams may change between versions.
-    state = np.uint64(0x9E3779B97F4A7C15)
+    state = 0x9E3779B97F4A7C15
     draws = np.empty(SLOTS * SLOTS, np.uint64)
-    with np.errstate(over="ignore"):
-        for k in range(len(draws)):
-            state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-            draws[k] = state
-    ranks = draws.reshape(SLOTS, SLOTS).argsort(axis=0).argsort(axis=0).astype(np.uint16)
-    return np.ascontiguousarray(ranks << 8 | np.arange(SLOTS, dtype=np.uint16)[:, None])
+    for k in range(len(draws)):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        draws[k] = state
+    draws[:: SLOTS + 1] = 0  # the slot itself comes first
+    order = draws.reshape(SLOTS, SLOTS).argsort(axis=1)
+    ranks = order.argsort(axis=1).T << 8 | np.arange(SLOTS)[:, None]
+    return np.ascontiguousarray(ranks, np.uint16), order.astype(np.uint8)
 
 
 def sign(texts: Texts, bands: int, band_rows: int, pool: ThreadPoolExecutor) -> Signatures:
@@ -166,7 +167,7 @@ def sign(texts: Texts, bands: int, band_rows: int, pool: ThreadPoolExecutor) -> 
             scratch = free.get_nowait()
         except Empty:
             scratch = np.empty(words, np.uint64)
-        kernels.sign(*texts[:2], *rows, characters(), donors(), band_rows, scratch, signatures)
+        kernels.sign(*texts[:2], *rows, characters(), *donors(), band_rows, scratch, signatures)
         free.put(scratch)
 
     characters(), donors()
