@@ -1,0 +1,1 @@
+"""What to mix: recipes, and the small data of the demo."""
