@@ -1,0 +1,44 @@
+"""benchmarks/RESULTS.md: one section per benchmark, replaced whole when the benchmark is run again."""
+
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from curation.files import write_bytes
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+OPENING = """# Measured
+
+Every section is written by the benchmark that it names; run that again to replace it. Rates are per
+CPU-second (user and system, all threads and processes) where nothing else is said.
+"""
+
+
+def write_section(name: str, markdown: str, path: Path = RESULTS) -> None:
+    """Put a section between its markers, in place of what is there, else at the end."""
+    section = f"<!-- {name} -->\n{markdown.strip()}\n<!-- /{name} -->"
+    text = path.read_text(encoding="utf-8") if path.exists() else OPENING
+    between = re.compile(rf"<!-- {re.escape(name)} -->\n.*?<!-- /{re.escape(name)} -->", re.DOTALL)
+    if between.search(text):
+        text = between.sub(lambda _: section, text)
+    else:
+        text = f"{text.rstrip()}\n\n{section}\n"
+    write_bytes(path, text.encode())
+
+
+def machine(*packages: str) -> str:
+    """One line on where it was measured: processor, cores, Python, and the packages' versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parts = [_processor(), f"{cores} cores", f"Python {platform.python_version()}"]
+    return ", ".join([*parts, *(f"{package} {version(package)}" for package in packages)])
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
