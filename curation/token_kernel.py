@@ -22,7 +22,7 @@ SHORT_BITS = 15
 SHORT_BYTES = 7
 CACHED_BYTES = 16
 PADDING = 16
-MAX_WORD = 2048
+SCANNED_WORD = 192
 NOT_COUNTED = -1
 NO_RANK = np.uint32(0xFFFFFFFF)
 
@@ -102,6 +102,77 @@ def merge_word(data, start, end, byte_ids, keys, ranks, ids, symbols, slots):  #
         if best < size - 1:
             slots[best] = find_pair(symbols[best], symbols[best + 1], keys, ranks)
     return size
+
+
+@nb.njit(cache=True, nogil=True)
+def push(heap, size, value):  # type: ignore[no-untyped-def]
+    """Put a value into a binary heap of `size` values."""
+    at = size
+    while at > 0 and heap[(at - 1) >> 1] > value:
+        heap[at] = heap[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    heap[at] = value
+
+
+@nb.njit(cache=True, nogil=True)
+def pop(heap, size):  # type: ignore[no-untyped-def]
+    """Take the smallest value out of a binary heap of `size` values."""
+    smallest, value, at = heap[0], heap[size - 1], 0
+    while True:
+        child = 2 * at + 1
+        if child >= size - 1:
+            break
+        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= value:
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = value
+    return smallest
+
+
+@nb.njit(cache=True, nogil=True)
+def merge_long_word(data, start, end, byte_ids, keys, ranks, ids):  # type: ignore[no-untyped-def]
+    """`merge_word` for words of any length, in n log n: a heap of rank << 32 | position, a linked list."""
+    size = end - start
+    symbols = np.empty(size, dtype=np.uint32)
+    before, after = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
+    heap = np.empty(3 * size, dtype=np.uint64)
+    waiting, tokens = 0, size
+    for i in range(size):
+        symbols[i] = byte_ids[data[start + i]]
+        before[i], after[i] = i - 1, i + 1
+    for i in range(size - 1):
+        slot = find_pair(symbols[i], symbols[i + 1], keys, ranks)
+        if slot >= 0:
+            push(heap, waiting, np.uint64(ranks[slot]) << np.uint64(32) | np.uint64(i))
+            waiting += 1
+    while waiting > 0:
+        entry = pop(heap, waiting)
+        waiting -= 1
+        left = np.int64(entry & np.uint64(0xFFFFFFFF))
+        right = np.int64(after[left])
+        if right >= size or right < 0:
+            continue
+        slot = find_pair(symbols[left], symbols[right], keys, ranks)
+        # The pair at this position may be another one by now.
+        if slot < 0 or np.uint64(ranks[slot]) != entry >> np.uint64(32):
+            continue
+        symbols[left] = ids[slot]
+        following = np.int64(after[right])
+        after[left], after[right] = following, -1
+        if following < size:
+            before[following] = left
+        tokens -= 1
+        for first in (np.int64(before[left]), left):
+            second = np.int64(after[first]) if first >= 0 else np.int64(size)
+            if second < size:
+                slot = find_pair(symbols[first], symbols[second], keys, ranks)
+                if slot >= 0:
+                    push(heap, waiting, np.uint64(ranks[slot]) << np.uint64(32) | np.uint64(first))
+                    waiting += 1
+    return tokens
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -274,8 +345,8 @@ def count_rows(  # type: ignore[no-untyped-def]
 
     `data` is longer by PADDING bytes than the last offset says.
     """
-    symbols = np.empty(MAX_WORD, dtype=np.uint32)
-    slots = np.empty(MAX_WORD, dtype=np.int64)
+    symbols = np.empty(SCANNED_WORD, dtype=np.uint32)
+    slots = np.empty(SCANNED_WORD, dtype=np.int64)
     short_words, short_counts, words = cache
     for row in range(offsets.shape[0] - 1):
         at, end = offsets[row], offsets[row + 1]
@@ -283,7 +354,7 @@ def count_rows(  # type: ignore[no-untyped-def]
         if not is_sure(data, at, end, classes):
             counts[row] = NOT_COUNTED
             continue
-        while at < end and total >= 0:
+        while at < end:
             stop, size = at, 0
             while stop < end:
                 if starts_added[data[stop]]:
@@ -312,13 +383,12 @@ def count_rows(  # type: ignore[no-untyped-def]
                         words[slot, 0], words[slot, 1] = low, high
                         words[slot, 2] = np.uint64(width) << np.uint64(32) | np.uint64(count)
                     total += np.int64(words[slot, 2] & np.uint64(0xFFFFFFFF))
-                elif width <= MAX_WORD:
+                elif width <= SCANNED_WORD:
                     total += merge_word(data, at, after, byte_ids, keys, ranks, ids, symbols, slots)
                 else:
-                    total = NOT_COUNTED
-                    break
+                    total += merge_long_word(data, at, after, byte_ids, keys, ranks, ids)
                 at = after
-            if total >= 0 and size > 0:
+            if size > 0:
                 total += 1
                 at = stop + size
         counts[row] = total

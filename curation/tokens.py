@@ -5,6 +5,7 @@ by a compiled kernel, about 40 times faster than `tokenizers`; any other by `tok
 is checked against `tokenizers` on probe texts when it is loaded. Nothing here uses the network.
 """
 
+import re
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -81,8 +82,7 @@ class ReferenceCounter:
 class KernelCounter:
     """Counts by the compiled kernel; the few rows that are not for it, by `tokenizers`.
 
-    Those are rows that are not in NFC (if the tokenizer normalises), that hold characters newer than the
-    standard library's Unicode, or a single word of more than 2,048 bytes. Threads may share one counter.
+    Those hold characters that are newer than the standard library's Unicode. Threads may share one counter.
     """
 
     def __init__(self, document: dict[str, Any], max_digits: int, reference: ReferenceCounter) -> None:
@@ -95,15 +95,30 @@ class KernelCounter:
         self.classes = character_classes()
         self.max_digits = max_digits
         added = [token["content"].encode() for token in document["added_tokens"]]
-        self.added = np.frombuffer(b"".join(added), dtype=np.uint8)
+        self.added = np.frombuffer(b"".join([*added, b"\0"]), dtype=np.uint8)
         self.added_offsets = offsets_of(added)
-        self.starts_added = np.zeros(256, dtype=np.bool_)
-        self.starts_added[[token[0] for token in added]] = True
+        self.starts_added = np.array([any(token[0] == byte for token in added) for byte in range(256)])
+        longest_first = sorted(
+            (token["content"] for token in document["added_tokens"]), key=len, reverse=True
+        )
+        self.split_added = re.compile(
+            "(" + "|".join(map(re.escape, longest_first)) + ")" if added else "($^)"
+        )
         self.byte_ids, self.pairs = merge_tables(document["model"], token_kernel)
         self.local = threading.local()
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """The number of ids of every text."""
+        found = self.count_normalised(texts)
+        for position, text in enumerate(texts):
+            if self.normalises and not text.isascii() and not unicodedata.is_normalized("NFC", text):
+                found[position] = self.count_unnormalised(text)
+            elif found[position] < 0:
+                found[position] = self.reference.count([text])[0]
+        return found
+
+    def count_normalised(self, texts: Sequence[str]) -> list[int]:
+        """Ids of texts in NFC; a negative number for those that are not for the kernel."""
         rows = [text.encode() for text in texts]
         counts = np.empty(len(rows), dtype=np.int64)
         self.kernel.count_rows(
@@ -120,12 +135,16 @@ class KernelCounter:
             self.cache(),
         )
         found: list[int] = counts.tolist()
-        for position, text in enumerate(texts):
-            if found[position] < 0 or not (
-                text.isascii() or not self.normalises or unicodedata.is_normalized("NFC", text)
-            ):
-                found[position] = self.reference.count([text])[0]
         return found
+
+    def count_unnormalised(self, text: str) -> int:
+        """Ids of a text that is not in NFC: what stands between added tokens is normalised by itself."""
+        pieces = self.split_added.split(text)
+        between = [unicodedata.normalize("NFC", piece) for piece in pieces[::2]]
+        counts = self.count_normalised(between)
+        if min(counts) < 0 or any(self.split_added.search(piece) for piece in between):
+            return self.reference.count([text])[0]
+        return sum(counts) + len(pieces[1::2])
 
     def upper_bound(self, text_bytes: int) -> int | None:
         """Every token holds at least one byte."""
@@ -271,7 +290,6 @@ def character_classes() -> NDArray[np.uint8]:
         classes[codes[found]] = kind
     unassigned = [code for code in codes.tolist() if unicodedata.category(chr(code)) == "Cn"]
     classes[unassigned] = UNSURE
-    classes[0x40000:] = UNSURE
     return classes
 
 

@@ -55,7 +55,8 @@ def test_kept_languages_stay_and_the_detail_names_the_judge():
         "",
         "ok",
         "14",
-        "你好",
+        "你",
+        "Да!",
         "```python\nprint('der die das und ist nicht')\n```",
         '{"a": [1, 2], "b": {"c": null}}\nx = {"d": (y[0] + 1) ** 2}; f(x) -> g["q"]',
         "awk '{print $5, $9}' /var/log/*.log | sort -u > \"$FILE\" && rm -rf {} \\;",
@@ -66,6 +67,11 @@ def test_short_rows_and_code_are_undetermined_and_stay_unless_the_recipe_says_ot
     kept, dropped = language(rows(text), undetermined="drop")
     assert kept.height == 0
     assert dropped["reason"].to_list() == ["language"]
+
+
+def test_a_short_question_in_another_script_is_no_english():
+    short = ["Какая погода?", "今天天气好吗", "날씨 어때요", "อากาศเป็นอย่างไร"]
+    assert [v.language for v in languages(short)] == ["ru", "zh", "ko", "th"]
 
 
 def test_code_in_a_fence_does_not_hide_the_language_around_it():

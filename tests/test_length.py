@@ -168,7 +168,7 @@ def test_other_columns_stay_and_an_empty_frame_gains_the_column(run):
     max_tokens=st.integers(20, 400),
     too_long=st.sampled_from(["split", "drop", "cut"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_row_is_accounted_for_and_nothing_kept_is_too_long(
     name, folder, conversations, max_tokens, too_long
 ):

@@ -16,6 +16,7 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast
 
+from benchmarks.tokens import measure, tiktoken_count
 from curation.errors import RecipeError
 from curation.rendering import load_template
 from curation.row import frame
@@ -121,6 +122,13 @@ def test_both_patterns_are_known_with_and_without_normalisation(tmp_path, digits
     assert counter.count(texts) == ReferenceCounter(folder / "tokenizer.json").count(texts)
 
 
+def test_a_tokenizer_without_added_tokens_is_counted_too(tmp_path):
+    folder, texts = train_tokenizer(tmp_path, added=False), jumble(8, 200)
+    counter = load_counter(folder)
+    assert isinstance(counter, KernelCounter)
+    assert counter.count(texts) == ReferenceCounter(folder / "tokenizer.json").count(texts)
+
+
 def test_another_pattern_is_left_to_tokenizers(tmp_path):
     assert isinstance(load_counter(train_tokenizer(tmp_path, split=r"\S+|\s+")), ReferenceCounter)
 
@@ -144,9 +152,31 @@ def test_the_kernel_leaves_what_it_does_not_know(folder, change):
     assert kernel_digits(document) is None
 
 
-@pytest.mark.parametrize("text", ["a" * 5000, "=" * 5000, "字" * 1000 + "!", "\n" * 5000, " " * 5000 + "x"])
-def test_words_too_long_for_the_kernel_are_counted_by_tokenizers(counter, reference, text):
+@given(st.text("abcde the\n=你好", min_size=150, max_size=900).map(lambda text: text.replace(" ", "")))
+@settings(max_examples=100, deadline=None)
+def test_long_words_are_merged_alike(counter, reference, text):
+    assert counter.count([text]) == reference.count([text])
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 5000, "=" * 5000, "字" * 1000 + "!", "\n" * 5000, " " * 5000 + "x", "garden" * 900]
+)
+def test_very_long_words_are_merged_alike(counter, reference, text):
     assert counter.count([text, "after it"]) == reference.count([text, "after it"])
+
+
+def test_text_that_is_not_normalised_is_normalised_between_added_tokens(counter, reference):
+    texts = ["<think>\u0338e\u0301</think>\u0301<｜User｜>", "\u0958<|im_end|>a\u0327\u0301", "\u212a\u037e"]  # noqa: RUF001
+    assert counter.count(texts) == reference.count(texts)
+
+
+def test_the_benchmark_counts_alike_with_all_three(folder, counter, reference):
+    texts = [text for text in jumble(7, 50) if text.isascii()]
+    contenders = {"ours": counter.count, "tiktoken": tiktoken_count(folder), "tokenizers": reference.count}
+    speeds = measure(texts, contenders)
+    assert all(speed > 0 for speed in speeds.values())
+    with pytest.raises(SystemExit, match=r"wrong counts \d+ of \d+ rows otherwise"):
+        measure(texts, contenders | {"wrong": lambda texts: [0] * len(texts)})
 
 
 def test_no_texts_and_empty_texts(counter):

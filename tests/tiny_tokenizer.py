@@ -29,8 +29,10 @@ SENTENCES = (
 )
 
 
-def train_tokenizer(folder: Path, *, normalise: bool = True, split: str = QWEN2_SPLIT) -> Path:
-    """Write tokenizer.json with the role tokens of both templates to `folder`, and return it."""
+def train_tokenizer(
+    folder: Path, *, normalise: bool = True, split: str = QWEN2_SPLIT, added: bool = True
+) -> Path:
+    """Write tokenizer.json, with the role tokens of both templates if `added`, to `folder`; return it."""
     tokenizer = Tokenizer(models.BPE())
     if normalise:
         tokenizer.normalizer = normalizers.NFC()
@@ -45,7 +47,7 @@ def train_tokenizer(folder: Path, *, normalise: bool = True, split: str = QWEN2_
         vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ROLE_TOKENS])
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ROLE_TOKENS if added])
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
