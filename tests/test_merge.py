@@ -1,0 +1,194 @@
+"""A streamed merge gives the bits of peft's, and refuses what it does not cover."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from tiny_adapter import tiny_adapter, tiny_base
+from transformers import AutoModelForCausalLM
+
+from curation.errors import CurationError, Refusal
+from curation.files import file_digest
+from train import merge as merging
+from train.merge import merge
+from train.tensors import Checkpoint
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, base):
+    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
+
+
+def edited(adapter: Path, folder: Path, **changes) -> Path:
+    """A copy of an adapter with other settings."""
+    folder.mkdir()
+    for file in adapter.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}))
+    return folder
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float16"])
+@pytest.mark.parametrize("use_rslora", [False, True])
+def test_every_bit_is_that_of_merge_and_unload(tmp_path, dtype, use_rslora):
+    base = tiny_base(tmp_path / "base", dtype)
+    adapter = tiny_adapter(tmp_path / "lora", base, use_rslora=use_rslora)
+    merge(adapter, tmp_path / "merged", shard_bytes=500_000)
+    ours = Checkpoint(tmp_path / "merged")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), adapter)
+    theirs = model.merge_and_unload().state_dict()
+    assert set(ours.entries) == set(theirs)
+    for name, weight in theirs.items():
+        assert weight.dtype == getattr(torch, dtype)
+        assert torch.equal(ours.read(name), weight), name
+
+
+def test_an_adapter_stored_in_bfloat16_merges_as_peft_loads_it(tmp_path, base):
+    adapter = tiny_adapter(tmp_path / "lora", base)
+    factors = load_file(adapter / "adapter_model.safetensors")
+    save_file({n: w.bfloat16() for n, w in factors.items()}, adapter / "adapter_model.safetensors")
+    merge(adapter, tmp_path / "merged")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), adapter)
+    theirs = model.merge_and_unload().state_dict()
+    ours = Checkpoint(tmp_path / "merged")
+    assert all(torch.equal(ours.read(name), weight) for name, weight in theirs.items())
+
+
+def test_the_merged_folder_loads_in_transformers_and_records_what_it_was_made_from(tmp_path, base, adapter):
+    found = merge(adapter, tmp_path / "merged", shard_bytes=500_000)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype="auto")
+    assert found.tensors == len(model.state_dict())
+    assert found.changed == 14
+    record = json.loads((tmp_path / "merged" / "merge.json").read_text())
+    assert record["files"] == {name: file_digest(tmp_path / "merged" / name) for name in record["files"]}
+    assert set(record["files"]) == {p.name for p in (tmp_path / "merged").iterdir()} - {"merge.json"}
+    assert "chat_template.jinja" in record["files"]
+    assert "aj export" in found.as_text()
+
+
+def test_merging_twice_gives_the_same_bytes(tmp_path, adapter):
+    for name in ("first", "second"):
+        merge(adapter, tmp_path / name)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert all(file.read_bytes() == (second / file.name).read_bytes() for file in first.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"use_dora": True}, "DoRA"),
+        ({"bias": "all"}, "biases"),
+        ({"lora_bias": True}, "biases"),
+        ({"modules_to_save": ["embed_tokens"]}, "whole modules"),
+        ({"trainable_token_indices": [1]}, "embedding"),
+        ({"rank_pattern": {"q_proj": 4}}, "rank_pattern"),
+        ({"fan_in_fan_out": True}, "fan_in_fan_out"),
+        ({"init_lora_weights": "pissa"}, "changed the base weights"),
+        ({"some_future_method": {"x": 1}}, "some_future_method"),
+        ({"peft_type": "IA3"}, "only LORA"),
+        ({"r": 4}, "rank 8"),
+    ],
+)
+def test_what_the_merge_does_not_cover_is_refused(tmp_path, adapter, changes, said):
+    with pytest.raises(Refusal, match=said):
+        merge(edited(adapter, tmp_path / "lora", **changes), tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_quantised_base_is_refused(tmp_path, base, adapter):
+    other = tmp_path / "base"
+    other.mkdir()
+    for file in base.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "quantization_config": {"load_in_4bit": True}}))
+    with pytest.raises(Refusal, match="quantised base"):
+        merge(adapter, tmp_path / "merged", base=other)
+
+
+def test_a_base_of_the_same_shapes_with_other_weights_is_refused(tmp_path, base, adapter):
+    other = tiny_base(tmp_path / "base")
+    weights = load_file(other / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][-1, -1] += 1
+    save_file(weights, other / "model.safetensors")
+    with pytest.raises(Refusal, match="another base model"):
+        merge(adapter, tmp_path / "merged", base=other)
+
+
+def test_an_adapter_for_fewer_layers_or_other_widths_is_refused(tmp_path, base, adapter):
+    lora = edited(adapter, tmp_path / "lora")
+    factors = load_file(lora / "adapter_model.safetensors")
+    save_file({n: w for n, w in factors.items() if "layers.1." not in n}, lora / "adapter_model.safetensors")
+    with pytest.raises(Refusal, match="7 more of these"):
+        merge(lora, tmp_path / "merged")
+    wide = {
+        n: torch.zeros(len(w), 99) if n.endswith("q_proj.lora_A.weight") else w for n, w in factors.items()
+    }
+    save_file(wide, lora / "adapter_model.safetensors")
+    with pytest.raises(Refusal, match=r"\[256, 99\] in the adapter"):
+        merge(lora, tmp_path / "merged")
+
+
+def test_half_an_adapter_file_is_one_clear_line(tmp_path, adapter):
+    lora = edited(adapter, tmp_path / "lora")
+    file = lora / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(CurationError, match="not whole"):
+        merge(lora, tmp_path / "merged")
+
+
+def test_a_resized_vocabulary_is_refused(tmp_path, adapter):
+    lora = edited(adapter, tmp_path / "lora")
+    tokenizer = json.loads((lora / "tokenizer.json").read_text())
+    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 5000, "content": "<new>"})
+    (lora / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(Refusal, match="resized vocabulary"):
+        merge(lora, tmp_path / "merged")
+
+
+def test_a_base_model_that_is_not_here_names_the_ways_out(tmp_path, adapter):
+    lora = edited(adapter, tmp_path / "lora", base_model_name_or_path="example/absent-32b")
+    with pytest.raises(CurationError, match=r"hf download example/absent-32b.*--base DIR"):
+        merge(lora, tmp_path / "merged")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_full_disk_and_ctrl_c_leave_nothing_behind(tmp_path, adapter, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(merging, "write_checkpoint", fail)
+    expected = CurationError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected, match=r"No space left|^$"):
+        merge(adapter, tmp_path / "merged")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_finished_is_replaced_without_force_and_nothing_else_with_it(tmp_path, adapter):
+    merge(adapter, tmp_path / "merged")
+    with pytest.raises(CurationError, match="--force"):
+        merge(adapter, tmp_path / "merged")
+    merge(adapter, tmp_path / "merged", force=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    with pytest.raises(CurationError, match="replaces merged models only"):
+        merge(adapter, tmp_path / "other", force=True)
+    assert (tmp_path / "other" / "thesis.txt").exists()
+
+
+def test_a_killed_run_leaves_nothing_that_passes_for_a_model(tmp_path, adapter):
+    left = tmp_path / ".merged.99999.part"
+    left.mkdir()
+    (left / "model.safetensors").write_bytes(b"half")
+    merge(adapter, tmp_path / "merged")
+    assert not left.exists()
