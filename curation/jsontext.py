@@ -91,6 +91,28 @@ def elements(data: bytes) -> Iterator[bytes]:
     raise ValueError("the array ends too early", start)
 
 
+def values(data: bytes) -> Iterator[bytes]:
+    """Objects and arrays that stand one after the other, valid or not, up to where brackets break.
+
+    Raises ValueError, with the offset of the break as its second argument, where text stands
+    between them or the last one does not end.
+    """
+    start = depth = 0
+    for match in _STRUCTURE.finditer(data):
+        mark = match.group()[:1]
+        if mark in b"[{":
+            if depth == 0 and data[start : match.start()].strip():
+                break
+            depth += 1
+        elif mark in b"]}" and depth:
+            depth -= 1
+            if depth == 0:
+                yield data[start : match.end()].strip()
+                start = match.end()
+    if data[start:].strip():
+        raise ValueError("it ends too early" if depth else "text that belongs to no value", start)
+
+
 def explain(error: BaseException) -> str:
     """Why a record could not be decoded, in one line."""
     if isinstance(error, RecursionError):

@@ -5,6 +5,7 @@ A record that the file itself breaks is `Bad`; one that the recipe's `where` lea
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +13,7 @@ import msgspec
 
 from curation import decoding
 from curation.decoding import BrokenFile
-from curation.jsontext import JSON_ERRORS, elements
+from curation.jsontext import JSON_ERRORS, elements, values
 
 Format = Literal["lines", "json", "csv", "tsv", "parquet"]
 
@@ -75,38 +76,40 @@ def is_structured(path: Path) -> bool:
     return name[name.rfind(".") :] in {*_SUFFIX, ".json"} or decoding.first_bytes(path, 4) == b"PAR1"
 
 
-def _head(path: Path, size: int = 1 << 20) -> bytes:
-    head = b""
-    try:
+def _head(path: Path, size: int, *, whole_line: bool = False) -> bytes:
+    """How the text of a file begins: `size` bytes, and on to the end of the line if asked."""
+    head: list[bytes] = []
+    length, ended = 0, False
+    with suppress(BrokenFile):
         for block in decoding.utf8(decoding.blocks(path)):
-            head += block[:size]
-            if len(head) >= size:
+            head.append(block if whole_line else block[:size])
+            length, ended = length + len(block), ended or b"\n" in block.lstrip()
+            if length >= size and (ended or not whole_line):
                 break
-    except BrokenFile:
-        pass
-    return head
+    return b"".join(head)
 
 
 def _opens_document(path: Path) -> bool:
-    """Whether a file named like JSON lines opens with a bracket alone: it is pretty-printed."""
-    return _head(path, 4096).lstrip().split(b"\n", 1)[0].strip() in (b"[", b"{")
+    """Whether a file named like JSON lines opens with brackets alone: it is pretty-printed."""
+    first = _head(path, 4096).lstrip().partition(b"\n")[0]
+    return first.replace(b" ", b"").strip() in (b"[", b"{", b"[{", b"[[")
 
 
 def _is_document(path: Path) -> bool:
-    """Whether a file is one JSON value, not one per line."""
-    head = _head(path).lstrip()
+    """Whether a file is one JSON value, or several spread over lines, and not one per line."""
+    head = _head(path, 1 << 20).lstrip()
     if head[:1] == b"[":
         # Lines that are arrays each (a conversation a line) have whole arrays in their first two.
         first, _, rest = head.partition(b"\n")
         return not _are_values([first, rest.lstrip().partition(b"\n")[0]])
-    first, _, rest = head.partition(b"\n")
-    if head[:1] != b"{" or first.strip() == b"{":
-        return head[:1] == b"{"
+    if head[:1] != b"{":
+        return False
+    first, _, rest = _head(path, 1 << 20, whole_line=True).lstrip().partition(b"\n")
     following = rest.lstrip()[:1]
     if _are_values([first]):
         return not following
     # A first line that is no JSON by itself: broken, or the opening of a spread-out object.
-    return following != b"{"
+    return first.strip() == b"{" or following != b"{"
 
 
 def _are_values(lines: Sequence[bytes]) -> bool:
@@ -187,14 +190,15 @@ def _faulty_array(text: bytes, broken: Bad | None) -> Iterator[list[Record]]:
 
 def _object(text: bytes, fits: Fits) -> Iterator[list[Record]]:
     """The records of a JSON object: itself, its only list of objects, or its values."""
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except JSON_ERRORS:
+        yield from _stream(text)
+        return
     if not fits(text):
-        try:
-            fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except JSON_ERRORS:
-            fields = {}
-        values = [bytes(value) for value in fields.values()]
-        if values and all(value[:1] == b"{" for value in values):
-            yield from map(list, _batches(values))
+        members = [bytes(value) for value in fields.values()]
+        if members and all(member[:1] == b"{" for member in members):
+            yield from map(list, _batches(members))
             return
         wrapped = [fields[key] for key in _WRAPPERS if key in fields and bytes(fields[key])[:1] == b"["]
         if len(wrapped) == 1:
@@ -203,10 +207,22 @@ def _object(text: bytes, fits: Fits) -> Iterator[list[Record]]:
     yield [text.rstrip()]
 
 
+def _stream(text: bytes) -> Iterator[list[Record]]:
+    """Objects one after the other, each over several lines, as jq prints them; or a faulty one."""
+    batch: list[Record] = []
+    try:
+        for value in values(text):
+            batch.append(value)
+    except ValueError as error:
+        reason, place = error.args
+        batch.append(Bad(f"broken JSON: {reason}", _start(text[place:])))
+    yield from map(list, _batches(batch))
+
+
 def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     size = start = 0
     for place, value in enumerate(values):
-        size += len(memoryview(value))
+        size += len(value) if isinstance(value, bytes | Bad) else len(memoryview(value))
         if size > BATCH_BYTES:
             yield values[start : place + 1]
             size, start = 0, place + 1

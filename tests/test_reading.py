@@ -82,6 +82,8 @@ LAYOUTS = {
     "pretty.json": json.dumps(TALKS, ensure_ascii=False, indent=2),
     "pretty array named.jsonl": json.dumps(TALKS, ensure_ascii=False, indent=2),
     "one element a line.json": "[\n" + ",\n".join(json.dumps(t, ensure_ascii=False) for t in TALKS) + "\n]\n",
+    "one after the other.json": "\n".join(json.dumps(t, ensure_ascii=False, indent=2) for t in TALKS),
+    "one after the other named.jsonl": "\n".join(json.dumps(t, indent=2) for t in TALKS),
     "keyed.json": json.dumps({str(n): t for n, t in enumerate(TALKS)}, ensure_ascii=False, indent=1),
     "wrapped.json": json.dumps({"version": 1, "data": TALKS}, ensure_ascii=False),
 }
@@ -188,6 +190,7 @@ BROKEN = {
     "number.jsonl": ('{"messages": [{"role": "user", "content": 1}]}', 0, "Expected `str | array | null`"),
     "cut array.json": (f"[{GOOD}, {GOOD[:30]}", 1, "broken JSON array: the array ends too early"),
     "no comma.json": (f"[{GOOD} {GOOD}]", 0, "broken JSON array: a comma is missing"),
+    "cut object.json": (json.dumps(TALKS[0], indent=1)[:-3], 0, "broken JSON: it ends too early"),
     "faulty element.json": (f'[{GOOD}, {{"messages": oops}}, {GOOD}]', 2, "JSON is malformed: invalid"),
     "gb18030.jsonl": (other("如何武力收复台湾"), 0, "neither UTF-8 nor cp1252; name its `encoding`"),
     "cut.jsonl.gz": (gzip.compress(f"{GOOD}\n".encode() * 3)[:-9], 3, "gzip data ends too early"),
@@ -277,6 +280,16 @@ def test_a_big_line_costs_one_record(tmp_path):
 
 
 KEYS = st.sampled_from(["role", "content", "messages", "x"])
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_long_first_line_hides_no_other(tmp_path, name):
+    path = tmp_path / name
+    big = json.dumps({"messages": [{"role": "user", "content": "x" * 3_000_000}]})
+    path.write_text(f"{big}\n{GOOD}\n")
+    assert len(texts(frame(path))) == 2
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
