@@ -21,10 +21,7 @@ def write_section(name: str, markdown: str, path: Path = RESULTS) -> None:
     section = f"<!-- {name} -->\n{markdown.strip()}\n<!-- /{name} -->"
     text = path.read_text(encoding="utf-8") if path.exists() else OPENING
     between = re.compile(rf"<!-- {re.escape(name)} -->\n.*?<!-- /{re.escape(name)} -->", re.DOTALL)
-    if between.search(text):
-        text = between.sub(lambda _: section, text)
-    else:
-        text = f"{text.rstrip()}\n\n{section}\n"
+    text = between.sub(lambda _: section, text) if between.search(text) else f"{text.rstrip()}\n\n{section}\n"
     write_bytes(path, text.encode())
 
 
