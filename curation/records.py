@@ -65,7 +65,7 @@ def file_format(path: Path) -> Format:
         return "json" if _opens_document(path) else "lines"
     if known:
         return known
-    if decoding.first_bytes(path, 4) == b"PAR1":
+    if _head(path, 4)[:4] == b"PAR1":
         return "parquet"
     return "json" if _is_document(path) else "lines"
 
