@@ -26,8 +26,8 @@ LORA = re.compile(r"(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 # set is a method that this merge does not know.
 COVERED = frozenset({
     "task_type", "peft_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision",
-    "inference_mode", "r", "target_modules", "exclude_modules", "lora_alpha", "lora_dropout", "use_rslora", "init_lora_weights",
-    "megatron_core", "eva_config", "qalora_group_size",
+    "inference_mode", "r", "target_modules", "exclude_modules", "lora_alpha", "lora_dropout", "use_rslora",
+    "init_lora_weights", "megatron_core", "eva_config", "qalora_group_size",
 })  # fmt: skip
 # Beginnings that leave the base model's weights as they are; others (PiSSA, OLoRA, …) change them.
 KEPT_BASE = frozenset({True, False, "gaussian", "eva", "orthogonal"})
