@@ -24,8 +24,8 @@ from curation.shingles import LAST_LETTER, character_classes
 
 MISS = 2e-4  # the chance to miss a pair whose similarity is just the threshold
 SIGN_BYTES = 4 << 20  # of text signed by one call
-FIRST_BLOCK, LAST_BLOCK = 64, 4096  # rows compared before the next are settled
-COMPARE_ROWS = 128  # of a block, compared by one call
+FIRST_BLOCK, LAST_BLOCK = 128, 4096  # rows compared before the next are settled
+COMPARE_ROWS = 256  # of a block, compared by one call
 KEPT_PER_BUCKET, DROPPED_PER_BUCKET = 128, 16
 FAILURES, PAIRS = 16, 32  # comparisons of one row: without and with success
 

@@ -45,6 +45,7 @@ SCHEMA = {
 }
 # Up to this size plain Python is faster than loading the compiled code, and misses no pair.
 SMALL_ROWS, SMALL_BYTES = 3000, 1_500_000
+ID_LENGTH = len("sha256:") + 64
 TOLD_PAIRS = 1000  # pairs just under the threshold that are passed on
 
 
@@ -109,18 +110,15 @@ def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
     is_distinct = settings.system == "distinct"
 
     def prepared(rows: pl.DataFrame) -> pl.DataFrame:
-        said, keys = [], []
-        for text in rows["messages"]:
-            messages = _messages(text)
-            said.append(what_is_said(messages))
-            keys.append(context_key(messages) if is_distinct else 0)
+        decoded = [_messages(text) for text in rows["messages"]]
+        keys = [context_key(messages) for messages in decoded] if is_distinct else [0] * rows.height
         rank = rows["source"].replace_strict(ranks, default=len(ranks), return_dtype=pl.UInt32)
         return rows.select(
             "pos",
             "piece",
             rank.alias("rank"),
             pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
-            pl.Series("said", said, dtype=pl.String),
+            pl.Series("said", map(what_is_said, decoded), dtype=pl.String),
             pl.Series("context_key", keys, dtype=pl.UInt64),
         )
 
@@ -131,12 +129,11 @@ def what_is_said(messages: Sequence[_Message]) -> str:
     """The texts of users and assistants and the names and arguments of tool calls, in order."""
     parts = []
     for message in messages:
-        if message.role == "user" or message.role == "assistant":
+        if message.role in ("user", "assistant"):
             if message.content:
                 parts.append(message.content)
             for call in message.tool_calls or ():
-                parts.append(call.name)
-                parts.append(call.arguments)
+                parts += (call.name, call.arguments)
     return "\n".join(parts)
 
 
@@ -191,8 +188,9 @@ class _Prepared:
         parts = [np.zeros((0, 2), np.uint64)]
         for chunk in self.table["id"].chunks:
             _, offsets, data = chunk.buffers()
-            starts = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk)]
-            letters = np.frombuffer(data, np.uint8)[starts[:, None] + np.arange(len("sha256:"), 39)]
+            first = np.frombuffer(offsets, np.int64)[chunk.offset]
+            letters = np.frombuffer(data, np.uint8, len(chunk) * ID_LENGTH, first)
+            letters = letters.reshape(-1, ID_LENGTH)[:, ID_LENGTH - 64 : ID_LENGTH - 32]
             digits = np.where(letters < ord("a"), letters - ord("0"), letters - (ord("a") - 10))
             pairs = np.ascontiguousarray(digits[:, 0::2] << 4 | digits[:, 1::2])
             parts.append(pairs.view(">u8").astype(np.uint64))
