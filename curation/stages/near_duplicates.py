@@ -110,15 +110,19 @@ def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
     is_distinct = settings.system == "distinct"
 
     def prepared(rows: pl.DataFrame) -> pl.DataFrame:
-        decoded = [_messages(text) for text in rows["messages"]]
-        keys = [context_key(messages) for messages in decoded] if is_distinct else [0] * rows.height
+        said, keys = [], []
+        # Row by row: what one decodes to is still in the cache, and gone before the next.
+        for text in rows["messages"]:
+            messages = _messages(text)
+            said.append(what_is_said(messages))
+            keys.append(context_key(messages) if is_distinct else 0)
         rank = rows["source"].replace_strict(ranks, default=len(ranks), return_dtype=pl.UInt32)
         return rows.select(
             "pos",
             "piece",
             rank.alias("rank"),
             pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
-            pl.Series("said", map(what_is_said, decoded), dtype=pl.String),
+            pl.Series("said", said, dtype=pl.String),
             pl.Series("context_key", keys, dtype=pl.UInt64),
         )
 
