@@ -1,0 +1,56 @@
+"""Text from rows as a person can see it: nothing hidden, nothing that moves other text about."""
+
+import re
+import unicodedata
+
+# Bidirectional controls, zero-width and other format characters, and control characters but \t and \n.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_JOINERS = ("\u200c", "\u200d")  # part of how some scripts and emoji are spelt
+
+
+def visible(text: str) -> str:
+    """`text` with every character that cannot be seen spelt as its code point, such as ⟨U+202E⟩.
+
+    Joiners between letters or emoji stay, and "\\r" before "\\n" goes.
+    """
+    return _HIDDEN.sub(_spell, text.replace("\r\n", "\n"))
+
+
+def _spell(match: re.Match[str]) -> str:
+    character, at = match.group(), match.start()
+    if character in _JOINERS and 0 < at < len(match.string) - 1:
+        around = unicodedata.category(match.string[at - 1]) + unicodedata.category(match.string[at + 1])
+        if around[0] in "LMS" and around[2] in "LMS":
+            return character
+    return f"\u27e8U+{ord(character):04X}\u27e9"
+
+
+def cut(text: str, most: int) -> tuple[str, int]:
+    """At most `most` characters of a text, and how many were left out."""
+    return (text, 0) if len(text) <= most else (text[:most], len(text) - most)
+
+
+def count(number: float | None) -> str:
+    """12,345; an en dash for what is not known."""
+    return "\u2013" if number is None else f"{number:,.6g}" if isinstance(number, float) else f"{number:,}"
+
+
+def percent(part: float | None, whole: float | None = 1) -> str:
+    """part / whole as 12.3 %; an en dash where there is no whole."""
+    return "\u2013" if not whole or part is None else f"{100 * part / whole:.1f} %"
+
+
+def size(bytes_: int) -> str:
+    """12.3 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if bytes_ < 1000 or unit == "GB":
+            return f"{bytes_:,.0f} {unit}" if unit == "bytes" else f"{bytes_:,.1f} {unit}"
+        bytes_ /= 1000  # type: ignore[assignment]
+    raise AssertionError("every size has a unit")
+
+
+def words(name: str) -> str:
+    """near_duplicate as `near duplicate`."""
+    return name.replace("_", " ")
