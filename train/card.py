@@ -1,0 +1,98 @@
+"""README.md of an adapter: what it is, what it was trained on, who approved that."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+
+def model_card(record: Mapping[str, Any]) -> str:
+    """The model card of a run record, with the front matter that model hubs read."""
+    front = {
+        "base_model": record["base"]["id"],
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "tool-calling"],
+    }
+    head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {record['model']}\n"
+    sections = [head, intro(record), data(record), sources(record), mixture(record), settings(record)]
+    return "\n".join([*sections, how(record)])
+
+
+def intro(record: Mapping[str, Any]) -> str:
+    """What this is."""
+    trial = "\n**A trial: not for use. It cannot be exported.**\n" if record["trial"] else ""
+    base = record["base"]
+    at = f" at revision `{base['revision']}`" if base["revision"] else ""
+    return (
+        f"{trial}\nA LoRA adapter on [{base['id']}](https://huggingface.co/{base['id']}){at}, trained for "
+        f"{record['steps']:,} steps on {record['tokens']:,} tokens.\n"
+        f"The chat template is `chat_template.jinja` (`{record['template']['name']}`).\n"
+    )
+
+
+def data(record: Mapping[str, Any]) -> str:
+    """Which dataset, and who approved it."""
+    frozen = record["frozen"]
+    lines = [
+        "## Data\n",
+        f"- dataset: {frozen['name']} {frozen['version']}",
+        f"- root: `{frozen['root']}`",
+        f"- recipe digest: `{frozen['recipe_sha256']}`",
+        f"- frozen recipe digest: `{frozen['self_sha256']}`",
+    ]
+    for approval in record["approvals"]:
+        signed = ", signed" if approval["signed"] else ""
+        note = f": {approval['note']}" if approval["note"] else ""
+        lines.append(f"- approved by {approval['by']} at {approval['at']} ({approval['mode']}{signed}){note}")
+    return "\n".join(lines) + "\n"
+
+
+def sources(record: Mapping[str, Any]) -> str:
+    """What each source brought."""
+    rows = [
+        "| source | group | licence | rows | tokens | trained | exposure |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for name, told in record["sources"].items():
+        rows.append(
+            f"| {name} | {told['group']} | {told['licence'] or 'not stated'} | {told['rows']:,} | "
+            f"{told['tokens']:,} | {told['trained_share']:.1%} | {told['exposure']:.2f} |"
+        )
+    note = "\n*Trained* is the share of tokens that the loss falls on; *exposure* is repeats times epochs.\n"
+    return "\n".join(rows) + "\n" + note
+
+
+def mixture(record: Mapping[str, Any]) -> str:
+    """The shares that the recipe asks for and what they came to in tokens."""
+    total = sum(told["tokens"] for told in record["sources"].values()) or 1
+    rows = ["| group | share asked | share of tokens |", "|---|---:|---:|"]
+    for group, share in record["mixture"].items():
+        tokens = sum(told["tokens"] for told in record["sources"].values() if told["group"] == group)
+        rows.append(f"| {group} | {share:.1%} | {tokens / total:.1%} |")
+    return "\n".join(rows) + "\n"
+
+
+def settings(record: Mapping[str, Any]) -> str:
+    """How it was trained."""
+    rows = ["## Training\n", "| setting | value |", "|---|---|"]
+    rows += [f"| {key} | {told(value)} |" for key, value in record["settings"].items()]
+    return "\n".join(rows) + "\n"
+
+
+def told(value: Any) -> str:
+    """A setting in a table."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def how(record: Mapping[str, Any]) -> str:
+    """On what, how full, how it went."""
+    losses = record["losses"]
+    rows = ["| measured | value |", "|---|---|"]
+    rows += [f"| {key} | {value} |" for key, value in record["loaded"].items()]
+    rows += [f"| {key} | {value} |" for key, value in losses.items() if value is not None]
+    rows += [f"| packing fill | {record['packing']['fill']:.2%} |"]
+    rows += [f"| {name} | {version} |" for name, version in record["versions"].items()]
+    for event in record["events"]:
+        rows.append(f"| step {event['step']} | {event['message']} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,103 @@
+"""The gatekeeper: what is trained on is what was approved, byte for byte. No flag turns it off.
+
+`admit` hashes every shard again and counts the root again; `Admitted.parts` hashes the bytes that it
+hands out, so that a file swapped after the check is refused too.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from curation.errors import CurationError, Refusal
+from curation.frozen import Frozen, read_frozen
+from curation.manifest import SPLITS, ListedFile, difference, root_digest
+from curation.recipe import Recipe, recipe_from
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A frozen recipe whose data is there and is what was approved."""
+
+    frozen: Frozen
+    recipe: Recipe
+    path: Path
+    data: Path
+
+    def parts(self, split: str) -> Iterator[pl.DataFrame]:
+        """The shards of a split in order, with the columns of DESIGN.md §3. Raises Refusal."""
+        for file in self.frozen.shards[split]:
+            yield pl.read_parquet(io.BytesIO(checked_bytes(self.data, file)))
+
+
+def admit(frozen_path: Path, data: Path | None = None) -> Admitted:
+    """Check a frozen recipe and the dataset it names.
+
+    data  the dataset's folder; default build/<name>-v<version>
+
+    Raises Refusal when the recipe was edited, nobody approved it, or any shard differs from the one
+    that was approved; CurationError when there is no such file or folder.
+    """
+    frozen = read_frozen(frozen_path)
+    recipe = recipe_from(frozen.recipe, str(frozen_path), folder=frozen_path.parent)
+    folder = data or Path("build") / f"{frozen.name}-v{frozen.version}"
+    if not folder.is_dir():
+        raise CurationError(
+            f"{folder}: no such folder; expected the dataset of {frozen_path}: use --data DIR"
+        )
+    if not frozen.approvals:
+        raise Refusal(f"{frozen_path}: nobody approved this dataset; run `aj approve` and `aj freeze`")
+    admitted = Admitted(frozen, recipe, frozen_path, folder)
+    check_shards(admitted)
+    check_root(admitted)
+    return admitted
+
+
+def check_shards(admitted: Admitted) -> None:
+    """Raise Refusal with the first shard whose bytes are not those that were approved."""
+    files = [file for split in SPLITS for file in admitted.frozen.shards[split]]
+    if not admitted.frozen.shards["train"]:
+        raise Refusal(f"{admitted.path}: no train shard; there is nothing to train on")
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda file: difference(admitted.data, file), files)
+        for file, what in zip(files, found, strict=True):
+            if what is not None:
+                raise Refusal(
+                    f"{admitted.data / file.path}: not the shard that was approved: {what}; "
+                    f"training on it is refused"
+                )
+
+
+def check_root(admitted: Admitted) -> None:
+    """Raise Refusal unless the rows in the shards add up to the approved root."""
+
+    def lines() -> Iterator[tuple[str, str, int]]:
+        for split in SPLITS:
+            for file in admitted.frozen.shards[split]:
+                rows = pl.read_parquet(
+                    io.BytesIO(checked_bytes(admitted.data, file)), columns=["id", "repeat"]
+                )
+                for row_id, repeat in rows.iter_rows():
+                    yield split, row_id, repeat
+
+    root = root_digest(lines())
+    if root != admitted.frozen.root:
+        raise Refusal(
+            f"{admitted.data}: its rows have the root {root[:12]}…, approved was {admitted.frozen.root[:12]}…"
+        )
+
+
+def checked_bytes(data: Path, file: ListedFile) -> bytes:
+    """The bytes of a shard. Raises Refusal unless they are the approved ones."""
+    path = data / file.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise Refusal(f"{path}: not the shard that was approved: its bytes changed; training is refused")
+    return content

@@ -1,0 +1,157 @@
+"""What a run tells while it goes: the live line, training_….log, metrics.jsonl and TensorBoard.
+
+Nothing here can end a run: a closed terminal or a missing tensorboard package is noted and passed over.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curation.files import write_bytes
+from curation.progress import clock
+
+METRICS = "metrics.jsonl"
+
+
+class Journal:
+    """The files of a run in `folder`. Use as a context manager."""
+
+    def __init__(self, folder: Path, *, now: datetime | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        started = (now or datetime.now()).strftime("%Y%m%d_%H%M%S")
+        self.folder = folder
+        self.log_path = folder / f"training_{started}.log"
+        self.file = self.log_path.open("a", encoding="utf-8", buffering=1)
+        self.metrics = (folder / METRICS).open("ab")
+        self.board = open_board(folder / "tensorboard")
+        self.handler = logging.StreamHandler(self.file)
+        self.live = False
+
+    def __enter__(self) -> "Journal":
+        logging.getLogger().addHandler(self.handler)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_line()
+        logging.getLogger().removeHandler(self.handler)
+        self.metrics.close()
+        if self.board is not None:
+            self.board.close()
+        self.file.close()
+
+    def say(self, text: str) -> None:
+        """A line for the log and the terminal."""
+        self.end_line()
+        self.file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {text}\n")
+        to_terminal(f"{text}\n")
+
+    def record(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """A line of metrics.jsonl, and its numbers for TensorBoard."""
+        line = {"kind": kind, "step": step, "at": datetime.now(UTC).isoformat(timespec="seconds"), **values}
+        self.metrics.write(orjson.dumps(line) + b"\n")
+        self.metrics.flush()
+        if self.board is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self.board.add_scalar(f"{kind}/{name}", value, step)
+
+    def line(self, text: str) -> None:
+        """The live line of a terminal; elsewhere nothing, the log has it."""
+        if stderr_is_terminal():
+            self.live = True
+            to_terminal(f"\r\033[K{text}")
+
+    def end_line(self) -> None:
+        """Leave the live line."""
+        if self.live:
+            self.live = False
+            to_terminal("\n")
+
+
+def live_line(step: int, steps: int, values: dict[str, Any], left_s: float) -> str:
+    """`step 120/5,000  loss 1.234  lr 2e-05  4,210 tokens/s  7.78 s/step  10:34:00 left`."""
+    return (
+        f"step {step:,}/{steps:,}  loss {values['loss']:.4f}  lr {values['learning_rate']:.2e}  "
+        f"{values['tokens_per_s']:,.0f} tokens/s  {values['step_s']:.2f} s/step  {clock(left_s)} left"
+    )
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; a last line that was cut off is left out."""
+    path = folder / METRICS
+    if not path.is_file():
+        return []
+    lines = []
+    for line in path.read_bytes().split(b"\n"):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            lines.append(orjson.loads(line))
+    return lines
+
+
+def rewind_metrics(folder: Path, step: int) -> None:
+    """Forget what was measured after `step`; what happened (kind `event`) stays."""
+    kept = [line for line in read_metrics(folder) if line["step"] <= step or line["kind"] == "event"]
+    write_bytes(folder / METRICS, b"".join(orjson.dumps(line) + b"\n" for line in kept))
+
+
+def open_board(folder: Path) -> Any:
+    """A TensorBoard writer, null where the package is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))
+
+
+def to_terminal(text: str) -> None:
+    """Write to stderr; a terminal that is gone is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def stderr_is_terminal() -> bool:
+    """Whether somebody watches."""
+    with contextlib.suppress(OSError, ValueError):
+        return sys.stderr.isatty()
+    return False
+
+
+@contextlib.contextmanager
+def unattended(log: Path, stop: Callable[[], None]) -> Iterator[None]:
+    """Signals while a run goes: a closed terminal is ignored, Ctrl-C and SIGTERM ask for a stop.
+
+    On SIGHUP stdout and stderr go to the log. `stop` is called once; a second Ctrl-C interrupts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hang_up(*_: object) -> None:
+        with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation), log.open("ab") as file:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(file.fileno(), stream.fileno())
+
+    def ask(number: int, _: object) -> None:
+        stop()
+        signal.signal(number, signal.default_int_handler)
+
+    handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = hang_up
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,205 @@
+"""The model with its adapter: plain peft, or Unsloth where a CUDA GPU and the package are there.
+
+Loading is the one place that knows about devices. What was chosen is in `Loaded.how`, for the terminal
+and the run record.
+"""
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM
+
+from curation.errors import CurationError
+from curation.recipe import TrainSettings
+from train.base import Base
+from train.sizes import hidden_modules
+
+FOUR_BIT = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to train. `how`: backend, device, dtype, attention and what was patched."""
+
+    model: Any
+    how: dict[str, Any]
+
+
+def has_package(name: str) -> bool:
+    """Whether a package is installed; it is not imported."""
+    return importlib.util.find_spec(name) is not None
+
+
+def backend_of(settings: TrainSettings) -> str:
+    """`unsloth` where it can be used, else `peft`."""
+    covered = not settings.use_dora
+    return "unsloth" if covered and torch.cuda.is_available() and has_package("unsloth") else "peft"
+
+
+def lora_config(settings: TrainSettings) -> LoraConfig:
+    """The adapter as peft takes it."""
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.lora_r,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(settings.target_modules),
+        use_rslora=settings.use_rslora,
+        use_dora=settings.use_dora,
+        bias="none",
+    )
+
+
+def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> Loaded:
+    """The base model with a fresh adapter, on the GPU where there is one.
+
+    Raises CurationError with one line when the weights cannot be loaded or the adapter does not fit.
+    """
+    check_targets(base.config, settings)
+    if settings.load_in_4bit and not torch.cuda.is_available():
+        raise CurationError("load_in_4bit needs a CUDA GPU; on a CPU set `load_in_4bit: false`")
+    if settings.load_in_4bit and not has_package("bitsandbytes"):
+        raise CurationError(
+            "load_in_4bit needs bitsandbytes; install the extra: pip install 'aj-curation[gpu]'"
+        )
+    torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+    if (backend or backend_of(settings)) == "unsloth":
+        return load_unsloth(base, settings)
+    return load_peft(base, settings)
+
+
+def load_peft(base: Base, settings: TrainSettings) -> Loaded:
+    """transformers and peft alone."""
+    cuda = torch.cuda.is_available()
+    dtype = compute_dtype(settings)
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "attn_implementation": attention()}
+    if cuda:
+        options["device_map"] = {"": torch.cuda.current_device()}
+    if settings.load_in_4bit:
+        quantise: Any = transformers.BitsAndBytesConfig
+        options["quantization_config"] = quantise(load_in_4bit=True, bnb_4bit_compute_dtype=dtype, **FOUR_BIT)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(str(base.folder), **options)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            raise CurationError(
+                f"{base.folder}: does not fit the GPU's memory; {advice(settings)}"
+            ) from error
+        raise CurationError(f"{base.folder}: cannot be loaded: {first_line(error)}") from error
+    model.config.use_cache = False
+    if settings.load_in_4bit:
+        prepare: Any = prepare_model_for_kbit_training
+        model = prepare(model, use_gradient_checkpointing=False)
+    # The adapter begins the same whatever was drawn before.
+    transformers.set_seed(settings.seed or 0)
+    adapted = get_peft_model(model, lora_config(settings))
+    if settings.gradient_checkpointing:
+        adapted.enable_input_require_grads()
+    return Loaded(adapted, told("peft", adapted, dtype, settings))
+
+
+def load_unsloth(base: Base, settings: TrainSettings) -> Loaded:
+    """Unsloth's loading and patching, with the number of patched layers asserted.
+
+    Raises CurationError when fewer layers were patched than the model has.
+    """
+    FastLanguageModel = importlib.import_module("unsloth").FastLanguageModel
+
+    dtype = compute_dtype(settings)
+    model, _ = FastLanguageModel.from_pretrained(
+        model_name=str(base.folder),
+        max_seq_length=settings.max_seq_length,
+        dtype=dtype,
+        load_in_4bit=settings.load_in_4bit,
+        local_files_only=True,
+    )
+    adapted = FastLanguageModel.get_peft_model(
+        model,
+        r=settings.lora_r,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(settings.target_modules),
+        use_rslora=settings.use_rslora,
+        bias="none",
+        use_gradient_checkpointing="unsloth" if settings.gradient_checkpointing else False,
+        random_state=settings.seed or 0,
+        max_seq_length=settings.max_seq_length,
+    )
+    adapted.config.use_cache = False
+    layers = adapted.base_model.model.model.layers
+    patched = sum("unsloth" in type(layer.self_attn).forward.__module__ for layer in layers) or sum(
+        "unsloth" in getattr(layer.self_attn.forward, "__module__", "") for layer in layers
+    )
+    if patched != len(layers):
+        raise CurationError(
+            f"unsloth patched {patched} of {len(layers)} layers of {base.id}; uninstall it, or its version "
+            f"does not know this transformers"
+        )
+    return Loaded(adapted, {**told("unsloth", adapted, dtype, settings), "patched_layers": patched})
+
+
+def compute_dtype(settings: TrainSettings) -> torch.dtype:
+    """bfloat16 on a GPU when asked for; a CPU computes in float32."""
+    return torch.bfloat16 if settings.bf16 and torch.cuda.is_available() else torch.float32
+
+
+def attention() -> str:
+    """Flash attention where its package is, which skips what packed examples may not see; else sdpa."""
+    return "flash_attention_2" if torch.cuda.is_available() and has_package("flash_attn") else "sdpa"
+
+
+def told(backend: str, model: Any, dtype: torch.dtype, settings: TrainSettings) -> dict[str, Any]:
+    """What a run record says about how the model was loaded."""
+    trainable, total = parameters(model)
+    return {
+        "backend": backend,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "dtype": "nf4" if settings.load_in_4bit else str(dtype).removeprefix("torch."),
+        "attention": str(model.config._attn_implementation),
+        "trainable_parameters": trainable,
+        "parameters": total,
+    }
+
+
+def parameters(model: Any) -> tuple[int, int]:
+    """(trainable, all) parameters; a 4-bit weight counts as the weights it holds."""
+    return tuple(int(n) for n in model.get_nb_trainable_parameters())  # type: ignore[return-value]
+
+
+def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when the recipe names layers that the model does not have."""
+    known = hidden_modules(config)
+    unknown = [name for name in settings.target_modules if name not in known]
+    if unknown:
+        raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
+
+
+def advice(settings: TrainSettings) -> str:
+    """What makes a run smaller, in the order of least harm."""
+    ways = [] if settings.gradient_checkpointing else ["gradient_checkpointing: true"]
+    ways += [] if settings.load_in_4bit else ["load_in_4bit: true"]
+    return "set " + " or ".join([*ways, "a shorter max_seq_length", "a smaller base model"])
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def on_meta(config: Mapping[str, Any], settings: TrainSettings) -> Any:
+    """The architecture with its adapter without memory for weights, to count and to check."""
+    known = json.loads(json.dumps(dict(config)))
+    kind = {"Qwen2ForCausalLM": "qwen2", "LlamaForCausalLM": "llama"}[known["architectures"][0]]
+    known.pop("model_type", None)
+    automatic: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        model = automatic.from_config(transformers.AutoConfig.for_model(kind, **known))
+        return get_peft_model(model, lora_config(settings))
