@@ -38,4 +38,4 @@ def test_slack_hooks_and_bearer_tokens():
     hook = "T0AB12/B0CD34/" + "x7Yq9Lm2Pw5Rt8Kz"
     text = f"https://hooks.slack.com/services/{hook} Bearer q7Zp29xLmT4vB8nK1s"
     assert [value for _, _, value in find_secrets(text)] == [hook]
-    assert [v for _, _, v in find_secrets("Bearer q7Zp29xLmT4vB8nK1sW")] == ["q7Zp29xLmT4vB8nK1sW"]
+    assert [v for _, _, v in find_secrets("Bearer q7Zp29xLmT4vB8nK1sWy")] == ["q7Zp29xLmT4vB8nK1sWy"]
