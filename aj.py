@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     add_curation(command)
+    add_reading(command)
     add_approval(command)
     return top
 
@@ -63,6 +64,12 @@ def add_curation(command: Any) -> None:
 
     check = command("check", run_check, "Check a recipe, its files, and whether its mixture can be had.")
     add_recipe(check)
+    check.add_argument("--online", action="store_true", help="ask the hub too: are they there, do they fit?")
+
+    fetch = command("fetch", run_fetch, "Bring what a recipe names by address here, verified.")
+    add_recipe(fetch)
+    fetch.add_argument("--offline", action="store_true", help="only look whether all is here and unchanged")
+    fetch.add_argument("--force", action="store_true", help="fetch again what is here")
 
     curate = command("curate", run_curate, "Turn a recipe into a dataset directory with its report.")
     add_recipe(curate)
@@ -71,6 +78,27 @@ def add_curation(command: Any) -> None:
     curate.add_argument("--engine", choices=["local"], default="local")
     curate.add_argument("--sample", type=positive, default=None, metavar="N", help="preview about N rows")
     curate.add_argument("--force", action="store_true", help="replace a finished run")
+
+
+def add_reading(command: Any) -> None:
+    """Commands that show a dataset to a person."""
+    report = command("report", run_report, "Make a dataset's report again, byte for byte.")
+    report.add_argument("dataset", type=Path)
+    report.add_argument("--out", type=Path, default=None, metavar="FILE", help="write it elsewhere")
+    report.add_argument("--force", action="store_true", help="replace an existing --out FILE")
+
+    why = command("why", run_why, "Tell the whole life of a row.")
+    why.add_argument("dataset", type=Path)
+    why.add_argument("row", nargs="?", help="a row id, its beginning, or source:file:row")
+    why.add_argument("--text", default=None, help="find rows that hold this text")
+    why.add_argument("--json", action="store_true")
+
+    diff = command("diff", run_diff, "Compare two datasets row by row.")
+    diff.add_argument("old", type=Path)
+    diff.add_argument("new", type=Path)
+    diff.add_argument("--html", type=Path, default=None, metavar="FILE", help="also write a page")
+    diff.add_argument("--rows", type=Path, default=None, metavar="FILE", help="also write every differing row, as JSON lines")
+    diff.add_argument("--json", action="store_true")
 
 
 def add_approval(command: Any) -> None:
@@ -130,7 +158,7 @@ def run_init(args: argparse.Namespace) -> int:
 
     if args.out.exists() and not args.force:
         raise CurationError(f"{args.out} exists; use --force to replace it, or --out for another file")
-    write_bytes(args.out, first_recipe(args.folder).encode())
+    write_bytes(args.out, first_recipe(args.folder, args.out).encode())
     print(f"wrote {args.out}\nnext    look it over, then: aj check {args.out}")
     return DONE
 
@@ -152,6 +180,21 @@ def run_check(args: argparse.Namespace) -> int:
     return DONE if found.feasible else NO
 
 
+def run_fetch(args: argparse.Namespace) -> int:
+    """Fetch."""
+    from curation.fetch import as_json, as_text, fetch
+
+    found = fetch(
+        args.recipe,
+        offline=args.offline,
+        force=args.force,
+        data_root=args.data_root,
+        tell=lambda line: print(line, file=sys.stderr),
+    )
+    print(as_json(found) if args.json else as_text(found, args.recipe))
+    return DONE
+
+
 def run_curate(args: argparse.Namespace) -> int:
     """Curate, print the funnel, the mixture and the gates."""
     load_early(args)
@@ -170,6 +213,47 @@ def run_curate(args: argparse.Namespace) -> int:
     )
     print(finished_json(run) if args.json else finished(run))
     return DONE if run.passed else NO
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """Make the report again."""
+    from reports.documents import remake_report
+
+    path, written = remake_report(args.dataset, out=args.out, force=args.force)
+    print(f"report  {path}{'' if written else ' (unchanged)'}\nnext    read it, then: aj approve {args.dataset} --by NAME")
+    return DONE
+
+
+def run_why(args: argparse.Namespace) -> int:
+    """Tell the life of a row, or find rows by their text."""
+    from curation.files import pretty
+    from reports.life import hits, lives
+    from reports.why import as_values, find_text, why
+
+    if (args.row is None) == (args.text is None):
+        raise CurationError("expected a row, or --text with what to look for")
+    if args.text is not None:
+        places = find_text(args.dataset, args.text)
+        print(pretty(as_values(places)).decode() if args.json else hits(places, args.dataset, args.text))
+        return DONE if places else NO
+    found = why(args.dataset, args.row)
+    print(pretty(as_values(found)).decode() if args.json else lives(found, args.dataset))
+    return DONE
+
+
+def run_diff(args: argparse.Namespace) -> int:
+    """Compare two datasets."""
+    from curation.files import pretty, write_bytes
+    from reports.diff import as_json, diff, differing_rows
+    from reports.diff_page import as_html, as_text
+
+    found = diff(args.old, args.new)
+    if args.html:
+        write_bytes(args.html, as_html(found))
+    if args.rows:
+        write_bytes(args.rows, differing_rows(args.old, args.new).write_ndjson().encode())
+    print(pretty(as_json(found)).decode() if args.json else as_text(found))
+    return DONE
 
 
 def run_gate(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.fetched import fetched_sources
 from curation.gates import check_gates
 from curation.mixture import Available, Infeasible, plan
 from curation.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
@@ -68,13 +69,15 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
 
     Raises RecipeError for what is wrong in it, SourceError for files that are not there. The rows
     counted are those before the stages, so a mixture that fails here cannot be had at all.
+    fetched: as in `curation.curate.curate`.
     """
     recipe = load_recipe(path, data_root=data_root)
     check_files(recipe)
     check_gates(recipe.gates)
     root = recipe.data_folder.resolve()
-    check_stages(recipe, root, path.parent.resolve(), (fetched or {}).get(TOKENIZER))
-    rows = count_rows(recipe, root, fetched or {})
+    fetched = fetched_sources(recipe) if fetched is None else fetched
+    check_stages(recipe, root, path.parent.resolve(), fetched.get(TOKENIZER))
+    rows = count_rows(recipe, root, fetched)
     available = {
         name: Available(
             rows=PLENTY if count is None and source.take is None else at_most(count, source.take),

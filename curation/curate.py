@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 
 from curation.assemble import Documents, assemble
 from curation.errors import CurationError
+from curation.fetched import fetched_sources
 from curation.files import file_digest
 from curation.gates import GatesFile, check_gates, read_gates
 from curation.manifest import MANIFEST, Manifest, read_manifest
@@ -58,6 +59,8 @@ def curate(
 ) -> Finished:
     """Run a recipe. The same call after any stop goes on from what was finished.
 
+    fetched  folders of hub and https sources; default what `aj fetch` left in the cache
+
     A finished run with unchanged inputs answers as it did; with changed ones it raises
     CurationError without `force`. Raises Infeasibility when the mixture cannot be had.
     """
@@ -68,6 +71,7 @@ def curate(
     root = recipe.data_folder.resolve()
     dataset = out or default_out(recipe, sample)
     work = dataset.with_name(f"{dataset.name}.work")
+    fetched = fetched_sources(recipe) if fetched is None else fetched
     refuse_foreign(dataset)
     with locked(work):
         plan = make_plan(recipe, root, fetched=fetched, base=recipe_path.parent.resolve())
@@ -154,8 +158,11 @@ def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:
     for name, source in manifest.sources.items():
         then = [(f.path, f.sha256) for f in source.files]
         now = [(f.name, f.sha256) for f in plan.files if f.source == name]
+        now += [(beside, sha256) for beside, _, sha256 in plan.companion_files(name)]
         if then != now:
             return f"other files of source {name}"
+    if {k: v for k, v in manifest.versions.items() if ":" in k} != plan.input_digests():
+        return "other files of a stage, the template or the tokenizer"
     for listed in manifest.files:
         path = dataset / listed.path
         if not path.is_file() or path.stat().st_size != listed.bytes:

@@ -1,5 +1,8 @@
 """The plan of a run: which files, cut into which chunks, through which phases. No row is read here."""
 
+import glob
+import os
+import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,18 +13,18 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from curation.answers import companions
 from curation.errors import RecipeError
+from curation.fetched import TOKENIZER, commits, record_of, refuse_changed
 from curation.files import canonical, file_digest
-from curation.reading import Chunk, chunks, list_files
+from curation.reading import Chunk, chunks, list_files, probe
 from curation.recipe import Recipe, recipe_digest, stage_plan
 from curation.settings import StageSettings
 from curation.source import Source
 from curation.stage import Context, Rows
 from curation.tasks import stage_kind
 
-
-# The key of the tokenizer's folder among what was fetched; no source can have this name.
-TOKENIZER = "tokenizer:"
+__all__ = ["TOKENIZER", "InputFile", "NotFetched", "Plan", "PlannedChunk", "PlannedStage", "make_plan"]
 
 
 class NotFetched(RecipeError):
@@ -76,7 +79,11 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a run needs to know before it reads a row."""
+    """Everything that a run needs to know before it reads a row.
+
+    sources     the recipe's, a branch of the hub replaced by the commit that was fetched
+    companions  for a file, the digests of further files that decide how it reads, by name
+    """
 
     recipe: Recipe
     context: Context
@@ -85,6 +92,7 @@ class Plan:
     chunks: Sequence[PlannedChunk]
     stages: Sequence[PlannedStage]
     stage_files: Mapping[str, Mapping[str, str]]
+    companions: Mapping[Path, Mapping[str, str]]
 
     @cached_property
     def phases(self) -> list[list[PlannedStage]]:
@@ -119,11 +127,23 @@ class Plan:
             "files": self.stage_files.get("", {}),
         }
 
-    @cached_property
-    def inputs_digest(self) -> str:
-        """Digest of every input: with the recipe's it tells whether a finished run still holds."""
-        listed = [[f.source, f.name, f.sha256] for f in self.files]
-        return digest_of([listed, self.stage_files])
+    def companion_files(self, source: str) -> list[tuple[str, Path, str]]:
+        """(name, path, digest) of every file that is read beside another of the source, once."""
+        found = {}
+        for file in (f for f in self.files if f.source == source):
+            for beside, sha256 in self.companions[file.path].items():
+                name = posixpath.normpath(posixpath.join(posixpath.dirname(file.name), beside))
+                found[name] = (name, file.path.parent / beside, sha256)
+        listed = {file.name for file in self.files if file.source == source}
+        return [found[name] for name in sorted(found) if name not in listed]
+
+    def input_digests(self) -> dict[str, str]:
+        """Digests of the files that stages, template and tokens are made of, by stage and name."""
+        return {
+            f"{stage or 'tokens'}:{name}": sha256
+            for stage, files in self.stage_files.items()
+            for name, sha256 in files.items()
+        }
 
     @property
     def recipe_sha256(self) -> str:
@@ -150,8 +170,10 @@ def make_plan(
     fetched  for hub and https sources, the folder that holds their files
     base     the recipe's folder, where a tokenizer's or a template's relative path may also start
     """
-    context = make_context(recipe, data_root, base, (fetched or {}).get(TOKENIZER))
-    files = hashed(input_files(recipe, data_root, fetched or {}))
+    fetched = fetched or {}
+    context = make_context(recipe, data_root, base, fetched.get(TOKENIZER))
+    files = hashed(input_files(recipe, data_root, fetched))
+    refuse_changed(fetched, ((file.source, file.name, file.sha256) for file in files))
     stages = [PlannedStage(*entry) for entry in stage_plan(recipe)]
     stage_files = {"": named_digests(tokenizer_files(context), data_root)}
     for stage in stages:
@@ -162,7 +184,23 @@ def make_plan(
     for file in files:
         for chunk in chunks(file.path, recipe.sources[file.source]):
             planned.append(PlannedChunk(len(planned), file, chunk))
-    return Plan(recipe, context, recipe.sources, files, planned, stages, stage_files)
+    beside = {f.path: companion_digests(f, recipe.sources[f.source]) for f in files}
+    return Plan(recipe, context, resolved(recipe, fetched), files, planned, stages, stage_files, beside)
+
+
+def companion_digests(file: InputFile, source: Source) -> dict[str, str]:
+    """Digests of the files that decide how a file reads, by their name from its folder."""
+    folder = file.path.parent
+    return {os.path.relpath(path, folder): file_digest(path) for path in companions(file.path, source)}
+
+
+def resolved(recipe: Recipe, fetched: Mapping[str, Path]) -> dict[str, Source]:
+    """The sources with the commits that were fetched in place of branches."""
+    known = commits(fetched)
+    return {
+        name: msgspec.structs.replace(source, revision=known.get(name, source.revision))
+        for name, source in recipe.sources.items()
+    }
 
 
 def make_context(
@@ -221,8 +259,12 @@ def input_files(
     fetched: Mapping[str, Path],
     only: Collection[str] | None = None,
 ) -> list[tuple[str, Path, str]]:
-    """(source, path, name) of every input file, sources in recipe order, files sorted."""
-    found = []
+    """(source, path, name) of every input file, sources in recipe order, files sorted.
+
+    Raises SourceError for a file that is not there, and for a source none of whose first records
+    fits its reader.
+    """
+    found: list[tuple[str, Path, str]] = []
     for name, source in recipe.sources.items():
         if only is not None and name not in only:
             continue
@@ -230,13 +272,23 @@ def input_files(
         if "://" in source.uri:
             if name not in fetched:
                 raise NotFetched(
-                    f"{recipe.at('sources', name, 'uri')}: {source.uri} is not fetched yet; run `aj fetch` first"
+                    f"{recipe.at('sources', name, 'uri')}: {source.uri} is not fetched yet; "
+                    "run `aj fetch` first"
                 )
             root = fetched[name]
-            source = msgspec.structs.replace(source, uri=".", files=source.files or "**/*")
-        for path in list_files(source, root, name=name):
-            found.append((name, path, path.relative_to(root).as_posix()))
+            source = msgspec.structs.replace(source, uri=".", files=fetched_names(root, source))
+        paths = list_files(source, root, name=name)
+        probe(paths, source, name=name)
+        found += [(name, path, path.relative_to(root).as_posix()) for path in paths]
     return found
+
+
+def fetched_names(folder: Path, source: Source) -> str | list[str]:
+    """The files of a fetched source, as patterns: those of its record, whatever else lies there."""
+    record = record_of(folder)
+    if record is None:
+        return source.files or "**/*"
+    return [glob.escape(file.path) for file in record.files if file.path not in record.answers]
 
 
 def hashed(files: Sequence[tuple[str, Path, str]]) -> list[InputFile]:
