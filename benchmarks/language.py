@@ -159,9 +159,10 @@ def table(figures: dict[str, Any]) -> str:
         f"| {tier} | {line['rows']:,} | {line['share']:.4f} |"
         for tier, line in figures["agreement_with_langdetect"].items()
     )
+    command = f"python -m benchmarks.language --rows {figures['rows']} --fast-rows {figures['fast_rows']}"
     return f"""## Language identification
 
-`python -m benchmarks.language --rows {figures["rows"]} --fast-rows {figures["fast_rows"]}`, {figures["machine"]}.
+`{command}`, {figures["machine"]}.
 
 | judge | rows per CPU-s | right on labelled sentences |
 | --- | ---: | ---: |
@@ -171,9 +172,9 @@ def table(figures: dict[str, Any]) -> str:
 | --- | ---: | ---: |
 {tiers}
 
-The fast tiers together agree with langdetect on {figures["fast_tiers_agreement"]:.2%} of the rows without Chinese
-characters. On rows with them ("han") they agree on {figures["fast_tiers_agreement_han"]:.2%}: langdetect takes Chinese
-text with a few Latin words for some other language (`--others` shows such rows)."""
+The fast tiers together agree with langdetect on {figures["fast_tiers_agreement"]:.2%} of the rows
+without Chinese characters. On rows with them ("han") they agree on {figures["fast_tiers_agreement_han"]:.2%}:
+langdetect takes Chinese text with a few Latin words for another language (`--others` shows such rows)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -181,9 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.language", description=__doc__)
     parser.add_argument("--rows", type=int, default=3000, help="rows that all three judge")
     parser.add_argument("--fast-rows", type=int, default=60_000, help="rows that the tiers judge")
-    parser.add_argument(
-        "--others", action="store_true", help="show rows on which tiers and langdetect differ"
-    )
+    parser.add_argument("--others", action="store_true", help="show rows on which they differ")
     parser.add_argument("--json", action="store_true", help="print one JSON object and write nothing")
     options = parser.parse_args(arguments)
     figures = report(options.rows, options.fast_rows)

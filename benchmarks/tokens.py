@@ -106,7 +106,7 @@ def table(figures: dict[str, Any]) -> str:
 
 `python -m benchmarks.tokens --rows {figures["rows"]}`, {figures["machine"]}.
 
-{figures["rows"]:,} rendered rows, {figures["mb"]} MB, one thread; the counts of all three are equal for every row.
+{figures["rows"]:,} rendered rows, {figures["mb"]} MB, one thread. The counts of all are equal for every row.
 
 | | MB per CPU-s |
 | --- | ---: |
