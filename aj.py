@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CurationError as error:
         print(f"aj {args.command}: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print(f"aj {args.command}: stopped; the same command goes on from here", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        what = str(interrupt) or "stopped; the same command goes on from here"
+        print(f"aj {args.command}: {what}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]
@@ -48,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add_curation(command)
     add_reading(command)
     add_approval(command)
+    add_training(command)
     return top
 
 
@@ -97,7 +100,13 @@ def add_reading(command: Any) -> None:
     diff.add_argument("old", type=Path)
     diff.add_argument("new", type=Path)
     diff.add_argument("--html", type=Path, default=None, metavar="FILE", help="also write a page")
-    diff.add_argument("--rows", type=Path, default=None, metavar="FILE", help="also write every differing row, as JSON lines")
+    diff.add_argument(
+        "--rows",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="also write every differing row, as JSON lines",
+    )
     diff.add_argument("--json", action="store_true")
 
 
@@ -124,6 +133,28 @@ def add_approval(command: Any) -> None:
     verify.add_argument("path", type=Path)
     verify.add_argument("--data", type=Path, default=None, help="dataset of a frozen recipe")
     verify.add_argument("--json", action="store_true")
+
+
+def add_training(command: Any) -> None:
+    """Commands from a frozen recipe to an adapter."""
+    train = command("train", run_train, "Train a LoRA adapter from a frozen recipe.")
+    train.add_argument("frozen", type=Path, help="a frozen recipe that `aj freeze` wrote")
+    train.add_argument("--data", type=Path, default=None, metavar="DIR", help="its dataset's folder")
+    train.add_argument(
+        "--base-model", type=Path, default=None, metavar="DIR", help="default: the hub's cache"
+    )
+    train.add_argument("--out", type=Path, default=None, metavar="DIR", help="the adapter's folder")
+    train.add_argument(
+        "--resume", nargs="?", const=True, default=False, type=Path, metavar="CHECKPOINT",
+        help="go on from a checkpoint; default the newest whole one",
+    )  # fmt: skip
+    train.add_argument("--force", action="store_true", help="replace an adapter, or start anew")
+    train.add_argument("--trial-steps", type=positive, default=None, metavar="N", help="a short trial")
+    train.add_argument("--dry-run", action="store_true", help="tell steps, memory, time and cost, then stop")
+    train.add_argument("--gpu", action="append", default=[], metavar="NAME", help="for --dry-run; repeatable")
+    train.add_argument("--price", type=float, default=None, metavar="USD", help="an hour of that GPU")
+    train.add_argument("--show", type=positive, default=None, metavar="N", help="print N examples, then stop")
+    train.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def add_recipe(sub: argparse.ArgumentParser) -> None:
@@ -176,7 +207,18 @@ def run_check(args: argparse.Namespace) -> int:
     from curation.check import check
 
     found = check(args.recipe, data_root=args.data_root)
-    print(found.as_json() if args.json else found.as_text())
+    seen = []
+    if args.online:
+        from curation.online import check_online
+
+        seen = check_online(found.recipe)
+    if args.json:
+        told = json.loads(found.as_json())
+        print(json.dumps({**told, "online": [vars(entry) for entry in seen]} if args.online else told))
+    else:
+        print("\n".join([*(entry.as_text() for entry in seen), found.as_text()]))
+    if any(entry.problem for entry in seen):
+        return CurationError.exit_code
     return DONE if found.feasible else NO
 
 
@@ -220,7 +262,9 @@ def run_report(args: argparse.Namespace) -> int:
     from reports.documents import remake_report
 
     path, written = remake_report(args.dataset, out=args.out, force=args.force)
-    print(f"report  {path}{'' if written else ' (unchanged)'}\nnext    read it, then: aj approve {args.dataset} --by NAME")
+    print(
+        f"report  {path}{'' if written else ' (unchanged)'}\nnext    read it, then: aj approve {args.dataset} --by NAME"
+    )
     return DONE
 
 
@@ -295,6 +339,53 @@ def run_verify(args: argparse.Namespace) -> int:
     found = verify(args.path, data=args.data)
     print(found.as_json() if args.json else found.as_text())
     return DONE if found.ok else NO
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train, or tell what training would do."""
+    need("torch", "transformers", "peft")
+    if args.show:
+        from train.show import show
+
+        text = show(
+            args.frozen, args.show, data=args.data, base_model=args.base_model, colour=sys.stdout.isatty()
+        )
+        print(text)
+        return DONE
+    if args.dry_run:
+        from train.dry_run import dry_run, named_gpus
+
+        told = dry_run(
+            args.frozen,
+            data=args.data,
+            base_model=args.base_model,
+            trial_steps=args.trial_steps,
+            gpus=named_gpus(args.gpu, args.price),
+        )
+        print(told.as_json() if args.json else told.as_text())
+        return DONE
+    from train.run import train
+
+    run = train(
+        args.frozen,
+        data=args.data,
+        base_model=args.base_model,
+        out=args.out,
+        resume=args.resume,
+        trial_steps=args.trial_steps,
+        force=args.force,
+    )
+    print(run.as_json() if args.json else run.as_text())
+    return DONE
+
+
+def need(*packages: str) -> None:
+    """Raise CurationError with how to install what a command needs and is not there."""
+    from importlib.util import find_spec
+
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise CurationError(f"{', '.join(missing)} not installed; pip install 'aj-curation[train]'")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curation.approval import approve
-from curation.freeze import freeze
 from tiny_dataset import tiny_dataset
 from tiny_model import tiny_model
+
+from curation.approval import approve
+from curation.freeze import freeze
 
 TRAIN: dict[str, Any] = {
     "lora_r": 4,

@@ -9,7 +9,8 @@ import torch
 
 from train.tiny import write_tiny_model
 
-torch.set_num_threads(2)
+# Several threads that wait for each other on a busy machine take ten times as long as one.
+torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=1)

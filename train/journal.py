@@ -128,28 +128,39 @@ def stderr_is_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def unattended(log: Path, stop: Callable[[], None]) -> Iterator[None]:
-    """Signals while a run goes: a closed terminal is ignored, Ctrl-C and SIGTERM ask for a stop.
-
-    On SIGHUP stdout and stderr go to the log. `stop` is called once; a second Ctrl-C interrupts.
-    """
-    if threading.current_thread() is not threading.main_thread():
+def hangup_ignored() -> Iterator[None]:
+    """A closed terminal does not end what runs here: from then on nothing is written to it."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
         yield
         return
 
     def hang_up(*_: object) -> None:
-        with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation), log.open("ab") as file:
+        with (
+            contextlib.suppress(OSError, ValueError, io.UnsupportedOperation),
+            Path(os.devnull).open("ab") as file,
+        ):
             for stream in (sys.stdout, sys.stderr):
                 os.dup2(file.fileno(), stream.fileno())
+
+    before = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextlib.contextmanager
+def asked_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `stop` once; a second one interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def ask(number: int, _: object) -> None:
         stop()
         signal.signal(number, signal.default_int_handler)
 
-    handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = hang_up
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

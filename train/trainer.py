@@ -1,0 +1,189 @@
+"""transformers' Trainer over packed sequences, to the last step, whatever the memory allows at once."""
+
+import gc
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from peft.optimizers import create_loraplus_optimizer
+from transformers import Trainer, TrainingArguments
+
+from curation.errors import CurationError, Refusal
+from curation.recipe import TrainSettings
+from train import checkpoints
+from train.callbacks import Measure, Sealing, Stop
+from train.checkpoints import Checkpoint
+from train.journal import Journal, asked_to_stop
+from train.model import Loaded, advice
+from train.packing import Collator
+from train.prepare import Prepared, held_out_run, pad_id
+from train.watch import Watch
+
+
+def run_to_the_end(
+    prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, start: Checkpoint | None
+) -> list[dict[str, int]]:
+    """Train to the last step, whatever the memory allows at once. Returns the batches used.
+
+    Out of GPU memory halves the batch and lengthens the accumulation; the run goes on from the last
+    step with the same sequences per update.
+    """
+    batch = start.batch if start else prepared.settings.batch_size
+    used = [{"step": start.step if start else 0, "batch": batch}]
+    while True:
+        trainer, stop = make_trainer(prepared, loaded, journal, saves, batch)
+        with asked_to_stop(stop.ask):
+            full = False
+            try:
+                trainer.train(resume_from_checkpoint=str(start.path) if start else None)
+            except torch.cuda.OutOfMemoryError:
+                full = True
+            if full:
+                smaller = next_batch(batch, prepared.effective)
+                if smaller is None:
+                    raise CurationError(
+                        f"out of GPU memory at batch 1; {advice(prepared.settings)}, then freeze again"
+                    )
+                start = saved_after_failure(trainer, prepared, saves, start, smaller)
+        if not full:
+            break
+        used.append({"step": start.step if start else 0, "batch": smaller or 1})
+        longer = prepared.effective // (smaller or 1)
+        message = f"out of GPU memory: batch {batch} → {smaller}, accumulation {longer}"
+        journal.record("event", used[-1]["step"], {"what": "out_of_memory", "message": message})
+        journal.say(f"step {used[-1]['step']:,}: {message}")
+        batch = smaller or 1
+        del trainer
+        gc.collect()
+        torch.cuda.empty_cache()
+    if stop.reason is not None:
+        raise Refusal(
+            f"stopped at step {stop.reason.step:,}: {stop.reason.message}; the whole checkpoints before it "
+            f"are in {saves}"
+        )
+    if stop.asked and trainer.state.global_step < prepared.steps:
+        raise KeyboardInterrupt(
+            f"stopped at step {trainer.state.global_step:,} of {prepared.steps:,}, all of it saved; "
+            f"go on with --resume"
+        )
+    return used
+
+
+def next_batch(batch: int, effective: int) -> int | None:
+    """The next smaller batch that divides the sequences of an update; null below 1."""
+    return next((size for size in range(batch // 2, 0, -1) if effective % size == 0), None)
+
+
+def saved_after_failure(
+    trainer: Any, prepared: Prepared, saves: Path, start: Checkpoint | None, batch: int
+) -> Checkpoint | None:
+    """A checkpoint of the last finished step, from what is still in memory."""
+    trainer.model.zero_grad(set_to_none=True)
+    torch.cuda.empty_cache()
+    step = trainer.state.global_step
+    if step == (start.step if start else 0):
+        return replaced_batch(start, prepared, batch)
+    trainer.state.train_batch_size = batch
+    trainer._save_checkpoint(trainer.model, None)
+    return checkpoints.seal(
+        saves / f"checkpoint-{step}", prepared.binding, batch, prepared.effective // batch
+    )
+
+
+def replaced_batch(start: Checkpoint | None, prepared: Prepared, batch: int) -> Checkpoint | None:
+    """The same checkpoint, from now on with a smaller batch."""
+    if start is None:
+        return None
+    return checkpoints.seal(start.path, prepared.binding, batch, prepared.effective // batch)
+
+
+def make_trainer(
+    prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, batch: int
+) -> tuple[Any, Stop]:
+    """transformers' Trainer over the packed sequences, and what can stop it."""
+    settings, run = prepared.settings, prepared.run
+    cuda = torch.cuda.is_available()
+    torch.use_deterministic_algorithms(not cuda)
+    evaluates = len(prepared.held_out.sequences.starts) > 1 and settings.eval_steps <= prepared.steps
+    arguments = TrainingArguments(
+        output_dir=str(saves),
+        max_steps=prepared.steps,
+        per_device_train_batch_size=batch,
+        per_device_eval_batch_size=batch,
+        gradient_accumulation_steps=prepared.effective // batch,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=settings.warmup_steps,
+        lr_scheduler_type=settings.lr_scheduler,
+        optim=settings.optimizer,
+        max_grad_norm=settings.max_grad_norm,
+        bf16=settings.bf16 and cuda,
+        tf32=settings.tf32 if cuda else None,
+        use_cpu=not cuda,
+        gradient_checkpointing=settings.gradient_checkpointing and loaded.how["backend"] == "peft",
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        seed=settings.seed or 0,
+        data_seed=settings.seed or 0,
+        train_sampling_strategy="sequential",
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=settings.eval_steps,
+        logging_steps=settings.logging_steps,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        dataloader_pin_memory=cuda,
+        report_to=[],
+        disable_tqdm=True,
+    )
+    measure = Measure(journal, run, prepared.effective, prepared.steps, Watch())
+    stop = Stop(measure, settings.stop_on)
+    sealing = Sealing(saves, prepared.binding, lambda step: journal.say(f"step {step:,}: saved"))
+    trainer: Any = Trainer(
+        model=loaded.model,
+        args=arguments,
+        train_dataset=run,
+        eval_dataset=held_out_run(prepared) if evaluates else None,
+        data_collator=Collator(pad_id(prepared), settings.max_seq_length),
+        callbacks=[measure, stop, sealing],
+        optimizers=(loraplus(loaded.model, settings, arguments), None),
+    )
+    silence(trainer)
+    return trainer, stop
+
+
+def loraplus(model: Any, settings: TrainSettings, arguments: Any) -> Any:
+    """The optimiser of LoRA+, null for the usual one."""
+    if settings.loraplus_ratio is None:
+        return None
+    kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments, model)
+    options.pop("lr", None)
+    return create_loraplus_optimizer(
+        model,
+        kind,
+        lr=settings.learning_rate,
+        loraplus_lr_ratio=settings.loraplus_ratio,
+        loraplus_weight_decay=settings.weight_decay,
+        **options,
+    )
+
+
+def silence(trainer: Any) -> None:
+    """Leave printing to the journal."""
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in {"PrinterCallback", "ProgressCallback"}:
+            trainer.remove_callback(type(callback))
+
+
+def quiet() -> None:
+    """transformers' own warnings go to the log alone."""
+    logs: Any = transformers.utils.logging
+    logs.disable_progress_bar()
+    logs.disable_default_handler()
+    logs.enable_propagation()
+    logging.getLogger("transformers").setLevel(logging.WARNING)
