@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
 def langid_tables() -> tuple[list[str], tuple[NDArray[Any], ...]]:
     """py3langid's labels and its model as arrays: automaton, weights of features, weights of labels."""
     # Deferred: unpacking the model takes most of a second and 100 MB.
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     model = LanguageIdentifier.from_model_file(MODEL_FILE)
     # A label can stand for two columns (two scripts of one language): the first takes both.
@@ -117,7 +117,7 @@ def classify(  # type: ignore[no-untyped-def]
 @lru_cache(maxsize=1)
 def langdetect_factory() -> Any:
     """langdetect's profiles, with a fixed seed: its sampling then always answers alike."""
-    from langdetect.detector_factory import (  # type: ignore[import-untyped]
+    from langdetect.detector_factory import (
         PROFILES_DIRECTORY,
         DetectorFactory,
     )
@@ -130,7 +130,7 @@ def langdetect_factory() -> Any:
 
 def langdetect(text: str) -> Verdict:
     """langdetect's best language; undetermined if it finds nothing to go by."""
-    from langdetect.lang_detect_exception import LangDetectException  # type: ignore[import-untyped]
+    from langdetect.lang_detect_exception import LangDetectException
 
     detector = langdetect_factory().create()
     detector.append(text)
