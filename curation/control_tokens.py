@@ -83,13 +83,13 @@ class Spellings:
         return _space_out(self._in_json(text), text)
 
     def _in_json(self, text: str) -> re.Pattern[str]:
-        return self.escaped if "\\" in text else self.plain
+        return self.escaped if "\\u" in text or "\\/" in text else self.plain
 
 
 def spellings(tokens: Iterable[str]) -> Spellings:
     """`tokens` ready for searching, the longest first."""
     ordered = tuple(sorted(set(tokens), key=lambda token: (-len(token), token)))
-    return Spellings(ordered, _pattern(ordered, re.escape), _pattern(ordered, _with_escapes))
+    return Spellings(ordered, _pattern(ordered, re.escape), _pattern(ordered, _char))
 
 
 def added_tokens(tokenizer: Path) -> tuple[str, ...]:
@@ -142,11 +142,26 @@ def _is_control(entry: dict[str, Any]) -> bool:
 
 
 def _pattern(tokens: Sequence[str], spelling: Callable[[str], str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(spelling, tokens)) or "(?!)")
+    """Matches any of the tokens, the longest at its place.
+
+    Written as a tree of their characters: an alternation of whole tokens tries every one of them
+    wherever a text has a `<`.
+    """
+    tree: dict[str, Any] = {}
+    for token in tokens:
+        branch = tree
+        for c in token:
+            branch = branch.setdefault(c, {})
+        branch[""] = {}
+    return re.compile(_branches(tree, spelling) if tree else "(?!)")
 
 
-def _with_escapes(token: str) -> str:
-    return "".join(_char(c) for c in token)
+def _branches(tree: dict[str, Any], spelling: Callable[[str], str]) -> str:
+    found = [spelling(c) + _branches(below, spelling) for c, below in sorted(tree.items()) if c]
+    if not found:
+        return ""
+    either = found[0] if len(found) == 1 and "" not in tree else f"(?:{'|'.join(found)})"
+    return f"{either}?" if "" in tree else either
 
 
 def _char(c: str) -> str:
