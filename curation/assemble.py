@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from curation.baseline import BASELINE, baseline_bytes
 from curation.errors import CurationError
 from curation.files import canonical, file_digest, sync
 from curation.gates import GatesFile, measure, write_gates
@@ -39,6 +40,8 @@ def assemble(
         beside.mkdir(parents=True)
         listed = copy_parts(outputs, beside)
         listed.append(put(beside, "recipe.json", canonical(plan.recipe.as_dict())))
+        if (earlier := baseline_bytes(plan.recipe)) is not None:
+            listed.append(put(beside, BASELINE, earlier))
         manifest = describe(plan, outputs, listed, sample)
         check_conservation(manifest)
         measured = measure(beside, plan.recipe.gates, outputs.metrics, manifest=manifest, recipe=plan.recipe)
@@ -117,7 +120,7 @@ def describe(plan: Plan, outputs: Outputs, files: Iterable[ListedFile], sample: 
         ),
         stages=describe_stages(outputs),
         files=list(files),
-        versions=versions(),
+        versions={**versions(), **plan.input_digests()},
         sample=sample,
     )
 
@@ -154,6 +157,10 @@ def describe_source(plan: Plan, outputs: Outputs, name: str) -> SourceCounts:
             SourceFile(path=f.name, bytes=f.bytes, sha256=f.sha256, rows=rows.get(f.name, 0))
             for f in plan.files
             if f.source == name
+        ]
+        + [
+            SourceFile(path=beside, bytes=path.stat().st_size, sha256=sha256, rows=0)
+            for beside, path, sha256 in plan.companion_files(name)
         ],
         read=ledger["rows"],
         dropped=dict(sorted(ledger["reasons"].items())),

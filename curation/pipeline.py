@@ -118,6 +118,7 @@ class Pipeline:
         return {
             **read,
             "sha256": chunk.file.sha256,
+            "companions": dict(self.plan.companions[chunk.file.path]),
             "file": chunk.file.name,
             "name": chunk.file.source,
             "ordinal": chunk.ordinal,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -184,7 +184,7 @@ def _is_text(path: Path, source: Source) -> bool:
     return source.reader == "adventure" and not records.is_structured(path)
 
 
-def read(chunk: Chunk, source: Source, *, file: str) -> Iterator[pl.DataFrame]:
+def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
     """The records of a chunk, in order, in frames of about 16 MB of text; at least one frame.
 
     Columns: row u32 (from 0 within the chunk, blank lines and CSV headers excluded), messages str?
@@ -192,9 +192,10 @@ def read(chunk: Chunk, source: Source, *, file: str) -> Iterator[pl.DataFrame]:
     either messages or a reason: `unreadable` ({"error", "text": the first 200 characters}) or
     `filtered` ({"column", "value"}).
     file: the path from the data root, which a book's citation shows where it has no title.
+    limit: read no more than so many records, for a preview.
     """
     out = _Lines(0)
-    for found in _found(chunk, source, file):
+    for found in islice(_found(chunk, source, file), limit):
         if isinstance(found, Row):
             out.add_row(found)
         else:
@@ -213,7 +214,8 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
     the recipe names the wrong reader or columns, and the message has the first record's fault.
     """
     first: Bad | None = None
-    for path in paths[:1]:
+    # A book is read whole, and its reader says itself what it looked for.
+    for path in (p for p in paths[:1] if not _is_text(p, source)):
         for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):
             if not isinstance(found, Bad):
                 return

@@ -179,8 +179,7 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
         FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
         FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
     ):
-        for batch in read(chunk, source, file=file):
-            batch = batch.head(params["limit"] - rows) if params["limit"] else batch
+        for batch in read(chunk, source, file=file, limit=params["limit"]):
             frame, broken = identified(batch, params["name"], params["ordinal"])
             taken = chosen(frame, params["seed"], params["cutoff"])
             write_inputs(inputs, broken, frame, taken)
@@ -189,8 +188,6 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
             unreadable += broken.height
             left_out += frame.height - int(taken.sum())
             kept.write(chain(task, frame.filter(taken).drop("row"), tally, dropped))
-            if rows == params["limit"]:
-                break
     reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
     return {
         **tally.summary(),
