@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from tiny_adapter import tiny_adapter, tiny_base
+from tiny_adapter import seal, tiny_adapter, tiny_base
 from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
@@ -35,7 +35,7 @@ def edited(adapter: Path, folder: Path, **changes) -> Path:
         (folder / file.name).write_bytes(file.read_bytes())
     config = json.loads((folder / "adapter_config.json").read_text())
     (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}))
-    return folder
+    return seal(folder)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float16"])
@@ -57,6 +57,7 @@ def test_an_adapter_stored_in_bfloat16_merges_as_peft_loads_it(tmp_path, base):
     adapter = tiny_adapter(tmp_path / "lora", base)
     factors = load_file(adapter / "adapter_model.safetensors")
     save_file({n: w.bfloat16() for n, w in factors.items()}, adapter / "adapter_model.safetensors")
+    seal(adapter)
     merge(adapter, tmp_path / "merged")
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), adapter)
     theirs = model.merge_and_unload().state_dict()
@@ -129,12 +130,14 @@ def test_an_adapter_for_fewer_layers_or_other_widths_is_refused(tmp_path, base, 
     lora = edited(adapter, tmp_path / "lora")
     factors = load_file(lora / "adapter_model.safetensors")
     save_file({n: w for n, w in factors.items() if "layers.1." not in n}, lora / "adapter_model.safetensors")
+    seal(lora)
     with pytest.raises(Refusal, match="7 more of these"):
         merge(lora, tmp_path / "merged")
     wide = {
         n: torch.zeros(len(w), 99) if n.endswith("q_proj.lora_A.weight") else w for n, w in factors.items()
     }
     save_file(wide, lora / "adapter_model.safetensors")
+    seal(lora)
     with pytest.raises(Refusal, match=r"\[256, 99\] in the adapter"):
         merge(lora, tmp_path / "merged")
 
@@ -143,6 +146,7 @@ def test_half_an_adapter_file_is_one_clear_line(tmp_path, adapter):
     lora = edited(adapter, tmp_path / "lora")
     file = lora / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
+    seal(lora)
     with pytest.raises(CurationError, match="not whole"):
         merge(lora, tmp_path / "merged")
 
@@ -152,13 +156,22 @@ def test_a_resized_vocabulary_is_refused(tmp_path, adapter):
     tokenizer = json.loads((lora / "tokenizer.json").read_text())
     tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 5000, "content": "<new>"})
     (lora / "tokenizer.json").write_text(json.dumps(tokenizer))
+    seal(lora)
     with pytest.raises(Refusal, match="resized vocabulary"):
+        merge(lora, tmp_path / "merged")
+
+
+def test_an_adapter_changed_after_training_is_refused(tmp_path, adapter):
+    lora = edited(adapter, tmp_path / "lora")
+    file = lora / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(Refusal, match="not what `aj train` wrote"):
         merge(lora, tmp_path / "merged")
 
 
 def test_a_base_model_that_is_not_here_names_the_ways_out(tmp_path, adapter):
     lora = edited(adapter, tmp_path / "lora", base_model_name_or_path="example/absent-32b")
-    with pytest.raises(CurationError, match=r"hf download example/absent-32b.*--base DIR"):
+    with pytest.raises(CurationError, match=r"hf download example/absent-32b.*--base-model DIR"):
         merge(lora, tmp_path / "merged")
 
 

@@ -58,7 +58,8 @@ import (
 
 type Function struct { Name string; Description string; Parameters json.RawMessage }
 func (f Function) String() string {
-    return `{"name":"` + f.Name + `","description":"` + f.Description + `","parameters":` + string(f.Parameters) + `}`
+    head := `{"name":"` + f.Name + `","description":"` + f.Description
+    return head + `","parameters":` + string(f.Parameters) + `}`
 }
 type Tool struct { Function Function }
 type Arguments json.RawMessage

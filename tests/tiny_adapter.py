@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from curation.recipe_model import TARGET_MODULES
 from curation.rendering import built_in
+from train.output import listed, sealed
 from train.tensors import fingerprint
 
 
@@ -42,6 +43,18 @@ def tiny_adapter(folder: Path, base: Path, *, scale: float = 0.02, run: Any = No
     adapted.save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(built_in("aj_r1").source)
-    record = {"model": "AJ-Tiny-v1.0.0", "trial": False, "base": {"fingerprint": fingerprint(base)}}
-    (folder / "run.json").write_text(json.dumps({**record, **(run or {})}))
+    record = {
+        "model": "AJ-Tiny-v1.0.0-lora",
+        "trial": False,
+        "base": {"id": str(base), "fingerprint": fingerprint(base)},
+        "evaluation": [],
+    }
+    return seal(folder, {**record, **(run or {})})
+
+
+def seal(folder: Path, record: Any = None) -> Path:
+    """Write run.json over whatever the folder holds now; without a record, its old one again."""
+    record = record or json.loads((folder / "run.json").read_text())
+    (folder / "run.json").unlink(missing_ok=True)
+    (folder / "run.json").write_text(json.dumps(sealed({**record, "files": listed(folder)})))
     return folder

@@ -8,14 +8,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from curation.errors import CurationError
 from curation.files import file_digest, sync
-from curation.sealed import Sealed, write_sealed
-from train.model_folder import MERGE, find_model
+from curation.sealed import write_sealed
+from train.adapter import Merged, adapter_digest
+from train.model_folder import MERGE, MergeRecord, find_model
 from train.tensors import SHARD_BYTES, fingerprint, write_checkpoint
 
 # Files that come with the adapter, then those that come with the base model.
@@ -24,21 +25,6 @@ FROM_ADAPTER = (
     "vocab.json", "merges.txt",
 )  # fmt: skip
 FROM_BASE = ("config.json", "generation_config.json", *FROM_ADAPTER)
-
-
-class MergeRecord(Sealed, frozen=True):
-    """merge.json. Digests are sha256; `trial` adapters stay trials once merged."""
-
-    format: Literal[1]
-    model: str
-    base: str
-    base_fingerprint: str
-    adapter: str
-    adapter_sha256: str
-    trial: bool
-    run: dict[str, Any]
-    files: dict[str, str]
-    versions: dict[str, str]
 
 
 class MergeResult(NamedTuple):
@@ -84,15 +70,15 @@ def merge(
             base=str(model.base),
             base_fingerprint=fingerprint(model.base),
             adapter=str(adapter),
-            adapter_sha256=model.digest,
-            trial=bool(model.run.get("trial")),
+            adapter_sha256=adapter_digest(adapter),
             run=model.run,
             files=dict(sorted(files.items())),
             versions={"torch": str(torch.__version__)},
         )
         write_sealed(beside / MERGE, record)
     size = sum(entry.size for entry in weights.entries.values())
-    return MergeResult(out, len(weights.entries), len(weights.adapter.pairs), size)  # type: ignore[attr-defined]
+    changed = len(weights.adapter.pairs) if isinstance(weights, Merged) else 0
+    return MergeResult(out, len(weights.entries), changed, size)
 
 
 @contextmanager

@@ -1,27 +1,47 @@
 """What MODEL on the command line is: an adapter folder, a merged model's folder, or a GGUF file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from curation.errors import CurationError, Refusal
+from curation.files import file_digest
+from curation.rendering import BUILT_IN, Template, built_in, load_template, own_template
+from curation.sealed import Sealed, read_sealed
 from train.adapter import CONFIG, adapter_digest, check_base_config, merged_weights, read_json
+from train.output import RUN, read_run
+from train.sizes import cached, read_config
 from train.tensors import Checkpoint, Weights, check_dtypes, fingerprint
 
-RUN = "run.json"
 MERGE = "merge.json"
+
+
+class MergeRecord(Sealed, frozen=True):
+    """merge.json. Digests are sha256; `run` is the adapter's run record, `files` names all others."""
+
+    format: Literal[1]
+    model: str
+    base: str
+    base_fingerprint: str
+    adapter: str
+    adapter_sha256: str
+    run: dict[str, Any]
+    files: dict[str, str]
+    versions: dict[str, str]
 
 
 class Model(NamedTuple):
     """A model on the disk.
 
     base: folder of the base model, null for a merged one and a GGUF. run: the trainer's record, empty
-    when there is none.
+    when there is none. adapter_sha256: digest of the adapter that this is, or was made from.
     """
 
     path: Path
     kind: Literal["adapter", "merged", "gguf"]
     base: Path | None
     run: dict[str, Any]
+    adapter_sha256: str | None
 
     @property
     def name(self) -> str:
@@ -47,13 +67,6 @@ class Model(NamedTuple):
         check_base_config(self.path)
         return checkpoint
 
-    @property
-    def digest(self) -> str:
-        """sha256 of the adapter that this model is, or was merged from."""
-        if self.kind == "adapter":
-            return adapter_digest(self.path)
-        return str(self.run.get("adapter_sha256") or fingerprint(self.path))
-
 
 def find_model(path: Path, base: Path | None = None) -> Model:
     """The model at `path`. `base`: folder of the base model, in place of the recorded one.
@@ -62,21 +75,42 @@ def find_model(path: Path, base: Path | None = None) -> Model:
     than the adapter was trained on, or what is there was not finished.
     """
     if path.is_file() and path.suffix == ".gguf":
-        return Model(path, "gguf", None, read_json(record_path(path)) if record_path(path).is_file() else {})
+        return gguf_model(path)
     if not path.is_dir():
         raise CurationError(
             f"{path}: no such model; expected an adapter, a merged model's folder or a .gguf file"
         )
     if (path / CONFIG).is_file():
-        run = read_json(path / RUN) if (path / RUN).is_file() else {}
+        run = read_run(path)
         folder = find_base(path, base)
         check_recorded(path, run, folder)
-        return Model(path, "adapter", folder, run)
+        return Model(path, "adapter", folder, run, adapter_digest(path))
     if (path / "config.json").is_file():
-        return Model(path, "merged", None, read_json(path / MERGE) if (path / MERGE).is_file() else {})
+        return merged_model(path)
     raise CurationError(
         f"{path}: neither {CONFIG} nor config.json in it; expected an adapter or a merged model"
     )
+
+
+def merged_model(path: Path) -> Model:
+    """A merged model's folder; one that `aj merge` did not write has no record."""
+    if not (path / MERGE).is_file():
+        return Model(path, "merged", None, {}, None)
+    record = read_sealed(path / MERGE, MergeRecord)
+    for name in record.files:
+        if not (path / name).is_file():
+            raise Refusal(f"{path}: {name} is missing, which {MERGE} lists; merge again")
+        if not name.endswith(".safetensors") and file_digest(path / name) != record.files[name]:
+            raise Refusal(f"{path / name}: changed since `aj merge` wrote it")
+    return Model(path, "merged", None, record.run, record.adapter_sha256)
+
+
+def gguf_model(path: Path) -> Model:
+    """A GGUF file; one that `aj export` did not write has no record."""
+    if not record_path(path).is_file():
+        return Model(path, "gguf", None, {}, None)
+    record = read_json(record_path(path))
+    return Model(path, "gguf", None, record.get("run", {}), record.get("adapter_sha256"))
 
 
 def record_path(gguf: Path) -> Path:
@@ -87,48 +121,28 @@ def record_path(gguf: Path) -> Path:
 def find_base(adapter: Path, given: Path | None = None) -> Path:
     """The folder of an adapter's base model: `given`, the recorded folder, or the hub's cache."""
     config = read_json(adapter / CONFIG)
-    if given is not None:
-        if not (given / "config.json").is_file():
-            raise CurationError(f"{given}: no model; expected a folder with config.json and safetensors")
-        return given
     named = config.get("base_model_name_or_path")
-    if not isinstance(named, str) or not named:
-        raise CurationError(f"{adapter / CONFIG}: names no base model; give its folder with --base DIR")
-    if (Path(named) / "config.json").is_file():
-        return Path(named)
-    cached = in_hub_cache(named, config.get("revision"))
-    if cached is None:
-        raise CurationError(
-            f"{adapter}: its base model {named} is not on this machine; fetch it with `hf download {named}`, "
-            f"or give its folder with --base DIR"
-        )
-    return cached
+    if given is None and not (isinstance(named, str) and named):
+        raise CurationError(f"{adapter / CONFIG}: names no base model; give its folder with --base-model DIR")
+    folder = given if given is not None else cached(str(named), config.get("revision"))
+    read_config(folder)
+    return folder
 
 
-def in_hub_cache(name: str, revision: str | None) -> Path | None:
-    """The snapshot folder of a hub model that was fetched before; null without one. No network."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(name, "config.json", revision=revision)
-    except HFValidationError:
-        return None
-    return Path(found).parent if isinstance(found, str) else None
-
-
-def check_recorded(path: Path, run: dict[str, Any], base: Path) -> None:
+def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:
     """Refusal when the base model is not the one that the trainer recorded."""
-    recorded = base_fingerprint(run)
-    if recorded and recorded != fingerprint(base):
+    if run["base"]["fingerprint"] != fingerprint(base):
         raise Refusal(
             f"{path}: trained on another base model than {base}: the weights there have another fingerprint "
             f"than {RUN} records"
         )
 
 
-def base_fingerprint(run: dict[str, Any]) -> str | None:
-    """The fingerprint of the base model as a run record holds it."""
-    base = run.get("base")
-    recorded = base.get("fingerprint") if isinstance(base, dict) else run.get("base_fingerprint")
-    return recorded if isinstance(recorded, str) else None
+def model_template(folder: Path) -> Template:
+    """The chat template that lies in a model's folder. Refusal when there is none."""
+    source = own_template(folder)
+    for name in BUILT_IN:
+        template = built_in(name)
+        if template.source == source:
+            return template
+    return load_template("model", folder)
