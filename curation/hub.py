@@ -201,7 +201,7 @@ def patiently(what: str, call: Callable[[], Answer]) -> Answer:
             if not isinstance(error, LocalEntryNotFoundError):
                 raise SourceError(explained(what, error)) from error
             failure: Exception = error
-        except (HfHubHTTPError, httpx.TransportError) as error:
+        except (HfHubHTTPError, httpx.HTTPStatusError, httpx.TransportError) as error:
             failure = error
         except OSError as error:
             # The client's word for a file that came shorter than announced; others are the disk's.

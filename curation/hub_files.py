@@ -6,6 +6,7 @@ and file names tell, as https://huggingface.co/docs/hub/datasets-data-files-conf
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from curation.errors import SourceError
@@ -20,7 +21,6 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing", "eval", "evaluation"),
 }
-TOKENS = re.compile(r"\*\*/|\*+|\?|\[!?[^\]/]+\]|.", re.DOTALL)
 PARQUET_BRANCH = "refs/convert/parquet"
 
 
@@ -86,26 +86,16 @@ def matches(path: str, pattern: str) -> bool:
     """
     if "/." not in f"/{pattern}" and any(part.startswith(".") for part in path.split("/")):
         return False
-    return re.fullmatch(regex(pattern.removeprefix("./")), path) is not None
+    return parts_match(path.split("/"), pattern.removeprefix("./").split("/"))
 
 
-def regex(pattern: str) -> str:
-    """A glob as a regular expression."""
-    return "".join(map(translated, TOKENS.findall(pattern)))
-
-
-def translated(token: str) -> str:
-    """One token of a glob as a regular expression."""
-    if token == "**/":
-        return "(?:[^/]+/)*"
-    if token[0] == "*":
-        return "[^/]*"
-    if token == "?":
-        return "[^/]"
-    if len(token) > 1:
-        kept = token[1:-1].removeprefix("!").replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
-        return f"[{'^' if token[1] == '!' else ''}{kept}]"
-    return re.escape(token)
+def parts_match(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """A path's parts against a glob's; `**` stands for any number of folders, at the end for all."""
+    if not pattern or not path:
+        return not pattern and not path
+    if pattern[0] == "**":
+        return len(pattern) == 1 or any(parts_match(path[n:], pattern[1:]) for n in range(len(path)))
+    return fnmatchcase(path[0], pattern[0]) and parts_match(path[1:], pattern[1:])
 
 
 def card_configs(card: Mapping[str, Any]) -> Iterator[Config]:
