@@ -42,12 +42,8 @@ def _mixed(value: u64) -> u64:
 
 
 @compiled
-def hash_grams(address: int, length: int, gram: int, characters: Characters, scratch: U64, out: U64) -> int:
-    """Hashes of a text's n-grams of `gram` words in `out`, in order, borders included; their count.
-
-    `scratch` and `out` need room for length // 2 + 3.
-    """
-    count = _bordered(address, length, characters, scratch)
+def _roll(scratch: U64, count: int, gram: int, out: U64) -> int:
+    """Hashes of all runs of `gram` of the words in `scratch`, in order; their count."""
     leading = _power(gram - 1)
     value = u64(0)
     for k in range(count):
@@ -70,11 +66,14 @@ def hash_texts(
     out: U64,
     counts: I64,
 ) -> None:
-    """`hash_grams` of many texts, each with its own n, from its own start in `out`."""
+    """Hashes of every text's n-grams, each with its own n, in order, borders included.
+
+    They and their `counts` are written from each text's own start in `out`. That and `scratch` need
+    room for length // 2 + 3.
+    """
     for text in range(len(addresses)):
-        counts[text] = hash_grams(
-            addresses[text], lengths[text], grams[text], characters, scratch, out[starts[text] :]
-        )
+        words = _bordered(addresses[text], lengths[text], characters, scratch)
+        counts[text] = _roll(scratch, words, grams[text], out[starts[text] :])
 
 
 @compiled
@@ -98,8 +97,9 @@ def find_grams(
     count = 0
     for text in range(first, len(addresses)):
         before = count
+        words = _bordered(addresses[text], lengths[text], characters, scratch)
         for gram in grams:
-            hashed = hash_grams(addresses[text], lengths[text], gram, characters, scratch, out)
+            hashed = _roll(scratch, words, gram, out)
             for k in range(hashed):
                 if maybe[out[k] >> _SHIFT] != 0:
                     if count == len(found):

@@ -9,16 +9,18 @@ All of a row is searched: every message and the arguments of every tool call. Re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import polars as pl
 
-from curation.overlap import Index
 from curation.references import Reference, find_files, read_references
 from curation.row import drop
 from curation.settings import Contamination
 from curation.stage import Context, Rows, RowsFn, Split
+
+if TYPE_CHECKING:
+    from curation.overlap import Index
 
 _SLICE_ROWS = 4096
 
@@ -30,11 +32,21 @@ def contamination(
 
     Needs `messages`. Order and columns are unchanged. Idempotent.
     """
-    return without(rows, index=Index(against, ngram=ngram, min_share=min_share))
+    return searching(against, ngram, min_share)(rows)
 
 
-def without(rows: pl.DataFrame, *, index: Index) -> Split:
-    """The same with an index made once for many frames."""
+def searching(against: Sequence[Reference], ngram: int, min_share: float) -> RowsFn:
+    """`contamination` with an index of the references that is made once for many frames."""
+    if not any(text for reference in against for text in reference.texts):
+        return lambda rows: Split(rows, drop(rows.clear(), [], []))
+    # The compiler is loaded only where there is something to compare with.
+    from curation.overlap import Index
+
+    return partial(without, index=Index(against, ngram=ngram, min_share=min_share))
+
+
+def without(rows: pl.DataFrame, *, index: "Index") -> Split:
+    """Rows without those that hold a text of the index."""
     places: list[int] = []
     details: list[dict[str, Any]] = []
     for start in range(0, rows.height if index.texts else 0, _SLICE_ROWS):
@@ -65,7 +77,7 @@ def _files(settings: Any, context: Context) -> Sequence[Path]:
 def _bind(settings: Any, context: Context) -> RowsFn:
     assert isinstance(settings, Contamination)
     references = read_references(_files(settings, context), context.data_root)
-    return partial(without, index=Index(references, ngram=settings.ngram, min_share=settings.min_share))
+    return searching(references, settings.ngram, settings.min_share)
 
 
 STAGE = Rows(bind=_bind, files=_files)
