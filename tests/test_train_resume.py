@@ -1,0 +1,260 @@
+"""A run that was stopped, killed or out of memory goes on and ends with the same adapter."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+import torch
+from frozen_dataset import Frozen, frozen_dataset
+
+from curation.errors import CurationError, Refusal
+from train import checkpoints
+from train.callbacks import Sealing
+from train.run import train
+
+ADAPTER = "adapter_model.safetensors"
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing after it runs but what Python itself unwinds."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Frozen:
+    """A run that nobody interrupted."""
+    made = frozen_dataset(tmp_path_factory.mktemp("whole"))
+    train(made.frozen, **made.kwargs)
+    return made
+
+
+def other_run(whole: Frozen, folder: Path) -> Frozen:
+    """The same data, going to another folder."""
+    return whole._replace(out=folder / whole.out.name)
+
+
+def adapter(run: Frozen) -> bytes:
+    return (run.out / ADAPTER).read_bytes()
+
+
+def test_a_run_killed_between_saves_resumes_to_the_same_adapter(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    monkeypatch.setattr("train.callbacks.Measure.on_step_end", killed_at(5))
+    with pytest.raises(Killed):
+        train(run.frozen, **run.kwargs)
+    monkeypatch.undo()
+    assert not run.out.exists()
+    done = train(run.frozen, **run.kwargs, resume=True)
+    assert adapter(run) == adapter(whole)
+    assert [line["step"] for line in metrics(run) if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert done.record["losses"] == orjson.loads((whole.out / "run.json").read_bytes())["losses"]
+
+
+def test_a_run_killed_during_a_save_goes_on_from_the_save_before(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+
+    def killed(self, args, state, *rest, **more):
+        if state.global_step == 4:
+            raise Killed
+        sealing(self, args, state, *rest, **more)
+
+    sealing = Sealing.on_save
+    monkeypatch.setattr(Sealing, "on_save", killed)
+    with pytest.raises(Killed):
+        train(run.frozen, **run.kwargs)
+    monkeypatch.undo()
+    assert (run.work / "checkpoints/checkpoint-4/trainer_state.json").is_file()
+    with pytest.raises(Refusal, match="checkpoint-4: its save was cut off, so it is not whole"):
+        train(run.frozen, **run.kwargs, resume=run.work / "checkpoints/checkpoint-4")
+    with pytest.raises(CurationError, match="a run was stopped here; go on with --resume, or start anew"):
+        train(run.frozen, **run.kwargs)
+    train(run.frozen, **run.kwargs, resume=True)
+    assert adapter(run) == adapter(whole)
+
+
+def test_any_checkpoint_can_be_named(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    train(run.frozen, **run.kwargs, resume=whole.work / "checkpoints/checkpoint-4")
+    assert adapter(run) == adapter(whole)
+
+
+def test_a_finished_run_is_recognised_and_nothing_is_trained(whole):
+    before = (whole.out / "run.json").read_bytes()
+    assert train(whole.frozen, **whole.kwargs).reused
+    assert (whole.out / "run.json").read_bytes() == before
+
+
+def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(whole, tmp_path):
+    other = frozen_dataset(tmp_path, train={"learning_rate": 2e-3, "lora_dropout": 0.2})
+    with pytest.raises(
+        Refusal, match=r"train\.learning_rate was 0\.001, is 0\.002; train\.lora_dropout was 0\.1, is 0\.2"
+    ):
+        train(other.frozen, **other.kwargs, resume=whole.work / "checkpoints/checkpoint-4")
+
+
+def test_a_checkpoint_with_a_changed_file_is_refused(whole, tmp_path):
+    copy = tmp_path / "checkpoint-4"
+    shutil.copytree(whole.work / "checkpoints/checkpoint-4", copy)
+    data = bytearray((copy / ADAPTER).read_bytes())
+    data[-1] ^= 1
+    (copy / ADAPTER).write_bytes(data)
+    run = other_run(whole, tmp_path)
+    with pytest.raises(Refusal, match=f"{ADAPTER} is not what was saved"):
+        train(run.frozen, **run.kwargs, resume=copy)
+
+
+def test_resuming_without_a_checkpoint_says_so(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    with pytest.raises(CurationError, match="no whole checkpoint to resume from; run without --resume"):
+        train(run.frozen, **run.kwargs, resume=True)
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_from_there(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    monkeypatch.setattr("train.callbacks.Measure.on_step_begin", interrupted_at(2))
+    with pytest.raises(
+        KeyboardInterrupt, match="stopped at step 3 of 6, all of it saved; go on with --resume"
+    ):
+        train(run.frozen, **run.kwargs)
+    monkeypatch.undo()
+    assert checkpoints.saved(run.work / "checkpoints")[0].name == "checkpoint-3"
+    train(run.frozen, **run.kwargs, resume=True)
+    assert adapter(run) == adapter(whole)
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on_from_the_last_step(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    batches = full_above(monkeypatch, batch=1, from_step=3)
+    done = train(run.frozen, **run.kwargs)
+    assert done.record["batches"] == [{"step": 0, "batch": 2}, {"step": 3, "batch": 1}]
+    assert batches[-1] == 1
+    steps = [line["step"] for line in metrics(run) if line["kind"] == "train"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    [event] = done.record["events"]
+    assert event["message"] == "out of GPU memory: batch 2 → 1, accumulation 4"
+    assert done.record["settings"]["batch_size"] == 2
+
+
+def test_out_of_memory_at_the_first_step_starts_over_with_half_the_batch(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=1, from_step=0)
+    assert train(run.frozen, **run.kwargs).record["batches"] == [
+        {"step": 0, "batch": 2},
+        {"step": 0, "batch": 1},
+    ]
+
+
+def test_out_of_memory_at_batch_1_says_what_to_do(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=0, from_step=0)
+    with pytest.raises(
+        CurationError, match="out of GPU memory at batch 1; set load_in_4bit: true or a shorter"
+    ):
+        train(run.frozen, **run.kwargs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["step", "save"])
+def test_kill_9_and_resume_give_the_same_adapter(whole, tmp_path, place):
+    run = other_run(whole, tmp_path)
+    killed = in_a_process(run, KILLS[place])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not run.out.exists()
+    assert in_a_process(run, "", resume=True).returncode == 0
+    assert adapter(run) == adapter(whole)
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_does_not_end_a_run(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    hangs_up = (
+        "from train.callbacks import Measure\n"
+        "begin = Measure.on_step_begin\n"
+        "def hang_up(self, *rest, **more):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return begin(self, *rest, **more)\n"
+        "Measure.on_step_begin = hang_up\n"
+    )
+    done = in_a_process(run, hangs_up)
+    assert done.returncode == 0
+    assert "finished" not in done.stderr
+    assert adapter(run) == adapter(whole)
+
+
+KILLS = {
+    "step": (
+        "from train.callbacks import Measure\n"
+        "begin = Measure.on_step_begin\n"
+        "def kill(self, args, state, *rest, **more):\n"
+        "    if state.global_step == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return begin(self, args, state, *rest, **more)\n"
+        "Measure.on_step_begin = kill\n"
+    ),
+    "save": (
+        "from transformers import Trainer\n"
+        "save = Trainer._save_optimizer_and_scheduler\n"
+        "def kill(self, folder):\n"
+        "    if self.state.global_step == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return save(self, folder)\n"
+        "Trainer._save_optimizer_and_scheduler = kill\n"
+    ),
+}
+
+
+def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import os, signal, torch\nfrom pathlib import Path\ntorch.set_num_threads(1)\n"
+        f"{before}\nfrom train.run import train\n"
+        f"train(Path({str(run.frozen)!r}), data=Path({str(run.data)!r}), base_model=Path({str(run.base)!r}), "
+        f"out=Path({str(run.out)!r}), resume={resume})\n"
+    )
+    root = Path(__file__).resolve().parents[1]
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+    )
+
+
+def metrics(run: Frozen) -> list:
+    return [orjson.loads(line) for line in (run.out / "metrics.jsonl").read_bytes().splitlines()]
+
+
+def killed_at(step: int):
+    def on_step_end(self, args, state, *rest, **more):
+        if state.global_step == step:
+            raise Killed
+
+    return on_step_end
+
+
+def interrupted_at(step: int):
+    def on_step_begin(self, args, state, *rest, **more):
+        if state.global_step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return on_step_begin
+
+
+def full_above(monkeypatch, *, batch: int, from_step: int) -> list[int]:
+    """The device is out of memory for more than `batch` sequences at once, from a step on."""
+    from transformers import Trainer
+
+    sizes: list[int] = []
+    step = Trainer.training_step
+
+    def training_step(self, model, inputs, *rest, **more):
+        sizes.append(len(inputs["input_ids"]))
+        if self.state.global_step >= from_step and sizes[-1] > batch:
+            raise torch.cuda.OutOfMemoryError("made up")
+        return step(self, model, inputs, *rest, **more)
+
+    monkeypatch.setattr(Trainer, "training_step", training_step)
+    return sizes
