@@ -1,0 +1,111 @@
+"""What was not approved is not trained on; no option changes that."""
+
+import shutil
+
+import polars as pl
+import pytest
+from frozen_dataset import Frozen, frozen_dataset
+from tiny_dataset import seal, tiny_recipe, write_parquet
+
+import aj
+from curation.errors import CurationError, Refusal
+from train.gate import admit
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Frozen:
+    return frozen_dataset(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def copy(made, tmp_path) -> Frozen:
+    data = tmp_path / "data"
+    shutil.copytree(made.data, data)
+    shutil.copy(made.frozen, tmp_path / "frozen.yaml")
+    return made._replace(data=data, frozen=tmp_path / "frozen.yaml")
+
+
+def test_the_approved_rows_are_handed_out(made):
+    admitted = admit(made.frozen, made.data)
+    assert sum(part.height for part in admitted.parts("train")) == 12
+
+
+@pytest.mark.parametrize("shard", ["train/part-00000.parquet", "eval/part-00000.parquet"])
+def test_a_flipped_bit_in_a_shard_is_refused(copy, shard):
+    data = bytearray((copy.data / shard).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy.data / shard).write_bytes(data)
+    with pytest.raises(Refusal, match=f"{shard}: not the shard that was approved: its bytes are not those"):
+        admit(copy.frozen, copy.data)
+
+
+def test_an_absent_shard_is_refused(copy):
+    (copy.data / "train/part-00001.parquet").unlink()
+    with pytest.raises(Refusal, match=r"part-00001\.parquet: not the shard that was approved: absent"):
+        admit(copy.frozen, copy.data)
+
+
+def test_a_link_in_place_of_a_shard_is_refused(copy, made):
+    shard = copy.data / "train/part-00000.parquet"
+    shard.unlink()
+    shard.symlink_to(made.data / "train/part-00000.parquet")
+    with pytest.raises(Refusal, match="a link, or outside the dataset"):
+        admit(copy.frozen, copy.data)
+
+
+def test_a_dataset_made_anew_with_other_rows_is_refused(copy):
+    shard = copy.data / "train/part-00000.parquet"
+    write_parquet(shard, pl.read_parquet(shard).reverse())
+    seal(copy.data, tiny_recipe())
+    with pytest.raises(Refusal, match="not the shard that was approved"):
+        admit(copy.frozen, copy.data)
+
+
+def test_a_shard_swapped_after_the_check_is_refused_when_it_is_read(copy):
+    admitted = admit(copy.frozen, copy.data)
+    shard = copy.data / "train/part-00000.parquet"
+    write_parquet(shard, pl.read_parquet(shard).reverse())
+    with pytest.raises(Refusal, match="its bytes changed; training is refused"):
+        list(admitted.parts("train"))
+
+
+def test_a_shard_that_nobody_listed_is_not_read(copy):
+    shutil.copy(copy.data / "train/part-00000.parquet", copy.data / "train/part-00009.parquet")
+    assert sum(part.height for part in admit(copy.frozen, copy.data).parts("train")) == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("learning_rate: 0.001", "learning_rate: 0.01"),
+        ("Test Person", "Someone Else"),
+        ("version: '1.0.0'", "version: '1.0.1'"),
+    ],
+)
+def test_a_frozen_recipe_edited_by_hand_is_refused(copy, old, new):
+    text = copy.frozen.read_text()
+    assert old in text
+    copy.frozen.write_text(text.replace(old, new))
+    with pytest.raises(Refusal, match=r"frozen\.yaml: changed since it was written"):
+        admit(copy.frozen, copy.data)
+
+
+def test_a_recipe_is_no_frozen_recipe(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("name: mixed\n")
+    with pytest.raises(CurationError, match="no frozen recipe; expected a file that `aj freeze` wrote"):
+        admit(tmp_path / "recipe.yaml")
+
+
+def test_a_missing_dataset_says_how_to_name_it(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CurationError, match=r"build/tiny-v1\.0\.0: no such folder.*use --data DIR"):
+        admit(made.frozen)
+
+
+@pytest.mark.parametrize("option", [[], ["--force"], ["--dry-run"], ["--show", "1"], ["--trial-steps", "1"]])
+def test_no_option_turns_the_gate_off(copy, option, capsys):
+    shard = copy.data / "train/part-00000.parquet"
+    shard.write_bytes(shard.read_bytes() + b"x")
+    code = aj.main(["train", str(copy.frozen), "--data", str(copy.data), *option])
+    assert code == 1
+    assert "not the shard that was approved" in capsys.readouterr().err

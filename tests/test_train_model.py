@@ -1,0 +1,155 @@
+"""The base model and its adapter: sizes, refusals, and packing that leaks nothing."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_model import tiny_model
+
+from curation.errors import CurationError, Refusal
+from curation.recipe import TrainSettings
+from train.base import check_vocabulary, find_base
+from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
+from train.leaks import check_packing, leak
+from train.model import load, on_meta, parameters
+from train.packing import Sequences
+from train.sizes import KNOWN, sizes_of
+
+BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
+SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_model(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_the_32b_architecture_has_536_870_912_trainable_parameters():
+    model = on_meta(KNOWN[BIG], TrainSettings())
+    assert parameters(model) == (536_870_912, 32_763_876_352 + 536_870_912)
+
+
+def test_sizes_alone_give_the_same_parameters():
+    found = count_parameters(KNOWN[BIG], TrainSettings())
+    assert (found.adapter, found.base) == (536_870_912, 32_763_876_352)
+
+
+@pytest.mark.parametrize(("checkpointing", "pflop"), [(False, 4.43), (True, 6.55)])
+def test_a_full_step_of_the_32b_is_as_many_operations_as_the_roofline_says(checkpointing, pflop):
+    settings = TrainSettings(gradient_checkpointing=checkpointing)
+    assert step_flops(KNOWN[BIG], settings) / 1e15 == pytest.approx(pflop, rel=0.01)
+
+
+def test_the_32b_needs_a_card_of_141_gb_and_a_7b_in_4_bit_one_of_24():
+    big = memory_bytes(KNOWN[BIG], TrainSettings())
+    assert big["weights"] / GIB == pytest.approx(61.0, abs=0.1)
+    fits = {told.gpu: told.fits for told in estimate(KNOWN[BIG], TrainSettings(), 5_000)}
+    assert [fits[name] for name in ("H200", "A100", "RTX 4090")] == [True, False, False]
+    small = TrainSettings(load_in_4bit=True, batch_size=1, lora_r=32, max_seq_length=1024)
+    seven = "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"
+    assert {t.gpu: t.fits for t in estimate(KNOWN[seven], small, 1_000)}["RTX 4090"]
+
+
+@pytest.mark.parametrize("settings", [{"use_rslora": True}, {"use_dora": True}, {}])
+def test_the_adapter_is_of_the_kind_that_the_recipe_asks_for(folder, settings):
+    loaded = load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4, **settings))
+    names = [name for name, weight in loaded.model.named_parameters() if weight.requires_grad]
+    assert any("magnitude" in name for name in names) == settings.get("use_dora", False)
+    scale = loaded.model.base_model.model.model.layers[0].self_attn.q_proj.scaling["default"]
+    assert scale == (128 / 2 if settings.get("use_rslora") else 128 / 4)
+    assert loaded.how["backend"] == "peft"
+
+
+def test_the_adapter_begins_the_same_whatever_was_drawn_before(folder):
+    base = find_base("example/tiny", folder=folder)
+    first = load(base, SMALL).model.state_dict()
+    torch.rand(100)
+    second = load(base, SMALL).model.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_packed_examples_do_not_see_each_other(folder):
+    model = load(find_base("example/tiny", folder=folder), SMALL).model
+    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400) < 1e-5
+
+
+def test_the_leak_test_finds_a_leak(folder):
+    model = load(find_base("example/tiny", folder=folder), SMALL).model
+    forward = model.forward
+
+    def leaking(**given):
+        given.pop("position_ids")
+        return forward(**given)
+
+    model.forward = leaking
+    sequences = Sequences(np.arange(7, dtype=np.int32), np.ones(7, dtype=np.bool_), np.array([0, 4, 7]))
+    with pytest.raises(Refusal, match="packed examples see each other with this model's attention"):
+        check_packing(model, sequences, 400)
+
+
+def test_another_architecture_is_refused(copy):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "architectures": ["GPT2LMHeadModel"]}))
+    with pytest.raises(CurationError, match="the architecture is GPT2LMHeadModel; expected one of Qwen2For"):
+        find_base("example/tiny", folder=copy)
+
+
+def test_a_folder_with_another_model_than_the_recipe_names_is_refused(folder):
+    with pytest.raises(CurationError, match=f"not {BIG}: hidden_size 256 instead of 5120"):
+        find_base(BIG, folder=folder)
+
+
+def test_missing_weights_are_one_line(copy):
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(CurationError, match=r"no weights; expected model\.safetensors"):
+        find_base("example/tiny", folder=copy)
+
+
+def test_weights_cut_short_are_one_line(copy):
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(CurationError, match="not whole"):
+        find_base("example/tiny", folder=copy)
+
+
+def test_a_model_that_is_not_here_says_how_to_fetch_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(
+        CurationError, match="not on this machine; fetch it with `hf download example/none --rev"
+    ):
+        find_base("example/none", "abc")
+
+
+def test_other_weights_of_the_same_shape_are_another_base(copy, folder):
+    weights = load_file(copy / "model.safetensors")
+    weights["lm_head.weight"] = weights["lm_head.weight"] + 1
+    save_file(weights, copy / "model.safetensors")
+    prints = {find_base("example/tiny", folder=place).fingerprint for place in (copy, folder)}
+    assert len(prints) == 2
+
+
+def test_a_tokenizer_with_more_ids_than_embeddings_is_refused(folder, tmp_path):
+    with pytest.raises(Refusal, match="the tokenizer's largest id is 700, the model has 448 embeddings"):
+        check_vocabulary(sizes_of("example/tiny", folder), 700, tmp_path)
+
+
+def test_layers_that_the_model_lacks_are_named(folder):
+    settings = TrainSettings(target_modules=["q_proj", "c_attn"])
+    with pytest.raises(CurationError, match="no layer c_attn; the model has q_proj, k_proj"):
+        load(find_base("example/tiny", folder=folder), settings)
+
+
+def test_4_bit_needs_a_gpu(folder):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(CurationError, match="load_in_4bit needs a CUDA GPU"):
+        load(find_base("example/tiny", folder=folder), TrainSettings(load_in_4bit=True))
