@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add_reading(command)
     add_approval(command)
     add_training(command)
+    add_run(command)
     return top
 
 
@@ -155,6 +156,19 @@ def add_training(command: Any) -> None:
     train.add_argument("--price", type=float, default=None, metavar="USD", help="an hour of that GPU")
     train.add_argument("--show", type=positive, default=None, metavar="N", help="print N examples, then stop")
     train.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_run(command: Any) -> None:
+    """The whole way of a recipe, and where it stands."""
+    run = command("run", run_run, "Fetch, curate, approve, freeze, train, merge and export, step by step.")
+    add_recipe(run)
+    run.add_argument("--approve-by", default=None, metavar="NAME", help="approve without a person reading")
+    run.add_argument("--workers", type=positive, default=None, help="processes (default: one a core)")
+    status = command("status", run_status, "Tell which steps of `aj run` are done.")
+    add_recipe(status)
+    for sub in (run, status):
+        sub.add_argument("--base-model", type=Path, default=None, metavar="DIR")
+        sub.add_argument("--quant", action="append", default=None, help="default q4_k_m and q8_0")
 
 
 def add_recipe(sub: argparse.ArgumentParser) -> None:
@@ -262,9 +276,8 @@ def run_report(args: argparse.Namespace) -> int:
     from reports.documents import remake_report
 
     path, written = remake_report(args.dataset, out=args.out, force=args.force)
-    print(
-        f"report  {path}{'' if written else ' (unchanged)'}\nnext    read it, then: aj approve {args.dataset} --by NAME"
-    )
+    print(f"report  {path}{'' if written else ' (unchanged)'}")
+    print(f"next    read it, then: aj approve {args.dataset} --by NAME")
     return DONE
 
 
@@ -377,6 +390,71 @@ def run_train(args: argparse.Namespace) -> int:
     )
     print(run.as_json() if args.json else run.as_text())
     return DONE
+
+
+def run_run(args: argparse.Namespace) -> int:
+    """Do every step that is not done, and log it."""
+    load_early(args)
+    from curation.run import as_json, logged
+
+    with logged(Path.cwd()) as log:
+        steps = whole_way(args).steps()
+        steps.run(lambda line: print(line, file=sys.stderr, flush=True))
+        told = f"all steps are done; log in {log.name}\nnext    aj try {Path(steps.steps[-1].makes()[0])}"
+        print(json.dumps(as_json(steps)) if args.json else told)
+    return DONE
+
+
+def run_status(args: argparse.Namespace) -> int:
+    """Tell where a run stands."""
+    load_early(args)
+    from curation.run import as_json, as_text
+
+    steps = whole_way(args).steps()
+    print(json.dumps(as_json(steps)) if args.json else as_text(steps))
+    return DONE
+
+
+def whole_way(args: argparse.Namespace) -> Any:
+    """A recipe's steps; training is imported when one of its steps runs."""
+    from curation.run import QUANTS, Run, Training
+    from reports.documents import documents
+
+    base = args.base_model
+
+    def train_step(frozen: Path, data: Path, adapter: Path, replace: bool) -> str:
+        need("torch", "transformers", "peft")
+        from train.checkpoints import MARKER
+        from train.run import train
+
+        resume = any(adapter.with_name(f"{adapter.name}.work").glob(f"checkpoints/*/{MARKER}"))
+        try:
+            return train(frozen, data=data, base_model=base, out=adapter, resume=resume).as_text()
+        except CurationError:
+            # What is in the way may go only where an earlier start of this run made it.
+            if not replace:
+                raise
+            return train(frozen, data=data, base_model=base, out=adapter, force=True).as_text()
+
+    def merge_step(adapter: Path, merged: Path, replace: bool) -> str:
+        from train.merge import merge
+
+        return merge(adapter, merged, base=base, force=replace).as_text()
+
+    def export_step(merged: Path, quants: Sequence[str], folder: Path, replace: bool) -> str:
+        from train.export import export
+
+        return "\n".join(e.as_text() for e in export(merged, quants, out=folder, force=replace))
+
+    return Run(
+        args.recipe,
+        documents,
+        Training(train_step, merge_step, export_step, asks=str(base) if base else None),
+        data_root=args.data_root,
+        approve_by=getattr(args, "approve_by", None),
+        workers=getattr(args, "workers", None),
+        quants=tuple(args.quant or QUANTS),
+    )
 
 
 def need(*packages: str) -> None:

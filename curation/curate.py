@@ -1,6 +1,7 @@
 """`aj curate` as one function: a recipe in, a finished dataset directory out."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from curation.assemble import Documents, assemble
+from curation.baseline import BASELINE, baseline_bytes
 from curation.errors import CurationError
 from curation.fetched import fetched_sources
 from curation.files import file_digest
@@ -163,6 +165,8 @@ def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:
             return f"other files of source {name}"
     if {k: v for k, v in manifest.versions.items() if ":" in k} != plan.input_digests():
         return "other files of a stage, the template or the tokenizer"
+    if baseline_digest(plan.recipe) != {f.path: f.sha256 for f in manifest.files}.get(BASELINE):
+        return "another baseline"
     for listed in manifest.files:
         path = dataset / listed.path
         if not path.is_file() or path.stat().st_size != listed.bytes:
@@ -170,6 +174,12 @@ def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:
         if listed.path == "recipe.json" and file_digest(path) != listed.sha256:
             return f"a damaged {listed.path}"
     return None
+
+
+def baseline_digest(recipe: Recipe) -> str | None:
+    """sha256 of the baseline.json that a run would write now; None when it would write none."""
+    data = baseline_bytes(recipe)
+    return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def prune(work: Path, used: set[str]) -> None:

@@ -55,8 +55,20 @@ def changes_since(
         sources=list(source_changes(before, now, recipe.as_dict())),
         reasons=list(reason_changes(before, now)),
         gates=list(gate_changes(before, gates)),
-        settings=list(setting_changes(before["recipe"], recipe.as_dict())),
+        settings=list(setting_changes(by_stage(before["recipe"]), by_stage(recipe.as_dict()))),
     )
+
+
+def by_stage(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe with its stages by name, and their order as a list, so that one setting is one change."""
+    stages: dict[str, Any] = {}
+    for stage in recipe["stages"]:
+        ((kind, settings),) = stage.items() if isinstance(stage, dict) else ((stage, {}),)
+        name = kind
+        while name in stages:
+            name += "'"
+        stages[name] = settings
+    return {**recipe, "stages": {**stages, "order": list(stages)}}
 
 
 def row_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import polars as pl
 
+from curation.gate_sql import tables
+
 
 @dataclass(frozen=True)
 class LedgerFacts:
@@ -30,7 +32,7 @@ class LedgerFacts:
 
 def ledger_facts(dataset: Path) -> LedgerFacts:
     """Facts from all ledger parts, each different detail decoded once."""
-    scanned = pl.scan_parquet(dataset / "ledger" / "*.parquet")
+    scanned = tables(dataset)["ledger"]
     told = pl.col("detail").str.contains('"(?:repairs|flags|tool|language|parts)"')
     details, drops = pl.collect_all(
         [

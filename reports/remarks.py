@@ -68,7 +68,7 @@ def verdict(manifest: Manifest, gates: GatesFile) -> Verdict:
         )
     return Verdict(
         "passed",
-        f"All {len(gates.gates)} gates pass",
+        "Its one gate passes" if len(gates.gates) == 1 else f"All {len(gates.gates)} gates pass",
         "Look at what follows and at the rows, then approve it.",
     )
 

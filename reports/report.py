@@ -41,7 +41,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
     recipe = read_recipe(dataset, manifest)
     shards = shard_facts(dataset, manifest, recipe.train.max_seq_length)
     ledger = ledger_facts(dataset)
-    samples = pl.read_parquet(dataset / "samples.parquet")
+    samples = pl.read_parquet(dataset / "samples.parquet", glob=False)
     page = environment()
     card: Any = page.get_template("row.html.jinja").module
     pair: Any = page.get_template("pair.html.jinja").module

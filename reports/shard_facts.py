@@ -94,7 +94,7 @@ def read_flat(dataset: Path, manifest: Manifest) -> pl.DataFrame:
     """split, id, source, group, repeat and tokens of every written row."""
     columns = ["id", "source", "group", "repeat", "tokens"]
     frames = [
-        pl.scan_parquet(dataset / file.path).select(columns).with_columns(split=pl.lit(split))
+        pl.scan_parquet(dataset / file.path, glob=False).select(columns).with_columns(split=pl.lit(split))
         for split in SPLITS
         for file in shard_files(manifest, split)
     ]

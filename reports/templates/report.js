@@ -37,9 +37,10 @@
   const search = document.getElementById("search");
   const source = document.getElementById("source");
   const found = document.getElementById("found");
-  const rows = all(document, "article.row");
+  if (!search) return;
+  const rows = all(document, "#samples article.row");
   const texts = rows.map((row) => row.textContent.toLowerCase());
-  const folds = all(document, "details.samples");
+  const folds = all(document, "#samples details.samples");
   const open = folds.map((fold) => fold.open);
   for (const name of Array.from(new Set(rows.map((row) => row.dataset.source))).sort()) {
     const option = document.createElement("option");

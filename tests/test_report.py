@@ -1,0 +1,212 @@
+"""The report: right, escaped, bounded, and the same bytes whenever it is made."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import orjson
+import pytest
+
+from curation.approval import approve
+from curation.errors import CurationError, Refusal
+from curation.gates import read_gates
+from curation.manifest import read_manifest
+from curation.verify import verify
+from reports import report as report_module
+from reports.documents import REPORT, documents, remake_report
+from reports.report import environment
+from reports.shown import shown
+from tests.finished import HOSTILE, finished, hostile
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def hostile_dataset(tmp_path_factory):
+    return hostile(tmp_path_factory.mktemp("hostile"))
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.text, self.ids = [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    @property
+    def whole_text(self):
+        return " ".join("".join(self.text).split())
+
+
+def page_of(dataset):
+    return Page((dataset / REPORT).read_text("utf-8"))
+
+
+def test_the_report_tells_verdict_funnel_mixture_and_the_command_to_approve(dataset):
+    manifest, text = read_manifest(dataset), page_of(dataset).whole_text
+    assert "Its one gate passes" in text
+    assert manifest.root in text
+    assert f"{manifest.rows.read:,} input rows read" in text
+    assert 'aj approve . --by "YOUR NAME"' in text
+    for reason in {reason for source in manifest.sources.values() for reason in source.dropped}:
+        assert reason.replace("_", " ") in text
+    for source in manifest.sources:
+        assert source in text
+
+
+def test_the_digest_of_the_manifest_is_not_in_the_report_that_it_lists(dataset):
+    assert read_manifest(dataset).self_sha256 not in (dataset / REPORT).read_text("utf-8")
+
+
+def test_making_the_documents_again_gives_the_same_bytes(dataset):
+    again = documents(dataset, read_manifest(dataset), read_gates(dataset))
+    assert set(again) == {REPORT, "README.md", "croissant.json"}
+    for name, data in again.items():
+        assert data == (dataset / name).read_bytes(), name
+
+
+def test_bytes_do_not_depend_on_where_the_dataset_lies(dataset, tmp_path):
+    moved = shutil.copytree(dataset, tmp_path / "odd [name] *" / "x")
+    assert (
+        documents(moved, read_manifest(moved), read_gates(moved))[REPORT] == (dataset / REPORT).read_bytes()
+    )
+
+
+def test_a_lost_report_is_put_back_and_verifies(dataset, tmp_path):
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    (copy / REPORT).unlink()
+    assert remake_report(copy) == (copy / REPORT, True)
+    assert remake_report(copy) == (copy / REPORT, False)
+    assert verify(copy).ok
+
+
+def test_another_report_than_the_listed_one_is_refused_not_written(dataset, tmp_path, monkeypatch):
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    before = (copy / REPORT).read_bytes()
+    monkeypatch.setattr(report_module, "PAIRS", 1)
+    monkeypatch.setattr(report_module, "KEPT_BYTES", 10_000)
+    with pytest.raises(Refusal, match="another report than the one that the manifest lists"):
+        remake_report(copy)
+    assert (copy / REPORT).read_bytes() == before
+    elsewhere = tmp_path / "new.html"
+    assert remake_report(copy, out=elsewhere) == (elsewhere, True)
+    with pytest.raises(CurationError, match="use --force"):
+        remake_report(copy, out=elsewhere)
+
+
+def test_a_report_is_not_made_from_a_changed_dataset(dataset, tmp_path):
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    with (copy / "samples.parquet").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(Refusal, match=r"samples\.parquet"):
+        remake_report(copy)
+
+
+def test_a_dataset_with_its_report_can_be_approved(dataset, tmp_path):
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    assert approve(copy, by="A Person").root == read_manifest(copy).root
+
+
+def test_hostile_text_is_text(hostile_dataset):
+    html = (hostile_dataset / REPORT).read_text("utf-8")
+    page = Page(html)
+    assert page.tags.count("script") == 1
+    assert page.tags.count("style") == 1
+    assert not {"img", "iframe", "object", "textarea", "i", "form"} & set(page.tags)
+    assert not [entry for entry in page.attributes if entry[1].startswith("on") or entry[1] == "style"]
+    for wanted in (HOSTILE[0], "{{ 7 * 7 }}", "<b>run</b>", "</style><style>"):
+        assert wanted in "".join(page.text)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+    assert "\u27e8U+202E\u27e9" in html
+    assert len(html.encode()) < 2_000_000
+
+
+def test_a_page_may_load_and_run_nothing_but_its_own(dataset):
+    page = page_of(dataset)
+    (policy,) = [v for tag, name, v in page.attributes if name == "content" and v.startswith("default-src")]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    links = [v for _, name, v in page.attributes if name in ("src", "href")]
+    assert all(link.startswith("#") or link == "data:," for link in links)
+    assert {link[1:] for link in links if link.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_personal_data_in_samples_is_masked(hostile_dataset):
+    html = (hostile_dataset / REPORT).read_text("utf-8")
+    assert "mail.example.net" not in html
+    assert "[EMAIL_1]" in html
+
+
+def test_every_chart_has_a_text_alternative(dataset):
+    page = page_of(dataset)
+    figures = [name for tag, name, _ in page.attributes if tag == "figure"]
+    assert page.tags.count("figure") == page.tags.count("svg") >= 3
+    assert figures.count("aria-label") == page.tags.count("figure")
+
+
+def test_a_preview_says_that_it_cannot_be_approved(tmp_path):
+    from curation.curate import curate
+    from tests.small_recipe import small_recipe
+
+    run = curate(small_recipe(tmp_path), documents=documents, out=tmp_path / "p", workers=1, sample=40)
+    text = page_of(run.dataset).whole_text
+    assert "A preview: it cannot be approved" in text
+    assert "aj approve ." not in text
+
+
+def test_failed_and_waived_gates_are_told_with_their_reasons(tmp_path):
+    gates = [{"metric": "rows.train", "min": 10_000}, {"metric": "rows.eval", "min": 5_000}]
+    waiver = {"gate": "rows.eval", "reason": "a trial", "by": "R. Reader", "until": "2099-01-01"}
+    text = page_of(finished(tmp_path, gates=gates, waivers=[waiver])).whole_text
+    assert "1 gate failed: it must not be trained on" in text
+    assert "Waived until 2099-01-01 by R. Reader: a trial" in text
+    assert "aj approve ." not in text
+
+
+def test_a_shortage_is_told_with_the_ways_out(tmp_path):
+    mixture = {
+        "shares": {"first": 0.1, "second": 0.9},
+        "total": 2000,
+        "max_repeat": 2,
+        "on_shortage": "shrink",
+    }
+    text = page_of(finished(tmp_path, mixture=mixture)).whole_text
+    assert "The mixture could not be had as asked" in text
+    assert "on_shortage: shrink" in text
+
+
+def test_an_empty_split_and_no_drops_are_no_trouble(tmp_path):
+    dataset = finished(tmp_path, split={"eval": 0}, stages=[], gates=[])
+    text = page_of(dataset).whole_text
+    assert "Nothing is held out" in text
+    assert "No gates were set" in text
+
+
+def test_long_rows_are_cut_and_say_so():
+    messages = [{"role": "user", "content": "a" * 5000}] * 20
+    sample = dict.fromkeys(("id", "stage", "reason", "detail", "notes", "tools"))
+    sample |= {"source": "s", "group": "g", "file": "f", "row": 1, "piece": 0, "fate": "train"}
+    keys = dict.fromkeys(("name", "tool_calls", "tool_call_id"))
+    sample["messages"] = orjson.dumps([{**m, **keys} for m in messages]).decode()
+    row = shown(sample)
+    assert len(row.turns) == 8
+    assert row.turns[-2].skipped == 12
+    assert row.turns[0].more == 3800
+
+
+def test_templates_escape_by_default():
+    page = environment().from_string("{{ a }}|{{ b }}")
+    assert page.render(a="<b>", b="x\u202ey") == "&lt;b&gt;|x\u27e8U+202E\u27e9y"

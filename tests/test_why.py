@@ -1,0 +1,95 @@
+"""The life of a row, told from a finished dataset."""
+
+import polars as pl
+import pytest
+
+from aj import main
+from curation.errors import CurationError
+from reports.life import hits, lives
+from reports.why import find_text, why
+from tests.finished import finished
+from tests.small_recipe import conversation
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return finished(
+        tmp_path_factory.mktemp("small"), mixture={"shares": {"first": 0.6, "second": 0.4}, "total": "max"}
+    )
+
+
+def line(dataset, **where):
+    rows = pl.read_parquet(sorted((dataset / "ledger").glob("*.parquet")))
+    for column, value in where.items():
+        rows = rows.filter(pl.col(column) == value)
+    return rows.row(0, named=True)
+
+
+def place(row):
+    return f"{row['source']}:{row['file']}:{row['row']}"
+
+
+def test_a_written_row_is_told_with_its_place_in_the_shards(dataset):
+    row = line(dataset, fate="train")
+    (life,) = why(dataset, place(row))
+    assert life.fate == "train"
+    assert [step.verdict for step in life.steps if step.stage == "chat"] == ["passed"]
+    for written in life.places:
+        shard = pl.read_parquet(dataset / written.file)
+        assert shard["id"][written.row] == row["id"]
+        assert shard["repeat"][written.row] == written.repeat
+    assert life.messages is not None
+
+
+@pytest.mark.parametrize("name", ["id", "input_id"])
+def test_an_id_or_its_beginning_names_the_row(dataset, name):
+    row = line(dataset, fate="train")
+    assert why(dataset, row[name])[0].row == row["row"]
+    assert why(dataset, row[name].removeprefix("sha256:")[:12])[0].row == row["row"]
+
+
+def test_a_near_duplicate_is_told_with_its_survivor_and_the_survivor_with_it(dataset):
+    row = line(dataset, reason="near_duplicate")
+    (life,) = why(dataset, place(row))
+    end = [step for step in life.steps if step.verdict == "dropped"]
+    assert [step.reason for step in end] == ["near_duplicate"]
+    assert life.similarity >= 0.8
+    assert life.steps[-1].verdict == "not reached"
+    survivors = why(dataset, life.survivor)
+    assert any(place(row) in survivor.stands_for for survivor in survivors)
+
+
+def test_an_unreadable_row_is_told_with_where_to_find_it(dataset):
+    row = line(dataset, reason="unreadable")
+    text = lives(why(dataset, place(row)), dataset)
+    assert "as read  unreadable" in text
+    assert "its text is not in the dataset" in text
+
+
+def test_text_is_found_in_written_rows_upper_or_lower_case(dataset):
+    said = conversation(11)["messages"][0]["content"]
+    found = find_text(dataset, said.upper())
+    assert found
+    assert why(dataset, found[0].id)[0].file == "data/one-a.jsonl"
+
+
+def test_text_of_dropped_rows_is_found_among_the_samples(dataset):
+    (found,) = find_text(dataset, "{BROKEN")
+    assert (found.split, found.id) == ("dropped", None)
+    assert "sampled" in hits([], dataset, "x")
+
+
+@pytest.mark.parametrize(
+    "row", ["nothing", "sha256:zz", "sha256:1234", "one:no.jsonl:0", "one:data/one-a.jsonl:9999", "none:x:1"]
+)
+def test_what_names_no_row_is_one_line(dataset, row):
+    with pytest.raises(CurationError, match="no row of"):
+        why(dataset, row)
+
+
+def test_the_command_prints_the_life_and_knows_yes_from_no(dataset, capsys):
+    assert main(["why", str(dataset), "one:data/one-a.jsonl:3"]) == 0
+    assert "one:data/one-a.jsonl:3" in capsys.readouterr().out
+    assert main(["why", str(dataset), "--text", "zzzzqqqq"]) == 1
+    assert main(["why", str(dataset)]) == 2
+    assert main(["why", str(dataset), "--text", "oak", "--json"]) == 0
