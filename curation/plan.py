@@ -175,11 +175,9 @@ def make_plan(
     files = hashed(input_files(recipe, data_root, fetched))
     refuse_changed(fetched, ((file.source, file.name, file.sha256) for file in files))
     stages = [PlannedStage(*entry) for entry in stage_plan(recipe)]
-    stage_files = {"": named_digests(tokenizer_files(context), data_root)}
-    for stage in stages:
-        kind = stage_kind(stage.stage)
-        if isinstance(kind, Rows):
-            stage_files[stage.name] = named_digests(kind.files(stage.settings, context), data_root)
+    stage_files = {
+        name: named_digests(paths, data_root) for name, paths in side_files(stages, context).items()
+    }
     planned: list[PlannedChunk] = []
     for file in files:
         for chunk in chunks(file.path, recipe.sources[file.source]):
@@ -192,6 +190,22 @@ def companion_digests(file: InputFile, source: Source) -> dict[str, str]:
     """Digests of the files that decide how a file reads, by their name from its folder."""
     folder = file.path.parent
     return {os.path.relpath(path, folder): file_digest(path) for path in companions(file.path, source)}
+
+
+def side_files(stages: Sequence[PlannedStage], context: Context) -> dict[str, list[Path]]:
+    """The files that decide the output besides the sources: by row stage, "" for the context's."""
+    found = {"": tokenizer_files(context)}
+    for stage in stages:
+        kind = stage_kind(stage.stage)
+        if isinstance(kind, Rows):
+            found[stage.name] = list(kind.files(stage.settings, context))
+    return found
+
+
+def stage_files_of(recipe: Recipe, context: Context) -> list[Path]:
+    """The side files of a recipe's stages, each once."""
+    stages = [PlannedStage(*entry) for entry in stage_plan(recipe)]
+    return sorted({path for paths in side_files(stages, context).values() for path in paths})
 
 
 def resolved(recipe: Recipe, fetched: Mapping[str, Path]) -> dict[str, Source]:

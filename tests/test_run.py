@@ -1,0 +1,237 @@
+"""`aj run`: every step once, again only where something changed, and a stop for a person's approval."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from small_recipe import conversation, no_documents, small_recipe, write_jsonl
+
+from curation.approval import approve
+from curation.errors import CurationError, Refusal
+from curation.frozen import read_frozen
+from curation.run import Run, Training, as_json, as_text, logged
+from curation.steps import Step, Steps
+
+ROOT = Path(__file__).resolve().parents[1]
+ALL = ["fetch", "curate", "gate", "approve", "freeze", "train", "merge", "export"]
+
+
+class Stub:
+    """Stands in for training: what it makes depends on what it reads alone."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fail: str | None = None
+
+    def note(self, name: str, replace: bool) -> None:
+        self.calls.append(f"{name}!" if replace else name)
+        if self.fail == name:
+            raise CurationError(f"{name} failed")
+
+    def train(self, frozen: Path, data: Path, adapter: Path, replace: bool) -> str:
+        self.note("train", replace)
+        adapter.mkdir(parents=True, exist_ok=True)
+        (adapter / "weights").write_text(read_frozen(frozen).root)
+        return "trained"
+
+    def merge(self, adapter: Path, merged: Path, replace: bool) -> str:
+        self.note("merge", replace)
+        merged.mkdir(parents=True, exist_ok=True)
+        (merged / "weights").write_text((adapter / "weights").read_text())
+        return "merged"
+
+    def export(self, merged: Path, quants: Sequence[str], folder: Path, replace: bool) -> str:
+        self.note("export", replace)
+        for quant in ("q4km", "q8"):
+            (folder / f"AJ-Model-v1.0.0-{quant}.gguf").write_text((merged / "weights").read_text())
+        return "exported"
+
+
+class Way:
+    """A run of the small recipe in a folder, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.recipe = small_recipe(folder)
+        self.stub = Stub()
+        self.told: list[str] = []
+
+    def steps(self, approve_by: str | None = None) -> Steps:
+        training = Training(self.stub.train, self.stub.merge, self.stub.export)
+        return Run(self.recipe, no_documents, training, approve_by=approve_by, workers=1).steps()
+
+    def run(self, approve_by: str | None = "CI") -> list[str]:
+        """The names of the steps that were done, not skipped."""
+        self.told.clear()
+        self.stub.calls.clear()
+        self.steps(approve_by).run(self.told.append)
+        return [line.split()[0] for line in self.told if "skipped" not in line]
+
+
+@pytest.fixture
+def way(tmp_path, monkeypatch) -> Way:
+    monkeypatch.chdir(tmp_path)
+    return Way(tmp_path)
+
+
+def test_all_steps_once_and_then_none(way):
+    assert way.run() == ALL
+    assert way.run() == []
+    assert as_json(way.steps()) == dict.fromkeys(ALL, "done")
+    assert way.stub.calls == []
+    assert Path("build/AJ-Model-v1.0.0-q8.gguf").exists()
+
+
+def test_it_stops_for_a_persons_approval_and_goes_on_after_it(way):
+    with pytest.raises(
+        Refusal, match=r"not approved; (.|\n)*then    aj approve build/small-v1.0.0 --by NAME"
+    ):
+        way.run(approve_by=None)
+    assert as_json(way.steps()) == {
+        **dict.fromkeys(ALL[:3], "done"),
+        **dict.fromkeys(ALL[3:], "to do"),
+    }
+    approve(Path("build/small-v1.0.0"), "Ada")
+    assert way.run(approve_by=None) == ALL[3:]
+    assert read_frozen(Path("recipes/frozen/small-v1.0.0.yaml")).signed[0].approval.mode == "attended"
+
+
+def test_an_approval_without_a_person_is_recorded_as_such_or_refused(way):
+    way.run(approve_by="CI")
+    signed = read_frozen(Path("recipes/frozen/small-v1.0.0.yaml")).signed[0].approval
+    assert (signed.by, signed.mode) == ("CI", "unattended")
+
+
+def test_a_recipe_can_forbid_approval_without_a_person(way, tmp_path):
+    way.recipe = small_recipe(tmp_path, approval={"unattended": False})
+    with pytest.raises(Refusal, match="forbids unattended approval"):
+        way.run(approve_by="CI")
+
+
+def test_a_failed_gate_ends_the_run_before_anyone_approves(way, tmp_path):
+    way.recipe = small_recipe(tmp_path, gates=[{"metric": "rows.train", "min": 10_000}])
+    with pytest.raises(Refusal, match=r"failed gates: rows\.train"):
+        way.run()
+    assert not Path("build/small-v1.0.0/approval.json").exists()
+
+
+def test_changed_data_is_curated_again_and_all_that_follows(way, tmp_path):
+    way.run()
+    first = read_frozen(Path("recipes/frozen/small-v1.0.0.yaml")).root
+    write_jsonl(tmp_path / "data/two.jsonl", [conversation(5000 + n, words=40) for n in range(60)])
+    assert as_json(way.steps())["curate"] == "changed"
+    assert way.run() == ALL[1:]
+    assert read_frozen(Path("recipes/frozen/small-v1.0.0.yaml")).root != first
+    assert way.stub.calls == ["train!", "merge!", "export!"]
+
+
+def test_a_touched_file_with_the_same_bytes_changes_nothing(way, tmp_path):
+    way.run()
+    os.utime(tmp_path / "data/two.jsonl", ns=(1, 1))
+    assert way.run() == []
+
+
+def test_a_lost_or_changed_output_is_made_again_and_what_follows_is_not_where_it_is_the_same(way):
+    way.run()
+    Path("build/AJ-Model-v1.0.0-merged/weights").write_text("tampered")
+    assert as_json(way.steps())["merge"] == "damaged"
+    assert way.run() == ["merge"]
+    Path("build/AJ-Model-v1.0.0-q8.gguf").unlink()
+    assert way.run() == ["export"]
+
+
+def test_a_step_that_fails_is_the_next_to_run(way):
+    way.stub.fail = "merge"
+    with pytest.raises(CurationError, match="merge failed"):
+        way.run()
+    assert as_text(way.steps()).splitlines()[-1] == "next     merge: aj run"
+    way.stub.fail = None
+    assert way.run() == ["merge", "export"]
+
+
+def test_nothing_of_others_is_replaced(way, tmp_path):
+    theirs = tmp_path / "build/AJ-Model-v1.0.0-lora"
+    theirs.mkdir(parents=True)
+    way.stub.fail = "train"
+    with pytest.raises(CurationError):
+        way.run()
+    assert way.stub.calls == ["train"]
+    with pytest.raises(CurationError):
+        way.run()
+    assert way.stub.calls == ["train"], "a second start took it for its own"
+
+
+def test_a_step_that_was_killed_may_replace_what_it_had_begun(tmp_path):
+    made = tmp_path / "made"
+
+    def run(replace: bool) -> str:
+        calls.append(replace)
+        made.write_text("half")
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return "whole"
+
+    calls: list[bool] = []
+    step = Step("one", lambda: [], lambda: None, lambda: [made], run)
+    with pytest.raises(KeyboardInterrupt):
+        Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
+    Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
+    assert calls == [False, True]
+
+
+def test_a_damaged_journal_is_told(way):
+    way.run()
+    Path("build/small-v1.0.0.run.json").write_text("{")
+    with pytest.raises(CurationError, match=r"run\.json: not readable any more; remove it"):
+        way.steps()
+
+
+def test_all_that_is_printed_goes_to_a_log_named_as_ever(tmp_path, capsys):
+    with logged(tmp_path, datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)) as path:
+        print("a result")
+        print("a step", file=sys.stderr)
+        print("\r 50 %", end="", file=sys.stderr)
+    assert path.name == "training_20260304_050607.log"
+    assert path.read_text() == "a result\na step\n"
+    assert capsys.readouterr() == ("a result\n", "a step\n\r 50 %")
+    with pytest.raises(Refusal), logged(tmp_path, datetime(2026, 3, 4, tzinfo=UTC)) as path:
+        raise Refusal("not approved")
+    assert path.read_text() == "stopped: not approved\n"
+
+
+@pytest.mark.slow
+def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
+    """The real commands, from fetching to GGUF, with a base model of a few hundred thousand parameters."""
+    pytest.importorskip("llama_cpp")
+    from tiny_model import tiny_model
+
+    base = tiny_model(tmp_path / "base")
+    demo = (ROOT / "recipes/demo.yaml").read_text()
+    demo = demo.replace("data_root: demo", f"data_root: {ROOT / 'recipes/demo'}")
+    (tmp_path / "demo.yaml").write_text(re.sub(r"max_steps: \d+", "max_steps: 4", demo))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+    def aj(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "aj.py"), *words, "--base-model", str(base)]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    stopped = aj("run", "demo.yaml")
+    assert stopped.returncode == 1, stopped.stderr
+    assert "aj approve build/demo-v1.0.0 --by NAME" in stopped.stderr
+    done = aj("run", "demo.yaml", "--approve-by", "CI")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "build").glob("*.gguf")) == [
+        "AJ-DeepSeekR1Qwen32B-v1.0.0-q4km.gguf",
+        "AJ-DeepSeekR1Qwen32B-v1.0.0-q8.gguf",
+    ]
+    assert len(list(tmp_path.glob("training_*.log"))) >= 1
+    again = aj("run", "demo.yaml", "--approve-by", "CI")
+    assert again.stderr.count("skipped") == len(ALL)
+    assert json.loads(aj("status", "demo.yaml", "--json").stdout) == dict.fromkeys(ALL, "done")
