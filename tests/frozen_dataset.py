@@ -42,10 +42,10 @@ class Frozen(NamedTuple):
         return self.out.with_name(f"{self.out.name}.work")
 
 
-def frozen_dataset(folder: Path, *, train: Any = None, **changes: Any) -> Frozen:
+def frozen_dataset(folder: Path, *, train: Any = None, tokens: int | None = None, **changes: Any) -> Frozen:
     """The tiny dataset, approved and frozen; `train` and `changes` are keys of its recipe."""
     changes = {"base_model": {"id": "example/tiny", "code": "Tiny"}, **changes}
-    data = tiny_dataset(folder / "data", tokens=None, train={**TRAIN, **(train or {})}, **changes)
+    data = tiny_dataset(folder / "data", tokens=tokens, train={**TRAIN, **(train or {})}, **changes)
     approve(data, "Test Person")
     frozen = freeze(data, folder / "frozen.yaml")
     return Frozen(frozen, data, tiny_model(folder / "base"), folder / "AJ-Tiny-v1.0.0-lora")

@@ -100,6 +100,7 @@ class Stop(TrainerCallback):
     def __init__(self, measure: Measure, stop_on: Sequence[str]) -> None:
         self.measure, self.stop_on = measure, stop_on
         self.asked = False
+        self.pause_at: int | None = None
         self.reason: Event | None = None
 
     def ask(self) -> None:
@@ -109,6 +110,7 @@ class Stop(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
+        self.asked = self.asked or state.global_step == self.pause_at
         if self.asked:
             control.should_save = control.should_training_stop = True
 

@@ -61,6 +61,7 @@ def train(
     out: Path | None = None,
     resume: Path | bool = False,
     trial_steps: int | None = None,
+    pause_at: int | None = None,
     force: bool = False,
     documents: Documents | None = None,
 ) -> Finished:
@@ -71,6 +72,7 @@ def train(
     out          default build/AJ-<code>-v<version>-lora; work files go to <out>.work
     resume       true goes on from the newest whole checkpoint, a path from that one
     trial_steps  stop after so many, and mark the adapter as a trial
+    pause_at     stop after that step as Ctrl-C does, with a checkpoint
     force        replace a finished adapter, or start a stopped run anew
 
     Raises Refusal when the data is not what was approved or the run had to be stopped, CurationError
@@ -101,7 +103,7 @@ def train(
         if prepared.settings.packing:
             found = check_packing(loaded.model, prepared.examples.sequences, prepared.binding["vocabulary"])
             journal.say(f"packing   leak test passed ({found:.1g})")
-        batches = run_to_the_end(prepared, loaded, journal, saves, start)
+        batches = run_to_the_end(prepared, loaded, journal, saves, start, pause_at)
         record = run_record(prepared, loaded, journal, batches)
         told = write_output(
             out,

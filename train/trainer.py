@@ -1,5 +1,6 @@
 """transformers' Trainer over packed sequences, to the last step, whatever the memory allows at once."""
 
+import errno
 import gc
 import logging
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 from peft.optimizers import create_loraplus_optimizer
+from safetensors import SafetensorError
 from transformers import Trainer, TrainingArguments
 
 from curation.errors import CurationError, Refusal
@@ -21,9 +23,17 @@ from train.packing import Collator
 from train.prepare import Prepared, held_out_run, pad_id
 from train.watch import Watch
 
+# What torch.save and safetensors say when a disk is full.
+FULL_DISK = ("No space left", "File too large", "Disk quota", "PytorchStreamWriter", "unexpected pos")
+
 
 def run_to_the_end(
-    prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, start: Checkpoint | None
+    prepared: Prepared,
+    loaded: Loaded,
+    journal: Journal,
+    saves: Path,
+    start: Checkpoint | None,
+    pause_at: int | None = None,
 ) -> list[dict[str, int]]:
     """Train to the last step, whatever the memory allows at once. Returns the batches used.
 
@@ -34,12 +44,19 @@ def run_to_the_end(
     used = [{"step": start.step if start else 0, "batch": batch}]
     while True:
         trainer, stop = make_trainer(prepared, loaded, journal, saves, batch)
+        stop.pause_at = pause_at
         with asked_to_stop(stop.ask):
             full = False
             try:
                 trainer.train(resume_from_checkpoint=str(start.path) if start else None)
             except torch.cuda.OutOfMemoryError:
                 full = True
+            except (OSError, RuntimeError, SafetensorError) as error:
+                if not disk_full(error):
+                    raise
+                raise CurationError(
+                    f"{saves}: cannot save: the disk is full; free some space and go on with --resume"
+                ) from error
             if full:
                 smaller = next_batch(batch, prepared.effective)
                 if smaller is None:
@@ -69,6 +86,13 @@ def run_to_the_end(
             f"go on with --resume"
         )
     return used
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether a save failed for want of space. torch and safetensors say it in words alone."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return True
+    return any(words in str(error) for words in FULL_DISK)
 
 
 def next_batch(batch: int, effective: int) -> int | None:

@@ -1,0 +1,228 @@
+"""What a run leaves behind, what it refuses, and what the command says."""
+
+import json
+import os
+import resource
+import signal
+
+import orjson
+import pytest
+from frozen_dataset import Frozen, frozen_dataset
+from safetensors.torch import load_file
+
+import aj
+from curation.errors import CurationError, Refusal
+from curation.rendering import built_in
+from train.model_folder import find_model
+from train.output import read_run
+from train.run import train
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Frozen:
+    return frozen_dataset(tmp_path_factory.mktemp("made"), train={"max_steps": 2})
+
+
+@pytest.fixture(scope="module")
+def done(made) -> Frozen:
+    train(made.frozen, **made.kwargs)
+    return made
+
+
+def options(run: Frozen) -> list[str]:
+    return [str(run.frozen), "--data", str(run.data), "--base-model", str(run.base), "--out", str(run.out)]
+
+
+def test_the_folder_holds_adapter_tokenizer_template_card_and_record(done):
+    assert {path.name for path in done.out.iterdir()} >= {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+        "README.md",
+        "run.json",
+        "metrics.jsonl",
+    }
+    assert (done.out / "chat_template.jinja").read_text() == built_in("aj_r1").source
+    assert not list(done.out.parent.glob(".*.part"))
+
+
+def test_the_record_binds_the_adapter_to_data_and_approval(done):
+    record = read_run(done.out)
+    assert record["model"] == "AJ-Tiny-v1.0.0-lora"
+    assert record["frozen"]["root"] == json.loads((done.data / "manifest.json").read_text())["root"]
+    assert [approval["by"] for approval in record["approvals"]] == ["Test Person"]
+    assert record["trial"] is False
+    assert record["sources"]["web"]["exposure"] == record["epochs"] == pytest.approx(1.6)
+    assert record["loaded"]["trainable_parameters"] == 32_768
+
+
+def test_the_card_names_root_approval_mixture_and_versions(done):
+    card = (done.out / "README.md").read_text()
+    record = read_run(done.out)
+    for said in (record["frozen"]["root"], "approved by Test Person", "| general | 50.0%", "| torch | 2."):
+        assert said in card
+
+
+def test_no_path_of_this_machine_is_in_the_adapter(done):
+    for path in done.out.iterdir():
+        assert str(done.base.parent).encode() not in path.read_bytes(), path.name
+
+
+def test_the_adapter_is_found_by_the_commands_that_follow(done):
+    assert find_model(done.out, done.base).kind == "adapter"
+
+
+def test_training_moves_both_factors(done):
+    weights = load_file(done.out / "adapter_model.safetensors")
+    assert all(weight.abs().max() > 0 for weight in weights.values())
+    assert len(weights) == 2 * 7 * 2
+
+
+def test_a_changed_record_or_adapter_is_noticed(done, tmp_path):
+    import shutil
+
+    for name in ("run.json", "adapter_model.safetensors"):
+        copy = tmp_path / name
+        shutil.copytree(done.out, copy)
+        data = bytearray((copy / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (copy / name).write_bytes(data)
+        with pytest.raises(Refusal):
+            read_run(copy)
+
+
+def test_the_loss_falls_on_rows_that_are_seen_often(tmp_path):
+    run = frozen_dataset(
+        tmp_path, train={"max_steps": 12, "learning_rate": 1e-2, "lora_dropout": 0.0, "save_steps": 100}
+    )
+    losses = train(run.frozen, **run.kwargs).record["losses"]
+    assert losses["last loss"] < 0.8 * losses["first loss"]
+
+
+def test_a_trial_is_marked_and_named_so(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = train(made.frozen, data=made.data, base_model=made.base, trial_steps=1)
+    assert run.out.name == "AJ-Tiny-v1.0.0-lora-trial"
+    assert (run.record["trial"], run.record["steps"]) == (True, 1)
+    assert "**A trial: not for use. It cannot be exported.**" in (run.out / "README.md").read_text()
+
+
+def test_lora_plus_learns_the_second_factor_faster(made, tmp_path):
+    run = frozen_dataset(tmp_path, train={"max_steps": 1, "loraplus_ratio": 16.0, "warmup_steps": 0})
+    plain = frozen_dataset(tmp_path / "plain", train={"max_steps": 1, "warmup_steps": 0})
+    moved = [
+        sum(float(w.abs().sum()) for name, w in load_file(train(r.frozen, **r.kwargs).out / ADAPTER).items()
+            if "lora_B" in name)
+        for r in (run, plain)
+    ]  # fmt: skip
+    assert moved[0] == pytest.approx(16 * moved[1], rel=0.01)
+
+
+ADAPTER = "adapter_model.safetensors"
+
+
+def test_something_else_in_the_way_is_not_replaced(made, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/notes.txt").write_text("mine")
+    with pytest.raises(CurationError, match="holds something else already; use --force to replace it"):
+        train(made.frozen, **{**made.kwargs, "out": tmp_path / "out"})
+
+
+def test_a_row_longer_than_a_sequence_is_refused(tmp_path):
+    run = frozen_dataset(tmp_path, train={"max_seq_length": 200})
+    with pytest.raises(
+        Refusal, match=r"rows are longer than max_seq_length 200 .*has 284 tokens\); add `length"
+    ):
+        train(run.frozen, **run.kwargs)
+
+
+def test_another_tokenizer_than_curation_counted_with_is_refused(tmp_path):
+    run = frozen_dataset(tmp_path, tokens=500)
+    with pytest.raises(Refusal, match=r"tokens here, curation counted 500; the tokenizer of the base model"):
+        train(run.frozen, **run.kwargs)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_adapter(made, tmp_path, monkeypatch):
+    from transformers import Trainer
+
+    run = made._replace(out=tmp_path / "out")
+    step = Trainer.training_step
+    monkeypatch.setattr(Trainer, "training_step", lambda *a, **k: step(*a, **k) * float("nan"))
+    with pytest.raises(Refusal, match="stopped at step 1: the loss is not a number; lower the learning rate"):
+        train(run.frozen, **run.kwargs)
+    assert not run.out.exists()
+    assert not list((run.work / "checkpoints").glob("*/whole.json"))
+
+
+def test_a_full_disk_during_a_save_is_one_line_and_the_run_can_go_on(made, tmp_path, monkeypatch):
+    run = made._replace(out=tmp_path / "out")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(CurationError, match="cannot save: the disk is full; free some space and go on"):
+            train(run.frozen, **run.kwargs)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not run.out.exists()
+    with pytest.raises(CurationError, match="no whole checkpoint to resume from"):
+        train(run.frozen, **run.kwargs, resume=True)
+    train(run.frozen, **run.kwargs)
+    assert run.out.exists()
+
+
+def test_metrics_are_lines_of_json_and_the_log_has_the_time_in_its_name(done):
+    lines = [orjson.loads(line) for line in (done.work / "metrics.jsonl").read_bytes().splitlines()]
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [1, 2]
+    [log] = done.work.glob("training_????????_??????.log")
+    assert "leak test passed" in log.read_text()
+    assert list((done.work / "tensorboard").iterdir())
+
+
+def test_the_command_trains_and_says_what_is_next(made, tmp_path, capsys):
+    run = made._replace(out=tmp_path / "out")
+    assert aj.main(["train", *options(run)]) == 0
+    assert f"next     aj export {run.out}" in capsys.readouterr().out
+    assert aj.main(["train", *options(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "AJ-Tiny-v1.0.0-lora"
+
+
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, monkeypatch):
+    from train.callbacks import Measure
+
+    run = made._replace(out=tmp_path / "out")
+    monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: os.kill(os.getpid(), signal.SIGINT))
+    assert aj.main(["train", *options(run)]) == 130
+    assert "stopped at step 1 of 2, all of it saved; go on with --resume" in capsys.readouterr().err
+
+
+def test_show_prints_the_trained_parts_between_marks(made, capsys):
+    assert aj.main(["train", *options(made), "--show", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("---") >= 4
+    assert "⟦answer" in shown
+
+
+def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((made.base / "config.json").read_bytes())
+    arguments = [
+        "train",
+        str(made.frozen),
+        "--data",
+        str(made.data),
+        "--base-model",
+        str(folder),
+        "--dry-run",
+    ]
+    assert aj.main(arguments) == 0
+    assert "web" in capsys.readouterr().out
+    assert aj.main([*arguments, "--json", "--gpu", "h200", "--price", "2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [gpu["gpu"] for gpu in told["gpus"]] == ["H200"]
+    assert told["sources"]["web"]["exposure"] == told["epochs"]
+    assert aj.main([*arguments, "--gpu", "abacus"]) == 2
