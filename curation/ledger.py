@@ -1,7 +1,7 @@
 """The ledger: one line per input row with its one fate, and why (DESIGN.md §4)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ FATES_SCHEMA: dict[str, Any] = {
     "reason": pl.String,
     "detail": pl.String,
 }
+EVENT_COLUMNS = ("pos", "piece", "stage", "reason", "detail")
 Event = dict[str, Any]
 
 
@@ -71,57 +72,63 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
 def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, source: str) -> pl.DataFrame:
     """The ledger's lines of one chunk. Every input row has exactly one."""
     inputs = read_frame(tasks / chunk["rows"][0] / "inputs.arrow")
-    notes = [read_frame(tasks / chunk["rows"][-1] / "kept.arrow", ["pos", "piece", "notes"])]
+    notes = [notes_of(tasks / key / "kept.arrow") for key in reversed(chunk["rows"])]
     events = [fates]
     for key in chunk["rows"]:
-        dropped = read_frame(tasks / key / "dropped.arrow")
-        if dropped.height:
-            notes.append(dropped.select("pos", "piece", "notes"))
-            events.append(
-                dropped.select(
-                    "pos", "piece", pl.lit(None, pl.String).alias("id"), pl.lit("dropped").alias("fate"),
-                    "stage", "reason", "detail",
-                )
-            )  # fmt: skip
-    told = pl.concat(events).join(
-        # A row dropped by a stage over all rows is not in the last kept file when stages follow.
-        pl.concat([*notes, *earlier_notes(tasks, chunk["rows"][:-1])]).unique(["pos", "piece"], keep="first"),
-        on=["pos", "piece"],
-        how="left",
-    )
+        dropped = read_frame(tasks / key / "dropped.arrow", [*EVENT_COLUMNS, "notes"])
+        notes.insert(0, dropped.select("pos", "piece", "notes").filter(pl.col("notes").is_not_null()))
+        events.append(
+            dropped.with_columns(id=pl.lit(None, pl.String), fate=pl.lit("dropped")).select(fates.columns)
+        )
+    # The latest notes of a row hold the earlier ones.
+    latest = pl.concat(notes).unique(["pos", "piece"], keep="first", maintain_order=True)
+    told = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
     lives = lives_of(told)
     low = chunk["ordinal"] << 32
-    records = []
-    for row, input_id, taken in inputs.select("row", "input_id", "taken").iter_rows():
-        life = lives.get(low + row) if taken else {"fate": "unselected", "stage": "take"}
-        assert life is not None, f"no fate for row {row} of {chunk['file']}"
-        records.append(
-            (
-                source, chunk["file"], chunk["first"] + row, input_id, life.get("id"),
-                life["fate"], life.get("stage"), life.get("reason"), life.get("detail"),
-            )
-        )  # fmt: skip
-    return pl.DataFrame(records, schema=LEDGER_SCHEMA, orient="row")
+    lines = inputs.with_columns(pos=pl.col("row").cast(pl.UInt64) + low).join(
+        lives, on="pos", how="left", maintain_order="left"
+    )
+    left_out = ~pl.col("taken")
+    lines = lines.select(
+        source=pl.lit(source),
+        file=pl.lit(chunk["file"]),
+        row=(pl.col("row") + chunk["first"]).cast(pl.UInt32),
+        input_id="input_id",
+        id="id",
+        fate=pl.when(left_out).then(pl.lit("unselected")).otherwise("fate"),
+        stage=pl.when(left_out).then(pl.lit("take")).otherwise("stage"),
+        reason="reason",
+        detail="detail",
+    )
+    assert lines.height == inputs.height, f"{chunk['file']}: a row has two fates"
+    assert not lines["fate"].null_count(), f"{chunk['file']}: a row has no fate"
+    return lines
 
 
-def earlier_notes(tasks: Path, keys: Iterable[str]) -> list[pl.DataFrame]:
-    """Notes of the rows that earlier row phases kept, the latest phase first."""
-    return [read_frame(tasks / key / "kept.arrow", ["pos", "piece", "notes"]) for key in reversed(list(keys))]
+def notes_of(kept: Path) -> pl.DataFrame:
+    """pos, piece and notes of the rows that a task kept and that have notes."""
+    return read_frame(kept, ["pos", "piece", "notes"]).filter(pl.col("notes").is_not_null())
 
 
-def lives_of(events: pl.DataFrame) -> dict[int, Event]:
-    """The one fate of every input row, from the fates of it or of its pieces."""
-    lives: dict[int, list[Event]] = defaultdict(list)
-    for event in events.sort("pos", "piece").iter_rows(named=True):
-        lives[event["pos"]].append(event)
-    return {pos: life_of(told) for pos, told in lives.items()}
+def lives_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The one fate of every input row, from the fates of it or of its pieces, by `pos`.
+
+    A whole row has one event; a split row has one a piece.
+    """
+    whole = events.filter(pl.col("piece") == 0)
+    noted = whole.filter(pl.col("notes").is_not_null())
+    details = [evidence(d, n) for d, n in noted.select("detail", "notes").iter_rows()]
+    noted = noted.with_columns(pl.Series("detail", details, dtype=pl.String))
+    pieces: dict[int, list[Event]] = defaultdict(list)
+    for event in events.filter(pl.col("piece") > 0).sort("pos", "piece").iter_rows(named=True):
+        pieces[event["pos"]].append(event)
+    split = pl.DataFrame([life_of(told) for told in pieces.values()], schema=events.schema)
+    found = pl.concat([whole.filter(pl.col("notes").is_null()), noted, split.select(events.columns)])
+    return found.drop("piece", "notes")
 
 
 def life_of(events: list[Event]) -> Event:
-    """One fate: the row's own, or the best of its pieces' with all of them in `detail.parts`."""
-    if len(events) == 1 and events[0]["piece"] == 0:
-        (event,) = events
-        return {**event, "detail": evidence(event["detail"], event["notes"])}
+    """The fate of a split row: the best of its pieces', with all of them in `detail.parts`."""
     best = min(events, key=lambda e: (FATES.index(e["fate"]), e["piece"]))
     parts = [[e["id"], e["fate"], e["reason"]] for e in events]
     notes = "\n".join(dict.fromkeys(n for e in events if e["notes"] for n in e["notes"].split("\n")))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +50,7 @@ SAMPLE_SCHEMA: dict[str, Any] = {
 }
 SAMPLE_ARROW = pl.DataFrame(schema=SAMPLE_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 Record = dict[str, Any]
+Places = np.ndarray[Any, np.dtype[Any]]
 
 
 class Lookup:
@@ -57,7 +59,7 @@ class Lookup:
     def __init__(self, tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> None:
         self.tasks, self.groups = tasks, groups
         self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
-        self._tables: dict[str, tuple[pa.Table, dict[tuple[int, int], int]]] = {}
+        self._tables: dict[str, tuple[pa.Table, Places, Places]] = {}
 
     def place(self, pos: int) -> Record:
         """source, group, file and row of a position."""
@@ -71,21 +73,19 @@ class Lookup:
         chunk = self.chunks[pos >> 32]
         for key in reversed(chunk["rows"]):
             for name in ("dropped.arrow", "kept.arrow"):
-                table, places = self._table(f"{key}/{name}")
-                if (place := places.get((pos, piece))) is not None:
-                    found: Record = (
-                        table.slice(place, 1).select(["messages", "tools", "notes"]).to_pylist()[0]
-                    )
+                table, positions, pieces = self._table(f"{key}/{name}")
+                places = np.flatnonzero(positions == pos)
+                for place in places[pieces[places] == piece][:1]:
+                    found: Record = table.slice(int(place), 1).to_pylist()[0]
                     return found
         return {"messages": None, "tools": None, "notes": None}
 
-    def _table(self, name: str) -> tuple[pa.Table, dict[tuple[int, int], int]]:
+    def _table(self, name: str) -> tuple[pa.Table, Places, Places]:
         if name not in self._tables:
-            if len(self._tables) > 8:
-                self._tables.clear()
             table = open_table(self.tasks / name)
             keys = frame_of(table.select(["pos", "piece"]))
-            self._tables[name] = table, {key: n for n, key in enumerate(keys.iter_rows())}
+            wanted = table.select(["messages", "tools", "notes"])
+            self._tables[name] = wanted, keys["pos"].to_numpy(), keys["piece"].to_numpy()
         return self._tables[name]
 
 
@@ -173,16 +173,22 @@ def pair_samples(
     tasks: Path, over_all: Sequence[Mapping[str, Any]], fates: pl.DataFrame, lookup: Lookup, seed: int
 ) -> list[Record]:
     """Near pairs, at or above the threshold and just under it, with both rows."""
-    told = {(pos, piece): (row_id, fate) for pos, piece, row_id, fate, *_ in fates.iter_rows()}
     found = []
     for stage in over_all:
         for key in stage["keys"]:
             pairs = read_frame(tasks / key / "pairs.arrow").with_columns(
                 above=pl.col("similarity") >= stage["threshold"]
             )
-            for pair in ranked(pairs, ["above"], PAIRS, seed, lookup).iter_rows(named=True):
-                found.append(pair_sample(pair, stage["name"], told, lookup))
+            chosen = ranked(pairs, ["above"], PAIRS, seed, lookup)
+            told = fates_of(fates, pl.concat([chosen["pos"], chosen["other_pos"]]))
+            found += [pair_sample(pair, stage["name"], told, lookup) for pair in chosen.iter_rows(named=True)]
     return [pair for pair in found if pair]
+
+
+def fates_of(fates: pl.DataFrame, positions: pl.Series) -> dict[tuple[int, int], tuple[str | None, str]]:
+    """(id, fate) of the rows at some positions, by position and piece."""
+    here = fates.filter(pl.col("pos").is_in(positions.unique().implode()))
+    return {(p, n): (i, f) for p, n, i, f in here.select("pos", "piece", "id", "fate").iter_rows()}
 
 
 def pair_sample(

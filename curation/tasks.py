@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 
 from curation.arrow import FrameWriter, read_batches, read_frame
+from curation.errors import CurationError
 from curation.reading import Chunk, read
 from curation.row import FRAME_SCHEMA, digest, row_ids
 from curation.settings import STAGE_SETTINGS
@@ -139,8 +140,13 @@ def chain(task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWrit
         tally.cpu_s[stage["name"]] += time.process_time() - started
         tally.add(stage["name"], stage["stage"], frame, kept, dropped)
         dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
-        frame = kept
+        frame = uncounted(kept) if stage["stage"] != "length" else kept
     return frame
+
+
+def uncounted(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` without the token counts of a stage before: the text may have changed since."""
+    return rows.with_columns(tokens=pl.lit(None, pl.UInt32)) if "tokens" in rows.columns else rows
 
 
 def chunk_of(task: Task) -> tuple[Chunk, Source, str]:
@@ -341,42 +347,43 @@ def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     return {"rows": index.rows}
 
 
+# The content of the first user message in canonical JSON, whose keys are sorted: a quote inside a
+# text is escaped, so no text can pass for a key.
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_FIRST_USER = rf'"content":({_STRING}|null),"name":(?:{_STRING}|null),"role":"user"'
+_BLANK = r'^"(?:[\s\p{Z}]|\\[nrt])*"$'
+
+
 def first_user(messages: pl.Series) -> list[str | None]:
     """The digest of each row's first user message; null when it is empty or absent."""
-    found: list[str | None] = []
-    for text in messages:
-        content = next((m["content"] for m in orjson.loads(text) if m["role"] == "user"), None)
-        found.append(digest(content)[:32] if content and content.strip() else None)
-    return found
+    said = messages.str.extract(_FIRST_USER)
+    blank = said.str.contains(_BLANK) | (said == "null")
+    return [
+        None if text is None or empty else digest(text)[:32] for text, empty in zip(said, blank, strict=True)
+    ]
 
 
 def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
     from curation.rendering import load_template
-    from curation.tokens import load_counter
+    from curation.template_parts import RenderError
+    from curation.tokens import count_rows, load_counter
 
     context = context_of(orjson.loads(task.paths["context"]))
     assert context.tokenizer is not None
-    return _token_counter(load_template, load_counter, context.template, context.tokenizer)
-
-
-@lru_cache(maxsize=2)
-def _token_counter(
-    load_template: Any, load_counter: Any, template_name: str, tokenizer: Path
-) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    counter, template = load_counter(tokenizer), load_template(template_name, tokenizer)
+    counter = load_counter(context.tokenizer)
+    template = load_template(context.template, context.tokenizer, root=context.data_root)
 
     def fill(rows: pl.DataFrame) -> pl.DataFrame:
-        missing = rows.filter(pl.col("tokens").is_null())
-        if not missing.height:
-            return rows
-        texts = [
-            template.render(orjson.loads(messages), tools)
-            for messages, tools in missing.select("messages", "tools").iter_rows()
-        ]
-        counts = iter(counter.count(texts))
-        tokens = [next(counts) if known is None else known for known in rows["tokens"]]
-        return rows.with_columns(pl.Series("tokens", tokens, dtype=pl.UInt32))
+        missing = pl.col("tokens").is_null()
+        try:
+            counted = count_rows(rows.filter(missing), counter, template)
+        except RenderError as error:
+            raise CurationError(
+                f"a row cannot be rendered: {error}; add the stage `length`, which drops such rows"
+            ) from None
+        known = rows["tokens"].is_null()
+        return rows.with_columns(rows["tokens"].scatter(known.arg_true(), counted))
 
     return fill
 

@@ -13,7 +13,8 @@ def event(pos: int, piece: int, fate: str, **told: str) -> dict[str, object]:
 
 
 def lives(*events: dict[str, object]) -> dict[int, dict[str, object]]:
-    return lives_of(pl.DataFrame(list(events), schema={**FATES_SCHEMA, "notes": pl.String}))
+    told = lives_of(pl.DataFrame(list(events), schema={**FATES_SCHEMA, "notes": pl.String}))
+    return {life["pos"]: life for life in told.iter_rows(named=True)}
 
 
 def test_a_whole_row_keeps_its_id_and_fate():

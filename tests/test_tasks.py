@@ -1,0 +1,59 @@
+"""What the tasks find out about a row without decoding it."""
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.row import encode, message, note
+from curation.tasks import first_user, noted, pii_found, uncounted, with_calls
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+tricky = st.sampled_from(
+    ['"role":"user"', '"content":"x","name":null,"role":"user"', "\\", '\\"', " \n\t", ""]
+)
+turn = st.builds(message, st.sampled_from(["system", "user", "assistant", "tool"]), st.none() | text | tricky)
+
+
+@given(st.lists(turn, max_size=5), st.lists(turn, max_size=5))
+def test_rows_share_a_first_user_digest_exactly_when_that_message_is_equal_and_not_empty(one, other):
+    def content(messages):
+        found = next((m["content"] for m in messages if m["role"] == "user"), None)
+        return found if found and found.strip(" \n\t\r\f\v\u00a0\u2028\u2029") else None
+
+    digests = first_user(pl.Series([encode(one), encode(other)]))
+    for messages, digest in zip((one, other), digests, strict=True):
+        if content(messages) is not None and content(messages).strip():
+            assert digest is not None
+        if content(messages) is None:
+            assert digest is None
+    if None not in digests:
+        assert (digests[0] == digests[1]) == (content(one) == content(other))
+
+
+def test_rows_with_calls_are_told_from_rows_that_speak_of_them():
+    call = [{"id": "1", "name": "bash", "arguments": "{}"}]
+    rows = [[message("assistant", None, tool_calls=call)], [message("assistant", '"tool_calls":[')]]
+    assert with_calls(pl.DataFrame({"messages": [encode(row) for row in rows]})) == 1
+
+
+def test_notes_are_counted_by_stage():
+    notes = [
+        note(note(None, stage="chat", repair="trimmed"), stage="tools", flag="bash_syntax"),
+        note(None, stage="tools", repair="ids"),
+        None,
+    ]
+    assert noted(pl.DataFrame({"notes": notes}), '"repair":', "tools") == 1
+
+
+def test_personal_data_is_summed_by_kind():
+    notes = [
+        note(None, stage="pii", repair="mask", masked={"email": 2, "phone": 1}),
+        note(None, stage="pii", flag="personal_data", found={"email": 3}),
+        note(None, stage="chat", repair="trimmed"),
+    ]
+    assert pii_found(pl.Series(notes)) == {"email": 5, "phone": 1}
+
+
+def test_token_counts_do_not_outlive_a_stage_that_may_change_the_text():
+    rows = pl.DataFrame({"messages": ["[]"], "tokens": [7]}, schema_overrides={"tokens": pl.UInt32})
+    assert uncounted(rows)["tokens"].to_list() == [None]
