@@ -284,15 +284,18 @@ def run_report(args: argparse.Namespace) -> int:
 def run_why(args: argparse.Namespace) -> int:
     """Tell the life of a row, or find rows by their text."""
     from curation.files import pretty
-    from reports.life import hits, lives
-    from reports.why import as_values, find_text, why
+    from reports.why import as_values, why
 
     if (args.row is None) == (args.text is None):
         raise CurationError("expected a row, or --text with what to look for")
     if args.text is not None:
+        from reports.search import find_text, hits
+
         places = find_text(args.dataset, args.text)
         print(pretty(as_values(places)).decode() if args.json else hits(places, args.dataset, args.text))
         return DONE if places else NO
+    from reports.life import lives
+
     found = why(args.dataset, args.row)
     print(pretty(as_values(found)).decode() if args.json else lives(found, args.dataset))
     return DONE

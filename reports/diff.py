@@ -11,10 +11,10 @@ import msgspec
 import polars as pl
 
 from curation.baseline import of_dataset
-from curation.gate_sql import tables
 from curation.gates import read_gates
 from curation.manifest import read_manifest, read_recipe
 from reports.changes import Change, changes_since
+from reports.dataset import ledger
 
 EXAMPLES = 5  # rows named for every way in which rows differ
 KINDS = ("added", "removed", "changed", "moved")
@@ -130,7 +130,7 @@ def matched(dataset: Path) -> pl.LazyFrame:
     split = pl.col("detail").str.contains('"parts"', literal=True)
     match = pl.coalesce("input_id", pl.format("{}:{}", "file", "row"))
     return (
-        tables(dataset)["ledger"]
+        ledger(dataset)
         .with_columns(match=match, final=pl.coalesce("id", pl.when(split).then(pieces), pl.lit("")))
         .with_columns(nth=pl.int_range(pl.len()).over("source", "match"))
         .drop("detail", "id")
@@ -150,7 +150,7 @@ def cause(when: str, side: str) -> pl.Expr:
 def source_diffs(old: Path, new: Path, rows: pl.DataFrame) -> dict[str, SourceDiff]:
     """The counts of every source of either dataset, equal ones too."""
     sides = [
-        dict(tables(side)["ledger"].filter(WRITTEN).group_by("source").len().collect().iter_rows())
+        dict(ledger(side).filter(WRITTEN).group_by("source").len().collect().iter_rows())
         for side in (old, new)
     ]
     counted = {(s, k): n for s, k, n in rows.group_by("source", "kind").len().iter_rows()}

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from curation.gate_sql import tables
+from reports.dataset import ledger
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LedgerFacts:
 
 def ledger_facts(dataset: Path) -> LedgerFacts:
     """Facts from all ledger parts, each different detail decoded once."""
-    scanned = tables(dataset)["ledger"]
+    scanned = ledger(dataset)
     told = pl.col("detail").str.contains('"(?:repairs|flags|tool|language|parts)"')
     details, drops = pl.collect_all(
         [

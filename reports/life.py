@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
-from reports.shown import note_text
-from reports.visible import visible
-from reports.why import MOST, Hit, Life
+from reports.visible import note_text, visible
+from reports.why import MOST, Life
 
 WIDTH = 100
 MOST_TEXT = 600  # characters of a message
@@ -78,14 +77,3 @@ def indented(said: Any) -> Iterator[str]:
         yield from textwrap.wrap(line, WIDTH, initial_indent="    ", subsequent_indent="    ")
     if len(said or "") > MOST_TEXT:
         yield f"    … {len(said) - MOST_TEXT:,} more characters"
-
-
-def hits(found: list[Hit], dataset: Path, looked_for: str) -> str:
-    """Rows that hold a text, each with the command that tells its life."""
-    if not found:
-        return f"no written row and no sampled row holds {visible(looked_for)!r}"
-    lines = []
-    for hit in found:
-        lines += [f"{hit.split:<8} {visible(hit.id or hit.name or '')}", f"         {visible(hit.excerpt)}"]
-    more = f"only the first {MOST} are told\n" if len(found) == MOST else ""
-    return "\n".join(lines) + f"\n{more}next    aj why {dataset} ROW"

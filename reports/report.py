@@ -75,7 +75,7 @@ def render(page: jinja2.Environment, template: str, **facts: Any) -> bytes:
     style, script = read_template("report.css"), read_template("report.js")
     policy = (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     html = page.get_template(template).render(
         style=Markup(style), script=Markup(script), policy=Markup(policy), **facts

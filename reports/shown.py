@@ -9,7 +9,7 @@ import orjson
 from curation.personal_data import KINDS
 from curation.row import Message, decode, read_notes
 from curation.stages.pii import Mask
-from reports.visible import cut
+from reports.visible import cut, note_text
 
 MAX_TEXT = 1_200  # characters of one message
 MAX_TURNS = 8  # messages of one row: the first six and the last two
@@ -136,17 +136,6 @@ def offered_names(tools: str | None) -> list[str]:
         body = entry.get("function", entry) if isinstance(entry, dict) else {}
         names.append(str(body.get("name", "?")) if isinstance(body, dict) else "?")
     return names
-
-
-def note_text(entry: Mapping[str, Any]) -> str:
-    """A repair or flag in a line: `tools: ids, count 2`."""
-    what = str(entry.get("repair") or entry.get("flag") or "")
-    rest = [
-        f"{key} {value if isinstance(value, (int, str)) else orjson.dumps(value).decode()}"
-        for key, value in sorted(entry.items())
-        if key not in ("stage", "repair", "flag")
-    ]
-    return f"{entry.get('stage', '')}: {', '.join([what, *rest] if what else rest)}"
 
 
 def said(messages: str | None) -> tuple[str, bool]:

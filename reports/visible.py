@@ -2,6 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
 
 # Bidirectional controls, zero-width and other format characters, and control characters but \t and \n.
 _HIDDEN = re.compile(
@@ -54,3 +58,14 @@ def size(bytes_: int) -> str:
 def words(name: str) -> str:
     """near_duplicate as `near duplicate`."""
     return name.replace("_", " ")
+
+
+def note_text(entry: Mapping[str, Any]) -> str:
+    """A repair or flag in a line: `tools: ids, count 2`."""
+    what = str(entry.get("repair") or entry.get("flag") or "")
+    rest = [
+        f"{key} {value if isinstance(value, (int, str)) else orjson.dumps(value).decode()}"
+        for key, value in sorted(entry.items())
+        if key not in ("stage", "repair", "flag")
+    ]
+    return f"{entry.get('stage', '')}: {', '.join([what, *rest] if what else rest)}"

@@ -4,21 +4,19 @@ Nothing is read but what the question needs: single columns of the ledger and th
 row group for the text.
 """
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 import polars as pl
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import CurationError
-from curation.gate_sql import tables
 from curation.manifest import SPLITS, Manifest, read_manifest, read_recipe, shard_files
 from curation.recipe import stage_plan
+from reports.dataset import ledger, samples
 
 MOST = 20  # lives or places told in one answer
 SHORTEST_ID = 8  # hex digits that an id may be cut down to
@@ -92,19 +90,19 @@ def why(dataset: Path, row: str) -> list[Life]:
 
 def ledger_lines(dataset: Path, manifest: Manifest, row: str) -> list[dict[str, Any]]:
     """The ledger's lines that `row` names."""
-    ledger = tables(dataset)["ledger"]
+    lines = ledger(dataset)
     place = as_place(row, manifest)
     if place is not None:
         source, file, number = place
         at = (pl.col("source") == source) & (pl.col("file") == file) & (pl.col("row") == number)
-        return ledger.filter(at).collect().to_dicts()
+        return lines.filter(at).collect().to_dicts()
     digits = row.removeprefix("sha256:").lower()
     if len(digits) < SHORTEST_ID or set(digits) - set("0123456789abcdef"):
         return []
     start = f"sha256:{digits}"
     whole = pl.col("id").str.starts_with(start) | pl.col("input_id").str.starts_with(start)
     part = pl.col("detail").str.contains(f'["{start}', literal=True)
-    return ledger.filter(whole | part).head(MOST).collect().to_dicts()
+    return lines.filter(whole | part).head(MOST).collect().to_dicts()
 
 
 def as_place(row: str, manifest: Manifest) -> tuple[str, str, int] | None:
@@ -199,9 +197,7 @@ def stands_for(dataset: Path, names: list[str]) -> tuple[list[str], int]:
         pl.col("detail").str.contains(f'"duplicate_of":{orjson.dumps(n).decode()}', literal=True)
         for n in names
     ]
-    rows = (
-        tables(dataset)["ledger"].filter(pl.any_horizontal(named)).select("source", "file", "row").collect()
-    )
+    rows = ledger(dataset).filter(pl.any_horizontal(named)).select("source", "file", "row").collect()
     return [f"{source}:{file}:{row}" for source, file, row in rows.head(MOST).iter_rows()], rows.height
 
 
@@ -215,12 +211,7 @@ def content(dataset: Path, line: Mapping[str, Any], places: list[Place]) -> tupl
         & (pl.col("row") == line["row"])
     )
     kinds = pl.col("kind").is_in(["kept", "dropped"])
-    found = (
-        pl.scan_parquet(dataset / "samples.parquet", glob=False)
-        .filter(at & kinds)
-        .select("messages", "tools")
-        .head(1)
-    )
+    found = samples(dataset).filter(at & kinds).select("messages", "tools").head(1)
     rows = found.collect().rows()
     return rows[0] if rows else (None, None)
 
@@ -238,88 +229,6 @@ def shard_row(dataset: Path, place: Place) -> tuple[str, str | None]:
     raise CurationError(f"{dataset / place.file}: has no row {place.row}; run `aj verify {dataset}`")
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A row whose text holds what was looked for. `id` is null for sampled rows that were dropped."""
-
-    id: str | None
-    name: str | None
-    split: str
-    excerpt: str
-
-
-def find_text(dataset: Path, text: str) -> list[Hit]:
-    """Rows that hold a text, at most MOST: every written row is searched, of the others the samples.
-
-    What messages say and the arguments of tool calls are searched, upper and lower case alike.
-    Raises CurationError on an empty text.
-    """
-    if not text.strip():
-        raise CurationError("--text: expected some text to look for")
-    manifest = read_manifest(dataset)
-    groups = [
-        (dataset / file.path, group)
-        for split in SPLITS
-        for file in shard_files(manifest, split)
-        for group in range(pq.read_metadata(dataset / file.path).num_row_groups)
-    ]
-    hits: dict[str | None, Hit] = {}
-    with ThreadPoolExecutor() as pool:
-        for found in pool.map(lambda at: search_group(at[0], at[1], text), groups):
-            for hit in found:
-                hits.setdefault(hit.id, hit)
-            if len(hits) >= MOST:
-                pool.shutdown(cancel_futures=True)
-                break
-    return [*hits.values(), *search_samples(dataset, text)][:MOST]
-
-
-LEAVES = ("content", "tool_calls.list.element.arguments")
-
-
-def search_group(path: Path, group: int, text: str) -> list[Hit]:
-    """The rows of one row group that hold the text."""
-    with pq.ParquetFile(path) as file:
-        columns = [f"messages.list.element.{leaf}" for leaf in LEAVES]
-        table = file.read_row_group(group, columns=["id", *columns])
-    messages = table["messages"].combine_chunks()
-    rows: dict[int, str] = {}
-    of_message = pc.list_parent_indices(messages)
-    flat = messages.flatten()
-    said = pc.struct_field(flat, "content")
-    calls = pc.struct_field(flat, "tool_calls")
-    of_call = pc.take(of_message, pc.list_parent_indices(calls))
-    arguments = pc.struct_field(calls.flatten(), "arguments")
-    for texts, parents in ((said, of_message), (arguments, of_call)):
-        places = pc.indices_nonzero(pc.fill_null(pc.match_substring(texts, text, ignore_case=True), False))
-        for place in places.to_pylist()[: 4 * MOST]:
-            rows.setdefault(parents[place].as_py(), excerpt(texts[place].as_py(), text))
-    ids = table["id"]
-    return [
-        Hit(id=ids[r].as_py(), name=None, split=path.parent.name, excerpt=e) for r, e in sorted(rows.items())
-    ]
-
-
-def search_samples(dataset: Path, text: str) -> Iterator[Hit]:
-    """Sampled rows that were not written and hold the text, in their messages or their evidence."""
-    escaped = orjson.dumps(text)[1:-1].decode().lower()
-    holds = [pl.col(c).str.to_lowercase().str.contains(escaped, literal=True) for c in ("messages", "detail")]
-    gone = (pl.col("kind") == "dropped") & pl.any_horizontal(holds)
-    for row in (
-        pl.scan_parquet(dataset / "samples.parquet", glob=False).filter(gone).collect().iter_rows(named=True)
-    ):
-        name = f"{row['source']}:{row['file']}:{row['row']}"
-        whole = f"{row['messages'] or ''} {row['detail'] or ''}"
-        yield Hit(id=None, name=name, split="dropped", excerpt=excerpt(whole, escaped))
-
-
-def excerpt(whole: str, text: str) -> str:
-    """The text with a few words on either side, on one line."""
-    at = max(whole.lower().find(text.lower()), 0)
-    start, end = max(at - 40, 0), at + len(text) + 40
-    middle = " ".join(whole[start:end].split())
-    return f"{'… ' if start else ''}{middle}{' …' if end < len(whole) else ''}"
-
-
-def as_values(found: list[Life] | list[Hit]) -> dict[str, Any]:
+def as_values(found: Sequence[msgspec.Struct]) -> dict[str, Any]:
     """What was found, for a program."""
     return {"rows": msgspec.to_builtins(found)}

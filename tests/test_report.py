@@ -47,7 +47,7 @@ class Page(HTMLParser):
 
     @property
     def whole_text(self):
-        return " ".join("".join(self.text).split())
+        return " ".join(" ".join(self.text).split())
 
 
 def page_of(dataset):

@@ -5,8 +5,9 @@ import pytest
 
 from aj import main
 from curation.errors import CurationError
-from reports.life import hits, lives
-from reports.why import find_text, why
+from reports.life import lives
+from reports.search import find_text, hits
+from reports.why import why
 from tests.finished import finished
 from tests.small_recipe import conversation
 
