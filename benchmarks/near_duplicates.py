@@ -214,9 +214,12 @@ def quality(flagged: Iterable[int], real: set[int]) -> tuple[float, float]:
     return hits / max(1, len(real)), hits / max(1, len(found))
 
 
-def compare(rows: int, rounds: int, peers: Sequence[str] = PEERS) -> Found:
-    """All contenders on the same rows, interleaved, at every threshold; speed at 0.8."""
-    texts = planted(real_texts(), rows)
+def compare(rows: int, rounds: int, shortest: int = 0, peers: Sequence[str] = PEERS) -> Found:
+    """All contenders on the same rows, interleaved, at every threshold; speed at 0.8.
+
+    shortest: characters below which a text of the corpus is left out.
+    """
+    texts = planted([text for text in real_texts() if len(text) >= shortest], rows)
     size = sum(len(text.encode()) for text in texts) / 1e6
     pairs = truth(texts, min(THRESHOLDS))
     with tempfile.TemporaryDirectory() as folder:
@@ -365,6 +368,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=30_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shortest", type=int, default=0, help="characters of the shortest row to take")
     parser.add_argument("--growth", action="store_true", help="time and memory up to 3 million rows")
     parser.add_argument("--largest", type=int, default=GROWTH[-1], help="rows of the last step of --growth")
     parser.add_argument("--pathological", action="store_true", help="inputs that make others slow or wrong")
@@ -378,8 +382,10 @@ def main() -> None:
         worker(args.worker, args.texts, args.threshold, rows_too=args.rows_too)
         return
     command = "python -m benchmarks.near_duplicates"
-    told: Found = {"compared": compare(args.rows, args.rounds)}
-    sections = {"near duplicates": (f"{command} --rows {args.rows}", compared_table(told["compared"]))}
+    told: Found = {"compared": compare(args.rows, args.rounds, args.shortest)}
+    name = "near duplicates" + (f": rows of {args.shortest} characters or more" if args.shortest else "")
+    asked = f"{command} --rows {args.rows}" + (f" --shortest {args.shortest}" if args.shortest else "")
+    sections = {name: (asked, compared_table(told["compared"]))}
     if args.growth:
         told["growth"] = growth([size for size in GROWTH if size <= args.largest])
         sections["near duplicates: growth"] = (f"{command} --growth", growth_table(told["growth"]))

@@ -242,9 +242,9 @@ def _foreign_words(address: int, end: int, characters: Characters, out: U64, cou
     state = _START
     chunk = _NONE
     used = 0
-    is_open = True
-    while address < end and (used > 0 or is_open or _byte(address) >= u64(0x80)):
-        is_open = False
+    is_first = True
+    while address < end and (used > 0 or is_first or _byte(address) >= u64(0x80)):
+        is_first = False
         code, length = _code_point(address)
         address += length
         entry = characters.table[code] if code < u64(characters.table.shape[0]) else 0
