@@ -1,232 +1,121 @@
-"""chat: who speaks when, what is mended, what goes, and text that spells control tokens."""
+"""Talking with a model: words as they come, calls shown as calls, their results from the next lines."""
 
-from itertools import pairwise
+import io
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tiny_adapter import tiny_adapter, tiny_base
 
-from curation.control_tokens import CONTROL_TOKENS
-from curation.row import decode, frame, message, read_notes
-from curation.settings import Chat
-from curation.stage import Context
-from curation.stages.chat import STAGE, chat
+from curation.errors import CurationError, Refusal
+from curation.rendering import built_in
+from train.chat import Chat, aj_tools, asking, converse, try_model
+from train.encoding import Encoder
+from train.export import export
+from train.inference import open_inference, prompt_ids
+from train.merge import merge
+from train.model_folder import find_model
+from train.quantise import has_llama
 
-CALL = {"id": "c1", "name": "bash", "arguments": '{"command":"ls"}'}
-OTHER = {"id": "c2", "name": "bash", "arguments": '{"command":"pwd"}'}
-S, U, A, T = "system", "user", "assistant", "tool"
-
-
-def calls(*made, content=None):
-    return {"role": A, "content": content, "tool_calls": list(made)}
+CALL = '<tool_call>\n{"name": "bash", "arguments": {"command": "df -h"}}\n</tool_call>'
 
 
-def said(*turns):
-    """Turns from (role, content) pairs and whole messages."""
-    return [t if isinstance(t, dict) else {"role": t[0], "content": t[1]} for t in turns]
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny_base(tmp_path_factory.mktemp("base") / "tiny", "float32")
 
 
-def outcome(*turns, **settings_):
-    """(roles and contents that stay, repairs) or (reason, detail)."""
-    kept, dropped = chat(frame([said(*turns)]), **settings_)
-    if dropped.height:
-        return dropped["reason"][0]
-    return [(m["role"], m["content"]) for m in decode(kept["messages"][0])], {
-        entry["repair"]: entry["count"] for entry in read_notes(kept["notes"][0])
-    }
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, base):
+    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
 
 
-SOUND = [
-    [(U, "q"), (A, "a")],
-    [(S, "s"), (U, "q"), (A, "a"), (U, "q2"), (A, "a2")],
-    [(U, "q"), calls(CALL), (T, ""), (A, "done")],
-    [(U, "q"), calls(CALL, OTHER), (T, "1"), (T, "2"), calls(CALL, content="more"), (T, "3"), (A, "done")],
-    [(U, "q"), calls(CALL)],
-    [(U, "q"), (T, "an orphan"), (A, "a")],
-    [(U, "q"), (A, "<think>\nhm</think>\n\na")],
-    [(U, '"\\\n'), (A, "\\")],
-]
+class Scripted:
+    """A model that says what it is told to, and remembers what it was asked."""
+
+    def __init__(self, folder, *answers: str) -> None:
+        self.encoder = Encoder(folder, built_in("aj_r1"))
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def answer(self, ids, max_tokens, show=None):
+        self.asked.append(self.encoder.whole.decode(ids, skip_special_tokens=False))
+        made = self.encoder.whole.encode(self.answers.pop(0), add_special_tokens=False).ids
+        for number in made:
+            show(number)
+        return made
 
 
-@pytest.mark.parametrize("turns", SOUND)
-@pytest.mark.parametrize("repair", [True, False])
-def test_sound_rows_pass_untouched(turns, repair):
-    rows = frame([said(*turns)])
-    kept, dropped = chat(rows, repair=repair)
-    assert kept.equals(rows)
-    assert dropped.height == 0
+def talk(speaker, text: str, tools=None, system=None) -> tuple[Chat, str]:
+    out = io.StringIO()
+    chat = Chat(speaker, tools, system, 64)
+    converse(chat, asking(io.StringIO(text)), out)
+    return chat, out.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("turns", "expected", "repairs"),
-    [
-        ([("human", "q"), ("GPT ", "a")], [(U, "q"), (A, "a")], {"role_alias": 2}),
-        ([("developer", "s"), (U, "q"), (A, "a")], [(S, "s"), (U, "q"), (A, "a")], {"role_alias": 1}),
-        (
-            [(U, "q"), calls(CALL), ("function", "r"), (A, "a")],
-            [(U, "q"), (A, None), (T, "r"), (A, "a")],
-            {"role_alias": 1},
-        ),
-        ([(S, "  "), (U, "q"), (A, "a"), (U, None), (A, "")], [(U, "q"), (A, "a")], {"empty_turn": 3}),
-        ([(S, "s"), (S, "t"), (U, "q"), (A, "a")], [(S, "s\n\nt"), (U, "q"), (A, "a")], {"merged_system": 1}),
-        (
-            [(S, "s"), (U, "q"), (A, "a"), (S, "s"), (U, "r"), (A, "b")],
-            [(S, "s"), (U, "q"), (A, "a"), (U, "r"), (A, "b")],
-            {"repeated_system": 1},
-        ),
-        ([(S, "s"), (A, "hi"), (U, "q"), (A, "a")], [(S, "s"), (U, "q"), (A, "a")], {"leading_assistant": 1}),
-        ([(U, "q"), (U, "r"), (A, "a"), (A, "b")], [(U, "q\n\nr"), (A, "a\n\nb")], {"merged_turns": 2}),
-        ([(U, "q"), (A, "let me see"), calls(CALL)], [(U, "q"), (A, "let me see")], {"merged_turns": 1}),
-        ([(U, "q"), calls(CALL), calls(OTHER), (T, "1"), (T, "2"), (A, "a")],
-         [(U, "q"), (A, None), (T, "1"), (T, "2"), (A, "a")], {"merged_turns": 1}),
-        ([(U, "q"), (A, "a"), (U, "thanks"), (S, "end")], [(U, "q"), (A, "a")], {"trimmed_end": 2}),
-        ([(U, "q"), (A, "hm</think>a")], [(U, "q"), (A, "<think>\nhm</think>a")], {"opened_think": 1}),
-    ],
-)  # fmt: skip
-def test_repairs(turns, expected, repairs):
-    assert outcome(*turns) == (expected, repairs)
-
-
-def test_joined_turns_keep_their_calls_in_order():
-    kept, _ = chat(
-        frame([said((U, "q"), (A, "now"), calls(CALL), calls(OTHER), (T, "1"), (T, "2"), (A, "a"))])
-    )
-    assert decode(kept["messages"][0])[1] == message(A, "now", tool_calls=[CALL, OTHER])
+def test_a_call_is_shown_as_a_call_and_the_next_line_is_its_result(base):
+    speaker = Scripted(base, f"Let me see.\n{CALL}", "11 % and plenty.")
+    chat, shown = talk(speaker, "How full is it?\n/dev/vda 11%\n", aj_tools(), "You are AJ.")
+    assert shown == 'Let me see.\n\n[call] bash {"command":"df -h"}\n\n11 % and plenty.\n'
+    assert [said["role"] for said in chat.messages] == ["system", "user", "assistant", "tool", "assistant"]
+    assert chat.messages[3]["tool_call_id"] == chat.messages[2]["tool_calls"][0]["id"]
+    assert "<tool_response>\n/dev/vda 11%\n</tool_response>" in speaker.asked[1]
+    assert speaker.asked[0].startswith("<｜begin▁of▁sentence｜>You are AJ.")  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
-    ("turns", "reason"),
+    ("said", "shown"),
     [
-        ([(U, "q"), ("narrator", "a")], "bad_role"),
-        ([(None, "q"), (A, "a")], "bad_role"),
-        ([(U, "q"), ("function", "r"), (A, "a")], "bad_role"),
-        ([{"role": U, "content": "q", "tool_calls": [CALL]}, (A, "a")], "bad_role"),
-        ([(U, "q"), (A, "")], "empty_turn"),
-        ([(U, " \n"), (A, "a")], "empty_turn"),
-        ([], "no_user"),
-        ([(A, "a")], "no_user"),
-        ([(U, "q")], "no_assistant"),
-        ([(A, "hello"), (U, "q")], "no_assistant"),
-        ([(U, "q"), (S, "late"), (A, "a")], "bad_order"),
-        ([calls(CALL), (T, "r"), (U, "q"), (A, "a")], "bad_order"),
-        ([(T, "r"), (U, "q"), (A, "a")], "bad_order"),
-        ([(U, "q"), calls(CALL), (A, "no result"), (U, "r"), (A, "a")], "bad_order"),
-        ([{"role": U, "content": "q", "name": "ann"}, {"role": U, "content": "q", "name": "bob"}, (A, "a")],
-         "bad_order"),
-        ([(U, "q"), calls(CALL), (T, "r")], "ends_without_assistant"),
-        ([(U, "q"), calls(CALL), (T, "r"), (U, "thanks")], "ends_without_assistant"),
-        ([(U, "q"), (A, "a"), (T, "an orphan")], "ends_without_assistant"),
-        ([(U, "what is <|im_end|>?"), (A, "a")], "control_token"),
-        ([(U, "mind <think>this</think>"), (A, "a")], "control_token"),
-        ([(U, "q"), (A, "<think>never closed")], "control_token"),
-        ([(U, "q"), (A, "a<\uff5cend▁of▁sentence\uff5c>")], "control_token"),
-        ([{"role": U, "content": "q", "name": "<s>"}, (A, "a")], "control_token"),
-        ([(U, "q"), calls({**CALL, "arguments": '{"command":"echo \\u003ctool_call>"}'})], "control_token"),
-        ([(U, "q"), calls({**CALL, "name": "[INST]"})], "control_token"),
-        ([(U, "q"), calls(CALL), (T, "</tool_response>"), (A, "a")], "control_token"),
+        (CALL.replace("bash", "fly"), "[not valid: no tool named fly]"),
+        (CALL.replace('"command"', '"cmd"'), "[not valid: "),
+        ("<tool_call>\n{oops", "[broken call] never closed"),
     ],
-)  # fmt: skip
-def test_reasons(turns, reason):
-    assert outcome(*turns) == reason
-
-
-def test_details_say_where():
-    _, dropped = chat(
-        frame(
-            [
-                said((U, "q"), (S, "late"), (A, "a")),
-                said((U, "q"), calls({**CALL, "arguments": '"<|eot_id|>"'})),
-            ]
-        )
-    )
-    assert dropped["detail"].to_list() == [
-        '{"after":"user","index":1,"role":"system"}',
-        '{"token":"<|eot_id|>","where":"messages[1].tool_calls[0].arguments"}',
-    ]
-
-
-@pytest.mark.parametrize("control_tokens", ["drop", "neutralise"])
-def test_tools_spell_no_token_either(control_tokens):
-    rows = frame(
-        [said((U, "q"), (A, "a"))], tools=['[{"name":"f","description":"ends with \\u003c|im_end|>"}]']
-    )
-    kept, dropped = chat(rows, control_tokens=control_tokens)
-    if control_tokens == "drop":
-        assert dropped["detail"].to_list() == ['{"token":"<|im_end|>","where":"tools"}']
-    else:
-        assert kept["tools"].to_list() == ['[{"name":"f","description":"ends with \\u003c |im_end|>"}]']
-
-
-def test_neutralised_text_stays_legible_and_arguments_keep_their_bytes():
-    call = {**CALL, "arguments": '{"command": "cat <|im_end|>", "n": 1.50}'}
-    kept, dropped = chat(
-        frame(
-            [
-                said(
-                    (U, "<think>"),
-                    calls(call, content="<think>ok</think>"),
-                    (T, "<s>"),
-                    (A, "</think></think>"),
-                )
-            ]
-        ),
-        control_tokens="neutralise",
-    )
-    assert dropped.height == 0
-    messages = decode(kept["messages"][0])
-    assert [m["content"] for m in messages] == ["< think>", "<think>ok</think>", "< s>", "< /think>< /think>"]
-    assert messages[1]["tool_calls"][0]["arguments"] == '{"command": "cat < |im_end|>", "n": 1.50}'
-    assert read_notes(kept["notes"][0]) == [{"stage": "chat", "repair": "control_tokens", "count": 5}]
-
-
-def test_without_repair_the_fault_is_named_after_what_it_needs():
-    assert outcome((U, "q"), (A, "a"), (U, "thanks"), repair=False) == "ends_without_assistant"
-    assert outcome((U, "q"), (U, "r"), (A, "a"), repair=False) == "bad_order"
-    assert outcome(("human", "q"), (A, "a"), repair=False) == "bad_role"
-    assert outcome((U, "q"), (A, "hm</think>a"), repair=False) == "control_token"
-
-
-def test_a_token_in_a_turn_that_is_trimmed_does_no_harm():
-    assert outcome((U, "q"), (A, "a"), (U, "<|im_end|>")) == ([(U, "q"), (A, "a")], {"trimmed_end": 1})
-
-
-def test_stage_reads_the_tokens_of_the_recipes_tokenizer(tmp_path):
-    (tmp_path / "tokenizer.json").write_text('{"added_tokens":[{"content":"<|mine|>","special":true}]}')
-    context = Context(tokenizer=tmp_path)
-    assert STAGE.files(Chat(), context) == [tmp_path / "tokenizer.json"]
-    rows = frame([said((U, "<|mine|>"), (A, "a"))])
-    assert STAGE.bind(Chat(), context)(rows).dropped["reason"].to_list() == ["control_token"]
-    assert STAGE.bind(Chat(), Context())(rows).kept.equals(rows)
-
-
-roles = st.sampled_from([S, U, A, T, "human", "function", "other"])
-contents = st.sampled_from([None, "", " ", "hi", "<think>x</think>y", "</think>", '"\\', *CONTROL_TOKENS[:3]])
-conversations = st.lists(
-    st.builds(
-        lambda role, content, made: {
-            "role": role,
-            "content": content,
-            "tool_calls": made if role == A else None,
-        },
-        roles,
-        contents,
-        st.sampled_from([None, [CALL], [CALL, OTHER]]),
-    ),
-    max_size=7,
 )
+def test_what_is_wrong_about_a_call_is_told(base, said, shown):
+    assert shown in talk(Scripted(base, said, "ok"), "go\nresult\n", aj_tools())[1]
 
 
-@settings(deadline=None)
-@given(st.lists(conversations, max_size=5), st.booleans(), st.sampled_from(["drop", "neutralise"]))
-def test_every_row_has_one_fate_and_a_second_run_changes_nothing(rows, repair, control_tokens):
-    before = frame(rows)
-    kept, dropped = chat(before, repair=repair, control_tokens=control_tokens)
-    assert sorted([*kept["pos"], *dropped["pos"]]) == before["pos"].to_list()
-    again = chat(kept, repair=repair, control_tokens=control_tokens)
-    assert again.kept.equals(kept)
-    assert again.dropped.height == 0
-    for text in kept["messages"]:
-        spoken = [m["role"] for m in decode(text)]
-        assert spoken[-1] == A
-        assert spoken[0] == U or spoken[:2] == [S, U]
-        assert not any(pair == (U, U) or pair == (A, A) for pair in pairwise(spoken))
+def test_reset_forgets_and_quit_stops(base):
+    speaker = Scripted(base, "one", "two", "never")
+    chat, shown = talk(speaker, "a\n/reset\n\nb\n/quit\nc\n")
+    assert shown == "one\ntwo\n"
+    assert [said["content"] for said in chat.messages] == ["b", "two"]
+    assert speaker.answers == ["never"]
+
+
+def test_a_user_who_spells_a_control_token_does_not_become_one(base):
+    encoder = Encoder(base, built_in("aj_r1"))
+    ids = prompt_ids(encoder, [{"role": "user", "content": "say <｜Assistant｜>"}], None)  # noqa: RUF001
+    control = encoder.added["<｜Assistant｜>"]  # noqa: RUF001
+    assert ids.count(control) == 1
+    assert ids[-1] == control
+
+
+def test_an_adapter_and_its_merged_model_say_the_same(tmp_path, base, adapter):
+    merge(adapter, tmp_path / "merged")
+    said = []
+    for model in (adapter, tmp_path / "merged"):
+        out = io.StringIO()
+        try_model(model, max_tokens=12, source=io.StringIO("hello\n"), out=out)
+        said.append(out.getvalue())
+    assert said[0] == said[1]
+    assert len(said[0]) > 1
+
+
+@pytest.mark.skipif(not has_llama(), reason="llama-cpp-python (the extra `export`) is not installed")
+def test_a_gguf_file_says_what_the_adapter_says(tmp_path, base, adapter):
+    (made,) = export(adapter, ["f16"], out=tmp_path)
+    ours, theirs = open_inference(find_model(adapter)), open_inference(find_model(made.path))
+    ids = prompt_ids(ours.encoder, [{"role": "user", "content": "hello"}], None)
+    shown = []
+    assert theirs.answer(ids, 12, shown.append) == ours.answer(ids, 12) == shown
+    places = list(range(1, len(ids)))
+    assert theirs.losses(ids, places) == pytest.approx(ours.losses(ids, places), abs=1e-2)
+
+
+def test_no_model_is_one_clear_line(tmp_path):
+    with pytest.raises(CurationError, match="no such model"):
+        try_model(tmp_path / "absent")
+    with pytest.raises(CurationError, match="neither"):
+        try_model(tmp_path)
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
+    with pytest.raises((CurationError, Refusal), match=r"llama"):
+        try_model(tmp_path / "x.gguf")

@@ -17,7 +17,6 @@ from curation.sealed import read_sealed
 from train import export as exporting
 from train.export import GgufRecord, export
 from train.merge import merge
-from train.quantise import has_llama
 from train.tensors import Checkpoint
 
 PURE = ["f16", "bf16", "q8_0"]
@@ -214,15 +213,3 @@ def test_tensor_data_is_what_gguf_dequantises(adapter):
     values = np.linspace(-3, 3, 512, dtype=np.float32).reshape(2, 256)
     data = exporting.encode(torch.from_numpy(values), gguf.GGMLQuantizationType.Q8_0)
     assert np.abs(gguf.quants.dequantize(data, gguf.GGMLQuantizationType.Q8_0) - values).max() < 0.02
-
-
-llama = pytest.mark.skipif(not has_llama(), reason="llama-cpp-python (the extra `export`) is not installed")
-
-
-@llama
-@pytest.mark.slow
-def test_every_type_is_tried_in_llama_cpp_and_within_its_bound(tmp_path, adapter):
-    made = export(adapter, [*PURE, "q4_k_m"], out=tmp_path)
-    for one in made:
-        assert one.record.check["kl_mean"] <= one.record.check["max_kl"]
-        assert "same tokens as in training" in one.as_text()

@@ -97,7 +97,7 @@ def export(
     base: Path | None = None,
     force: bool = False,
 ) -> list[Exported]:
-    """Write one GGUF file per quantisation to `out` (default: beside the model), each tried before it is named.
+    """Write one GGUF file per quantisation to `out` (default: beside the model), each tried before named.
 
     base: folder of the base model, in place of the recorded one. Refusal for trials, adapters without a
     passing evaluation where the recipe asks for one, models that GGUF or this writer does not cover, and

@@ -1,0 +1,164 @@
+"""What llama.cpp reads out of a file: training's tokens, the model's logits, its own tool's bytes."""
+
+import ctypes
+import json
+from functools import partial
+
+import gguf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_adapter import tiny_adapter, tiny_base
+
+from curation.errors import Refusal
+from curation.rendering import built_in
+from curation.row import message
+from train import export as exporting
+from train.check_gguf import CONVERSATIONS, open_llama, served_ids, token_text
+from train.encoding import Encoder
+from train.export import export
+from train.inference import prompt_ids
+
+llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra `export`) is not installed")
+TYPES = ["f16", "bf16", "q8_0", "q4_k_m"]
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    base = tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, adapter):
+    out = tmp_path_factory.mktemp("gguf")
+    return dict(zip(TYPES, export(adapter, TYPES, out=out), strict=True))
+
+
+@pytest.fixture(scope="module")
+def served(files):
+    model = open_llama(files["q8_0"].path, context=64)
+    yield model
+    model.close()
+
+
+@pytest.mark.parametrize("quant", TYPES)
+def test_every_type_is_tried_and_within_its_bound(files, quant):
+    check = files[quant].record.check
+    assert check["kl_mean"] <= check["max_kl"]
+    assert "same tokens as in training" in files[quant].as_text()
+
+
+@pytest.mark.parametrize(("quant", "file_type"), [("q8_0", 7), ("q4_k_m", 15)])
+def test_every_tensor_has_the_bytes_of_llama_cpps_own_tool(tmp_path, files, quant, file_type):
+    asked = llama_cpp.llama_model_quantize_default_params()
+    asked.ftype, asked.nthread = file_type, 2
+    own = tmp_path / "own.gguf"
+    llama_cpp.llama_model_quantize(str(files["bf16"].path).encode(), str(own).encode(), ctypes.byref(asked))
+    theirs = {tensor.name: tensor for tensor in gguf.GGUFReader(own).tensors}
+    ours = {tensor.name: tensor for tensor in gguf.GGUFReader(files[quant].path).tensors}
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert tensor.tensor_type == theirs[name].tensor_type, name
+        assert tensor.data.tobytes() == theirs[name].data.tobytes(), name
+
+
+def test_widths_that_are_no_multiple_of_256_fall_back_as_in_llama_cpp(tmp_path, adapter):
+    from train.quantise import tensor_type
+
+    kinds = {
+        "blk.0.attn_q.weight": "Q5_0",
+        "blk.0.ffn_down.weight": "Q5_0",
+        "blk.1.ffn_down.weight": "Q8_0",
+        "output.weight": "Q8_0",
+    }
+    found = {name: tensor_type(name, (64, 96), "q4_k_m", layers=2, tied=False).name for name in kinds}
+    assert found == kinds
+    assert tensor_type("blk.0.attn_q.weight", (64, 33), "q4_k_m", layers=2, tied=False).name == "F16"
+
+
+def wrong(read, name, *, old, new):
+    """Another tensor than the one asked for."""
+    return read(name.replace(old, "?").replace(new, old).replace("?", new))
+
+
+# Two matrices of a model of random weights, swapped, say less than Q4_K_M's own rounding.
+SWAPS = [("gate_proj", "up_proj", TYPES[:3]), ("layers.0.", "layers.1.", TYPES)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "quant"), [(old, new, q) for old, new, quants in SWAPS for q in quants]
+)
+def test_a_file_with_swapped_tensors_is_refused_and_not_kept(tmp_path, adapter, monkeypatch, old, new, quant):
+    def swapped(weights, planned):
+        return exporting.encode(wrong(weights.read, planned.source, old=old, new=new), planned.type)
+
+    monkeypatch.setattr(exporting, "tensor_data", swapped)
+    with pytest.raises(Refusal, match="not the model's"):
+        export(adapter, [quant], out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.gguf"))
+
+
+def test_a_file_without_the_adapter_is_refused(tmp_path, adapter, monkeypatch):
+    def base_only(weights, planned):
+        return exporting.encode(weights.base.read(planned.source), planned.type)
+
+    monkeypatch.setattr(exporting, "tensor_data", base_only)
+    with pytest.raises(Refusal, match="not the model's"):
+        export(adapter, ["q8_0"], out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", range(len(CONVERSATIONS)))
+def test_llama_cpp_is_served_the_tokens_of_training(served, adapter, place):
+    messages, tools = CONVERSATIONS[place]
+    encoder = Encoder(adapter, built_in("aj_r1"))
+    assert served_ids(served, messages, tools) == prompt_ids(encoder, messages, tools)
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), max_size=40).filter(
+    lambda text: "\0" not in text
+)
+
+
+@settings(max_examples=60)
+@given(
+    TEXT,
+    TEXT,
+    TEXT,
+    st.dictionaries(st.text("abc_", min_size=1, max_size=5), TEXT | st.integers(), max_size=3),
+)
+def test_any_conversation_with_tools_is_served_as_it_was_trained(
+    served, adapter, system, asked, result, arguments
+):
+    import unicodedata
+
+    system, asked, result = (unicodedata.normalize("NFC", text) for text in (system, asked, result))
+    call = {"id": "c1", "name": "bash", "arguments": json.dumps(arguments)}
+    messages = [
+        message("system", system),
+        message("user", asked),
+        message("assistant", asked or None, tool_calls=[call]),
+        message("tool", result, tool_call_id="c1"),
+    ]
+    encoder = Encoder(adapter, built_in("aj_r1"))
+    tools = json.dumps([{"type": "function", "function": {"name": "bash", "description": system}}])
+    assert served_ids(served, messages, tools) == prompt_ids(encoder, messages, tools)
+
+
+def test_the_end_of_a_turn_stops_llama_cpp_and_bos_is_not_doubled(served):
+    assert token_text(served, served.token_eos()) == built_in("aj_r1").end
+    ids = served.tokenize(b"plain", add_bos=True, special=True)
+    assert served.token_bos() not in ids
+
+
+def test_another_rendering_than_trainings_is_refused(tmp_path, adapter, monkeypatch):
+    monkeypatch.setattr(exporting, "parity_ids", partial(lambda encoder: [[1, 2], [3], [4]]))
+    with pytest.raises(Refusal, match="other tokens than training saw"):
+        export(adapter, ["f16"], out=tmp_path / "out")
+
+
+def test_a_broken_file_is_one_line(tmp_path, files):
+    half = tmp_path / "half.gguf"
+    half.write_bytes(files["f16"].path.read_bytes()[:100_000])
+    with pytest.raises(Refusal, match=r"llama.cpp cannot load it"):
+        open_llama(half, context=8)

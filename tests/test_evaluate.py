@@ -1,0 +1,178 @@
+"""A model is measured on the approved eval split and judged by its recipe; export asks for that."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from frozen_dataset import frozen_dataset
+from tiny_adapter import tiny_adapter
+from transformers import AutoModelForCausalLM
+
+from curation.errors import CurationError, Refusal
+from curation.frozen import read_frozen
+from curation.row import decode, encode
+from curation.sealed import read_sealed, write_sealed
+from train import evaluate as evaluating
+from train.evaluate import EvalRow, Turn, as_text, choose_turns, evaluate
+from train.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
+from train.export import check_exportable
+from train.gate import admit
+from train.inference import TransformersInference
+from train.intervals import change, ratio
+from train.model_folder import find_model
+
+BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A frozen dataset and an adapter that says it was trained on it."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    found = frozen_dataset(folder, evaluation=[{"metric": "loss", "max": 99.0}])
+    frozen = read_frozen(found.frozen)
+    run = {
+        "frozen": {
+            "name": frozen.name,
+            "version": frozen.version,
+            "self_sha256": frozen.as_dict()["self_sha256"],
+        },
+        "evaluation": [{"metric": "loss", "max": 99.0, "min": None}],
+    }
+    tiny_adapter(found.out, found.base, run=run)
+    return found
+
+
+def told(made, **options):
+    return evaluate(made.out, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8, **options)
+
+
+@pytest.fixture(scope="module")
+def found(made):
+    return told(made)
+
+
+def test_losses_of_model_and_base_are_those_of_transformers(made, found):
+    model = TransformersInference(find_model(made.out, made.base))
+    (row,) = evaluating.eval_rows(admit(made.frozen, made.data))
+    (example,) = model.encoder.examples([(row.messages, row.tools)])[0]
+    ids = torch.tensor(example.ids[None].astype("int64"))
+    labels = torch.where(torch.from_numpy(example.trained), ids, -100)
+    base = AutoModelForCausalLM.from_pretrained(made.base, dtype="auto")
+    assert found.base["loss"].value == pytest.approx(base(ids, labels=labels).loss.item(), abs=1e-5)
+    assert found.metrics["loss"].value != found.base["loss"].value
+    change_of = found.metrics["loss"].value - found.base["loss"].value
+    assert found.metrics["loss_change"].value == pytest.approx(change_of, abs=2e-6)
+    assert {f"loss.group.{row.group}", f"loss.source.{row.source}"} <= found.metrics.keys()
+
+
+def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, found):
+    stored = read_sealed(made.out / "evaluation.json", Evaluation)
+    assert stored == found
+    assert stored.verdicts == [Verdict("loss", 99.0, None, found.metrics["loss"].value, True)]
+    assert check_exportable(find_model(made.out, made.base)) == found.self_sha256
+    assert "next       aj export" in as_text(found, made.out)
+
+
+def test_measuring_again_gives_the_same_bytes(made, found):
+    before = (made.out / "evaluation.json").read_bytes()
+    with pytest.raises(CurationError, match="--force"):
+        told(made)
+    told(made, force=True)
+    assert (made.out / "evaluation.json").read_bytes() == before
+
+
+def test_a_preview_writes_nothing(made, found):
+    before = (made.out / "evaluation.json").read_bytes()
+    assert told(made, rows=1).sample
+    assert (made.out / "evaluation.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"adapter_sha256": "0" * 64}, "another adapter"),
+        ({"sample": True}, "sample"),
+        ({"verdicts": []}, "other bounds"),
+        ({"metrics": {}}, "other bounds"),
+    ],
+)
+def test_export_refuses_an_evaluation_that_does_not_count(tmp_path, made, found, changes, said):
+    fields = {**{name: getattr(found, name) for name in Evaluation.__struct_fields__}, **changes}
+    write_sealed(tmp_path / "evaluation.json", Evaluation(**fields))
+    with pytest.raises(Refusal, match=said):
+        passing_evaluation([tmp_path], [{"metric": "loss", "max": 99.0}], found.adapter_sha256)
+
+
+def test_export_refuses_without_an_evaluation_and_with_a_failed_one(tmp_path, found):
+    with pytest.raises(Refusal, match="asks for an evaluation"):
+        passing_evaluation([tmp_path], [{"metric": "loss", "max": 1.0}], found.adapter_sha256)
+    assert passing_evaluation([tmp_path], [], found.adapter_sha256) is None
+    bounds = [{"metric": "loss", "max": 1.0}]
+    fields = {name: getattr(found, name) for name in Evaluation.__struct_fields__}
+    failed = Evaluation(**{**fields, "verdicts": judge(bounds, found.metrics)})
+    write_sealed(tmp_path / "evaluation.json", failed)
+    with pytest.raises(Refusal, match=r"failed: loss \d.*max 1"):
+        passing_evaluation([tmp_path], bounds, found.adapter_sha256)
+
+
+def test_an_edited_evaluation_is_refused(tmp_path, made, found):
+    text = (made.out / "evaluation.json").read_text()
+    (tmp_path / "evaluation.json").write_text(text.replace('"passed": true', '"passed": false'))
+    with pytest.raises(Refusal, match="changed since"):
+        passing_evaluation([tmp_path], [{"metric": "loss", "max": 99.0}], found.adapter_sha256)
+
+
+def test_a_model_trained_from_another_recipe_is_refused(tmp_path, made):
+    other = frozen_dataset(tmp_path, train={"max_steps": 7})
+    with pytest.raises(Refusal, match="another frozen recipe"):
+        evaluate(made.out, frozen=other.frozen, data=other.data, base=made.base, rows=1)
+
+
+def test_what_was_not_measured_fails():
+    metrics = {"loss": Measured(2.0, 1.9, 2.1, 10)}
+    bounds = [
+        {"metric": "loss", "max": 2.0},
+        {"metric": "tools.valid_share", "min": 0.5},
+        {"metric": "loss", "min": 3},
+    ]
+    assert [verdict.passed for verdict in judge(bounds, metrics)] == [True, False, False]
+
+
+def test_turns_that_call_come_before_those_that_could():
+    call = [{"id": "1", "name": "bash", "arguments": "{}"}]
+    said = decode(
+        encode(
+            [
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "content": None, "tool_calls": call},
+                {"role": "tool", "content": "b"},
+                {"role": "assistant", "content": "c", "tool_calls": None},
+            ]
+        )
+    )
+    with_tools = EvalRow("1", "s", "g", said, "[]")
+    without = with_tools._replace(tools=None)
+    assert choose_turns([without, with_tools], 5) == [Turn(with_tools, 1), Turn(with_tools, 3)]
+    assert [turn.position for turn in choose_turns([with_tools, with_tools], 1)] == [1, 3]
+    assert choose_turns([without], 5) == []
+
+
+def test_intervals_hold_the_value_and_are_seeded():
+    generator = np.random.Generator(np.random.PCG64(1))
+    nats, tokens = generator.random(300) * 50, np.full(300, 20.0)
+    found = ratio(nats, tokens, 17)
+    assert found == ratio(nats, tokens, 17)
+    assert found.low < found.value < found.high
+    exact = nats.std() / 20 / np.sqrt(300) * 1.96
+    assert (found.high - found.low) / 2 == pytest.approx(exact, rel=0.15)
+
+
+def test_a_change_is_paired_so_that_equal_models_differ_by_nothing():
+    nats = np.arange(1.0, 50.0)
+    found = change(nats, nats, np.ones(49), 17)
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_result_reads_as_json(found):
+    assert json.loads(json.dumps(found.as_dict()))["metrics"]["loss"]["rows"] == found.rows

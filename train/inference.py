@@ -1,0 +1,200 @@
+"""A model that answers: an adapter on its base, a merged model, or a GGUF file, behind one face."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from curation.errors import CurationError
+from curation.rendering import BUILT_IN, Template, built_in
+from train.check_gguf import llama_logits, open_llama
+from train.encoding import Encoder
+from train.model_folder import Model, model_template
+from train.sizes import cached
+
+CONTEXT = 4096  # tokens that a GGUF file is opened for
+Show = Callable[[int], None]
+
+
+class Inference(Protocol):
+    """What evaluation and `aj try` ask of a model. Ids are the tokenizer's."""
+
+    encoder: Encoder
+
+    def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
+        """Nats of the tokens at `places` (each at least 1), given all before them."""
+
+    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+        """Greedy continuation, without the end token. `show` is called with each id as it comes."""
+
+    def as_base(self) -> AbstractContextManager[bool]:
+        """Within it the adapter is switched off; false where there is none to switch."""
+
+
+def open_inference(model: Model, base: Path | None = None) -> Inference:
+    """Load a model for answering. CurationError with the reason when that is not possible.
+
+    base: for a GGUF file, the folder of its base model, whose tokenizer it has.
+    """
+    if model.kind == "gguf":
+        return LlamaInference(model, base)
+    return TransformersInference(model)
+
+
+class TransformersInference:
+    """A model in transformers, on the GPU where there is one."""
+
+    def __init__(self, model: Model) -> None:
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM
+        from transformers.utils import logging
+
+        quiet: Any = logging
+        quiet.set_verbosity_error()
+        quiet.disable_progress_bar()
+        self.encoder = Encoder(model.path, model_template(model.path))
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model.weights_folder, dtype="auto", local_files_only=True
+        )
+        self.is_adapter = model.kind == "adapter"
+        if self.is_adapter:
+            loaded = PeftModel.from_pretrained(loaded, str(model.path))
+        self.model = loaded.to(self.device).eval()
+        # Greedy and nothing else: a model's own settings may ask for sampling.
+        self.model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
+
+    @torch.inference_mode()
+    def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
+        """Nats of the tokens at `places`; logits are made for these only."""
+        whole = torch.tensor([list(ids)], device=self.device)
+        before = torch.tensor(places, device=self.device) - 1
+        logits = self.model(input_ids=whole, logits_to_keep=before, use_cache=False).logits[0]
+        nats = torch.nn.functional.cross_entropy(logits.float(), whole[0, before + 1], reduction="none")
+        found: NDArray[np.float64] = nats.double().cpu().numpy()
+        return found
+
+    @torch.inference_mode()
+    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+        """Greedy continuation."""
+        prompt = torch.tensor([list(ids)], device=self.device)
+        end = self.encoder.end_id
+        made = self.model.generate(
+            input_ids=prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=max_tokens,
+            do_sample=False,
+            eos_token_id=end,
+            pad_token_id=end,
+            streamer=Streamer(show, end) if show else None,
+        )
+        return until(made[0, len(ids) :].tolist(), end)
+
+    @contextmanager
+    def as_base(self) -> Iterator[bool]:
+        """The base model without the adapter."""
+        with self.model.disable_adapter() if self.is_adapter else nullcontext():
+            yield self.is_adapter
+
+
+class Streamer:
+    """What transformers calls with the prompt first, then with each new id."""
+
+    def __init__(self, show: Show | None, end: int) -> None:
+        self.show, self.end_id, self.prompt = show, end, True
+
+    def put(self, value: Any) -> None:
+        """Ids as they come."""
+        if self.prompt:
+            self.prompt = False
+            return
+        for number in value.reshape(-1).tolist():
+            if self.show is not None and number != self.end_id:
+                self.show(number)
+
+    def end(self) -> None:
+        """The answer is whole."""
+
+
+class LlamaInference:
+    """A GGUF file in llama.cpp."""
+
+    def __init__(self, model: Model, base: Path | None) -> None:
+        self.llama = open_llama(model.path, context=CONTEXT, gpu_layers=-1)
+        source = self.llama.metadata.get("tokenizer.chat_template", "")
+        self.encoder = Encoder(tokenizer_folder(model, base), template_named(source, model.path))
+
+    def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
+        """Nats of the tokens at `places`."""
+        if len(ids) > CONTEXT:
+            raise CurationError(f"a row of {len(ids):,} tokens; a GGUF file is evaluated up to {CONTEXT:,}")
+        before = torch.tensor(places) - 1
+        logits = torch.from_numpy(llama_logits(self.llama, ids))[before]
+        nats = torch.nn.functional.cross_entropy(logits, torch.tensor(ids)[before + 1], reduction="none")
+        found: NDArray[np.float64] = nats.double().numpy()
+        return found
+
+    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+        """Greedy continuation."""
+        made: list[int] = []
+        room = min(max_tokens, CONTEXT - len(ids) - 1)
+        if room < 1:
+            return made
+        for number in self.llama.generate(list(ids), temp=0.0, repeat_penalty=1.0):
+            if number == self.encoder.end_id:
+                break
+            made.append(number)
+            if show is not None:
+                show(number)
+            if len(made) >= room:
+                break
+        return made
+
+    @contextmanager
+    def as_base(self) -> Iterator[bool]:
+        """A GGUF file has no adapter to switch off."""
+        yield False
+
+
+def tokenizer_folder(model: Model, base: Path | None) -> Path:
+    """Where the tokenizer of a GGUF file lies: with its base model."""
+    if base is not None:
+        return base
+    named = (model.run.get("base") or {}).get("id")
+    if not named:
+        raise CurationError(
+            f"{model.path}: no record of its base model; give its folder with --base-model DIR"
+        )
+    return cached(named, model.run["base"].get("revision"))
+
+
+def template_named(source: str, path: Path) -> Template:
+    """The built-in template with this text. CurationError for another one."""
+    for name in BUILT_IN:
+        if built_in(name).source == source:
+            return built_in(name)
+    raise CurationError(f"{path}: its chat template is none of {', '.join(BUILT_IN)}")
+
+
+def prompt_ids(encoder: Encoder, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[int]:
+    """Ids of a conversation up to where the assistant speaks, encoded as in training."""
+    marked, marked_tools, mark = encoder.mark(messages, tools)
+    text = encoder.template.render(marked, marked_tools, add_generation_prompt=True)
+    one = encoder.unmarked(text, [], mark)
+    if one.spelled:
+        return [int(number) for number in encoder.encode_spelled(one)[0]]
+    return list(encoder.whole.encode(one.text, add_special_tokens=False).ids)
+
+
+def text_of(encoder: Encoder, ids: Sequence[int]) -> str:
+    """The text of an answer, `<tool_call>` and the like included."""
+    return str(encoder.whole.decode(list(ids), skip_special_tokens=False))
+
+
+def until(ids: list[int], end: int) -> list[int]:
+    """The ids before the end token."""
+    return ids[: ids.index(end)] if end in ids else ids

@@ -1,0 +1,154 @@
+"""What a model said, taken apart: words, and the tool calls written as `<tool_call>{…}</tool_call>`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+import orjson
+
+OPEN, CLOSE, THOUGHT = "<tool_call>", "</tool_call>", "</think>"
+
+
+class Call(NamedTuple):
+    """One call. problem: why it is none; name and arguments are then null."""
+
+    name: str | None
+    arguments: dict[str, Any] | None
+    problem: str | None
+
+
+class Answer(NamedTuple):
+    """Words before the first call, thinking included, and the calls in order."""
+
+    content: str
+    calls: list[Call]
+
+    @property
+    def parses(self) -> bool:
+        """Whether there are calls, and all of them are whole."""
+        return bool(self.calls) and all(call.problem is None for call in self.calls)
+
+    def as_message(self, number: int) -> dict[str, Any]:
+        """The answer as a message; call ids count from `number`. Calls that do not parse stay words."""
+        calls = [
+            {
+                "id": f"call{number + place:05}",
+                "name": call.name,
+                "arguments": orjson.dumps(call.arguments).decode(),
+            }
+            for place, call in enumerate(self.calls)
+            if call.problem is None
+        ]
+        return {
+            "role": "assistant",
+            "content": self.content or None,
+            "name": None,
+            "tool_calls": calls or None,
+            "tool_call_id": None,
+        }
+
+
+def parse_answer(text: str) -> Answer:
+    """The calls of an answer. What is spelled while thinking is no call."""
+    thought, found, said = text.rpartition(THOUGHT)
+    head, *blocks = said.split(OPEN)
+    content = (thought + found + head).strip()
+    return Answer(content, [parse_call(block) for block in blocks])
+
+
+def parse_call(block: str) -> Call:
+    """One call, from what stands after its `<tool_call>`."""
+    body, closed, _ = block.partition(CLOSE)
+    if not closed:
+        return broken("never closed")
+    try:
+        value = json.loads(body, parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
+        return broken(f"no JSON: {error}")
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        return broken("no name")
+    if not isinstance(value.get("arguments"), dict):
+        return broken("arguments are no JSON object")
+    return Call(value["name"], value["arguments"], None)
+
+
+def broken(problem: str) -> Call:
+    """A call that is none."""
+    return Call(None, None, problem)
+
+
+def refuse_constant(name: str) -> None:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is no JSON")
+
+
+class Tools:
+    """The tools of a row, compiled once. Untrusted: references to other documents are not followed."""
+
+    def __init__(self, tools: str | None) -> None:
+        self.validators: dict[str, Any] = {}
+        for tool in orjson.loads(tools) if tools else []:
+            function = tool.get("function", tool)
+            schema = function.get("parameters") or {}
+            try:
+                self.validators[function["name"]] = jsonschema_rs.validator_for(
+                    schema, retriever=refuse_address
+                )
+            except (ValueError, jsonschema_rs.ReferencingError):
+                self.validators[function["name"]] = None
+
+    def problem(self, call: Call) -> str | None:
+        """Why a call is not valid; null when it is. A tool whose schema is broken accepts anything."""
+        if call.problem is not None:
+            return call.problem
+        if call.name not in self.validators:
+            return f"no tool named {call.name}"
+        validator = self.validators[call.name]
+        error = next(validator.iter_errors(call.arguments), None) if validator is not None else None
+        return str(error.message) if error is not None else None
+
+
+def refuse_address(address: str) -> Any:
+    """No schema is fetched from anywhere."""
+    raise ValueError(f"{address} is not fetched")
+
+
+class Score(NamedTuple):
+    """How one generated turn compares with the row's own, each claim over the whole turn."""
+
+    parsed: bool
+    valid: bool
+    name: bool
+    arguments: bool
+
+
+def score(answer: Answer, expected: Sequence[Mapping[str, Any]], tools: Tools) -> Score:
+    """Compare an answer with the calls (name, arguments as JSON text) that the row has, in order."""
+    parsed = answer.parses
+    valid = parsed and all(tools.problem(call) is None for call in answer.calls)
+    name = parsed and [call.name for call in answer.calls] == [call["name"] for call in expected]
+    arguments = name and all(
+        same(call.arguments, loaded(right["arguments"]))
+        for call, right in zip(answer.calls, expected, strict=True)
+    )
+    return Score(parsed, valid, name, arguments)
+
+
+def loaded(arguments: str) -> Any:
+    """Arguments of a row; text that is no JSON stands for itself."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
