@@ -1,0 +1,429 @@
+"""Kill, fill the disk, collide, deceive: nothing is lost, nothing is half-written, nothing gets out.
+
+The figures are printed (pytest -s). AJ_KILLS sets the kills of a curate run.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hub_layouts import fill
+from hub_recipe import hub_recipe, point_at
+from hub_server import Fault, HubServer, running
+from small_recipe import conversation, no_documents, small_recipe, write_jsonl
+
+from curation.approval import approve
+from curation.curate import Finished, curate
+from curation.errors import CurationError, RecipeError, SourceError
+from curation.fetch import fetch
+from curation.freeze import freeze
+from curation.frozen import read_frozen
+from curation.recipe import load_recipe
+from curation.verify import verify
+
+ROOT = Path(__file__).resolve().parents[1]
+KILLS = int(os.environ.get("AJ_KILLS", "50"))
+
+# A process that says when it has loaded its libraries, so that a kill falls into its work.
+DRIVER = """
+import sys
+from pathlib import Path
+import curation.assemble, curation.choose, curation.curate, curation.fetch, curation.freeze, curation.ledger
+import curation.samples, curation.shards, curation.tasks
+from small_recipe import no_documents
+print("ready", flush=True)
+"""
+CURATE = "curation.curate.curate(Path({0!r}), documents=no_documents, out=Path({1!r}), workers={2})"
+FETCH = "curation.fetch.fetch(Path({0!r}))"
+FREEZE = "curation.freeze.freeze(Path({0!r}), Path({1!r}))"
+
+
+def start(code: str, **environment: str) -> subprocess.Popen[str]:
+    """A process of its own group that is about to run `code`."""
+    paths = f"{ROOT}:{ROOT / 'tests'}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER + code],
+        env={**os.environ, **environment, "PYTHONPATH": paths, "PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def finish(process: subprocess.Popen[str]) -> int:
+    with process:
+        return process.wait(timeout=120)
+
+
+def kill(process: subprocess.Popen[str], after_s: float) -> bool:
+    """kill -9 the process and its workers after a while; False when it had ended by itself."""
+    time.sleep(after_s)
+    running = process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL) if running else None
+    with process:
+        process.wait()
+    return running
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    """Digests of every file but the one with the times."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in {"timings.json"}
+    }
+
+
+def run(recipe: Path, out: Path, workers: int = 1) -> Finished:
+    return curate(recipe, documents=no_documents, out=out, workers=workers)
+
+
+def timed(code: str, **environment: str) -> float:
+    """Seconds that the work of a process takes, without the loading."""
+    process = start(code, **environment)
+    begun = time.monotonic()
+    assert finish(process) == 0
+    return time.monotonic() - begun
+
+
+@pytest.mark.slow
+def test_curate_killed_at_random_moments_ends_in_the_same_bytes(tmp_path):
+    recipe = small_recipe(tmp_path)
+    whole_s = timed(CURATE.format(str(recipe), str(tmp_path / "whole"), 1))
+    expected = bytes_of(tmp_path / "whole")
+    chance = random.Random(50)
+    killed, shares = 0, []
+    for number in range(KILLS):
+        out = tmp_path / f"out-{number}"
+        process = start(CURATE.format(str(recipe), str(out), 2 if number % 10 == 9 else 1))
+        killed += kill(process, chance.uniform(0, whole_s))
+        assert not (out / "manifest.json").exists() or bytes_of(out) == expected
+        done = run(recipe, out)
+        assert bytes_of(out) == expected
+        shares.append(1.0 if done.unchanged else done.tasks_reused / (done.tasks_run + done.tasks_reused))
+        assert not list((tmp_path / f"{out.name}.work/tmp").glob("*"))
+        shutil.rmtree(out)
+        shutil.rmtree(tmp_path / f"{out.name}.work")
+    shares.sort()
+    print(
+        f"\n{KILLS} runs of {whole_s:.2f} s, {killed} killed in their work: {KILLS} identical roots; "
+        f"work reused: mean {sum(shares) / len(shares):.0%}, median {shares[len(shares) // 2]:.0%}, "
+        f"range {shares[0]:.0%} to {shares[-1]:.0%}"
+    )
+    assert killed > KILLS / 2
+    assert sum(shares) > 0
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[HubServer]:
+    with running() as server:
+        fill(server)
+        for name, value in point_at(server, tmp_path / "cache").items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.mark.slow
+def test_fetch_killed_at_random_moments_ends_in_the_same_files(hub, tmp_path, monkeypatch):
+    recipe = hub_recipe(tmp_path)
+    expected = {entry.name: entry.record for entry in fetch(recipe)}
+    total = sum(file.bytes for record in expected.values() for file in record.files)
+    # The server is slow, so that there is something to interrupt.
+    hub.faults.append(Fault("", pause_s=0.01, times=1 << 30))
+    chance, killed, came = random.Random(51), 0, []
+    for number in range(10):
+        environment = point_at(hub, tmp_path / f"cache-{number}")
+        killed += kill(start(FETCH.format(str(recipe)), **environment), chance.uniform(0.05, 1.2))
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        before = hub.sent
+        found = fetch(recipe)
+        assert {entry.name: entry.record for entry in found} == expected
+        for entry in found:
+            held = {f.path: f.sha256 for f in entry.record.files}
+            assert bytes_of(entry.folder) == held, "a half-written file lies about"
+        came.append(hub.sent - before)
+    reused = 1 - sum(came) / (len(came) * total)
+    print(
+        f"\n10 fetches, {killed} killed in their work: the same {total:,} bytes; {reused:.0%} not sent again"
+    )
+    assert killed >= 3
+
+
+@pytest.mark.slow
+def test_freeze_killed_at_random_moments_leaves_a_whole_file_or_none(tmp_path):
+    done = run(small_recipe(tmp_path), tmp_path / "out")
+    approve(done.dataset, "Ada")
+    whole_s = timed(FREEZE.format(str(done.dataset), str(tmp_path / "whole.yaml")))
+    expected = (tmp_path / "whole.yaml").read_bytes()
+    chance, killed = random.Random(52), 0
+    for number in range(10):
+        path = tmp_path / f"frozen-{number}/recipe.yaml"
+        killed += kill(start(FREEZE.format(str(done.dataset), str(path))), chance.uniform(0, whole_s))
+        assert not path.exists() or path.read_bytes() == expected
+        assert freeze(done.dataset, path).read_bytes() == expected
+    print(f"\n10 freezes of {whole_s:.2f} s, {killed} killed in their work: the same file each time")
+
+
+@pytest.mark.slow
+def test_two_runs_on_one_folder_at_once_never_mix(tmp_path):
+    recipe = small_recipe(tmp_path)
+    expected = run(recipe, tmp_path / "whole").manifest.root
+    refused = 0
+    for number in range(4):
+        out = tmp_path / f"out-{number}"
+        both = [start(CURATE.format(str(recipe), str(out), 1)) for _ in range(2)]
+        codes = [finish(process) for process in both]
+        assert 0 in codes
+        refused += sum(code != 0 for code in codes)
+        assert run(recipe, out).unchanged
+        assert run(recipe, out).manifest.root == expected
+    print(f"\n4 pairs of runs on one folder: {refused} turned away, 4 datasets whole")
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of its own, of 4 KiB until `resize`. Needs the right to mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(place)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a full disk needs the right to mount a tmpfs")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def failure(call: Callable[[], object]) -> Exception | None:
+    """What a call raises of a user's errors and of the system's, if it does."""
+    try:
+        call()
+    except (CurationError, OSError) as error:
+        return error
+    return None
+
+
+def resize(disk: Path, kib: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={kib}k", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_curate_on_a_full_disk_says_so_and_succeeds_once_there_is_space(tmp_path, small_disk):
+    recipe = small_recipe(tmp_path)
+    expected = bytes_of(run(recipe, tmp_path / "whole").dataset)
+    out = small_disk / "out"
+    messages: set[str] = set()
+    for kib in [*range(8, 120, 12), *range(120, 1200, 60)]:
+        resize(small_disk, kib)
+        error = failure(lambda: run(recipe, out))
+        if error is None:
+            break
+        assert isinstance(error, CurationError)
+        assert error.exit_code == 2
+        assert "No space left on device" in str(error), str(error)
+        assert "\n" not in str(error)
+        assert not (out / "manifest.json").exists()
+        messages.add(str(error).rpartition("/")[2])
+    resize(small_disk, 64 << 10)
+    assert bytes_of(run(recipe, out).dataset) == expected
+    print(f"\nfull at {kib} KiB the last time; {len(messages)} different places: {sorted(messages)[:12]}")
+    assert len(messages) >= 5
+
+
+@pytest.mark.slow
+def test_approve_and_freeze_on_a_full_disk_leave_nothing_half_written(tmp_path, small_disk):
+    resize(small_disk, 64 << 10)
+    done = run(small_recipe(tmp_path), small_disk / "out")
+    fill_up(small_disk)
+    with pytest.raises(CurationError, match=r"approval\.json: cannot write: No space left") as full:
+        approve(done.dataset, "Ada")
+    assert full.value.exit_code == 2
+    assert not (done.dataset / "approval.json").exists()
+    (small_disk / "ballast").unlink()
+    approve(done.dataset, "Ada")
+    fill_up(small_disk)
+    with pytest.raises(CurationError, match=r"frozen\.yaml: cannot write: No space left"):
+        freeze(done.dataset, small_disk / "frozen.yaml")
+    assert not list(small_disk.glob("*frozen.yaml*"))
+    (small_disk / "ballast").unlink()
+    assert read_frozen(freeze(done.dataset, small_disk / "frozen.yaml")).root == done.manifest.root
+
+
+def fill_up(disk: Path) -> None:
+    """Leave not one page."""
+    with (disk / "ballast").open("wb", buffering=0) as file:
+        try:
+            while file.write(b"\0" * 4096):
+                pass
+        except OSError:
+            pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["HF_HUB_CACHE", "AJ_CACHE"])
+def test_fetch_on_a_full_disk_says_so_and_goes_on_once_there_is_space(
+    hub, tmp_path, small_disk, place, monkeypatch
+):
+    recipe = hub_recipe(tmp_path)
+    monkeypatch.setenv(place, str(small_disk / "cache"))
+    monkeypatch.setattr("curation.fetch.refuse_full_disk", lambda jobs: None)
+    for kib in (4, 24, 48, 64, 96, 120, 144):
+        resize(small_disk, kib)
+        error = failure(lambda: fetch(recipe))
+        # The command line tells an OSError of a full disk in one line too, exit 2.
+        assert error is None or "No space left on device" in str(error), repr(error)
+    resize(small_disk, 64 << 10)
+    assert [len(entry.record.files) for entry in fetch(recipe)] == [3, 3, 1, 1, 1, 2]
+    assert sum(entry.came for entry in fetch(recipe, offline=True)) == 0
+
+
+HUGE = {
+    "deep nesting": '{"messages": ' + "[" * 200_000 + "]" * 200_000 + "}",
+    "deep objects": '{"messages": ' + '{"a":' * 100_000 + "1" + "}" * 100_000 + "}",
+    "a huge number": '{"messages": ' + "9" * 1_000_000 + "}",
+    "a huge exponent": '{"messages": [{"role": "user", "content": 1e99999999}]}',
+    "a lone surrogate": '{"messages": [{"role": "user", "content": "\\ud800"}]}',
+    "a NUL": '{"messages": [{"role": "user", "content": "a\0b"}]}',
+    "a million keys": "{" + ",".join(f'"k{n}":1' for n in range(300_000)) + "}",
+    "a million turns": json.dumps({"messages": [{"role": "user", "content": "x"}] * 100_000}),
+}
+
+
+@pytest.mark.slow
+def test_hostile_lines_go_through_a_whole_run_and_each_has_a_fate(tmp_path):
+    recipe = small_recipe(tmp_path)
+    path = tmp_path / "data/two.jsonl"
+    with path.open("a", encoding="utf-8", errors="surrogatepass") as file:
+        for line in HUGE.values():
+            file.write(line + "\n")
+        file.write(json.dumps(conversation(1)) + "\n")
+    begun = time.monotonic()
+    done = run(recipe, tmp_path / "out")
+    rows = done.manifest.rows
+    assert done.manifest.sources["two"].read == 60 + len(HUGE) + 1
+    assert rows.read == rows.dropped + rows.unselected + rows.train + rows.eval
+    assert verify(done.dataset).ok is False, "not approved, but whole otherwise"
+    assert time.monotonic() - begun < 120
+
+
+@pytest.mark.slow
+def test_a_line_of_a_hundred_megabytes_is_one_row(tmp_path):
+    recipe = small_recipe(tmp_path)
+    with (tmp_path / "data/two.jsonl").open("a") as file:
+        content = "oak " * (25 << 20)
+        for row in ({"messages": [{"role": "user", "content": content}]}, {"messages": content}):
+            file.write(json.dumps(row) + "\n")
+        file.write(json.dumps(conversation(1)) + "\n")
+    begun = time.monotonic()
+    done = run(recipe, tmp_path / "out")
+    two = done.manifest.sources["two"]
+    assert two.read == 60 + 3
+    print(f"\ntwo lines of 105 MB: {time.monotonic() - begun:.1f} s, dropped {two.dropped}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("uri", "../outside.jsonl"),
+        ("uri", "/etc/passwd"),
+        ("uri", "data/../../outside.jsonl"),
+        ("uri", "file:///etc/passwd"),
+        ("uri", "data\\..\\..\\outside.jsonl"),
+        ("uri", "~/.ssh/id_ed25519"),
+        ("uri", "link.jsonl"),
+        ("uri", "linked/*.jsonl"),
+        ("uri", "hf://datasets/../../etc/passwd"),
+        ("uri", "hf://datasets/org/name/../../x"),
+        ("answers", "../../outside.jsonl"),
+    ],
+)
+def test_a_recipe_cannot_read_outside_its_data_root(tmp_path, key, value):
+    root = tmp_path / "root"
+    recipe = small_recipe(root)
+    write_jsonl(tmp_path / "outside.jsonl", [conversation(1)])
+    (root / "link.jsonl").symlink_to(tmp_path / "outside.jsonl")
+    (root / "linked").symlink_to(tmp_path)
+    text = recipe.read_text()
+    if key == "uri":
+        text = text.replace("uri: data/two.jsonl", f"uri: '{value}'")
+    else:
+        text = text.replace("uri: data/two.jsonl", f"uri: data/two.jsonl\n    {key}: '{value}'")
+    assert value in text
+    recipe.write_text(text)
+    with pytest.raises((RecipeError, SourceError)) as refused:
+        run(recipe, tmp_path / "out")
+    assert refused.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+DOUBLED = zip("abcdefgh", "bcdefghi", strict=True)
+BOMBS = {
+    "aliases": "a: &a [x, x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in DOUBLED),
+    "nesting": "a: " + "[" * 50_000,
+    "python": "a: !!python/object/apply:os.system ['touch {0}']\n",
+    "size": "a: " + "x" * (40 << 20) + "\n",
+    "keys": "".join(f"k{n}: 1\n" for n in range(200_000)),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_recipe_that_is_a_bomb_is_refused_at_once(tmp_path, name):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(BOMBS[name].replace("{0}", str(tmp_path / "made")))
+    begun = time.monotonic()
+    with pytest.raises(CurationError) as refused:
+        load_recipe(path)
+    assert time.monotonic() - begun < 20
+    assert len(str(refused.value)) < 20_000
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select count(*) from read_csv('/etc/passwd')",
+        "select count(*) from '/etc/passwd'",
+        'select count(*) from "/etc/passwd"',
+        "select count(*) from read_parquet('x.parquet')",
+        "select count(*) from train, ledger",
+        "select count(*) from train where id in (select id from read_json('x'))",
+        "select 1; drop table train",
+        "copy train to '/tmp/x'",
+    ],
+)
+def test_a_gate_reads_nothing_but_its_three_tables(tmp_path, sql):
+    recipe = small_recipe(tmp_path, gates=[{"sql": sql, "max": 0, "name": "spy"}])
+    with pytest.raises(CurationError, match="gate spy: "):
+        run(recipe, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb.jsonl", "a'b\"c.jsonl", "<script>.jsonl", "$(touch x).jsonl", "-rf.jsonl", "x" * 240 + ".jsonl"],
+)
+def test_hostile_file_names_are_names_like_others(tmp_path, name):
+    recipe = small_recipe(tmp_path)
+    (tmp_path / "data/two.jsonl").rename(tmp_path / "data" / name)
+    text = recipe.read_text().replace("uri: data/two.jsonl", "uri: data\n    files: '*'")
+    for path in (tmp_path / "data").glob("one-*"):
+        path.rename(tmp_path / path.name)
+    recipe.write_text(text.replace("uri: data/one-*.jsonl", "uri: one-*.jsonl"))
+    done = run(recipe, tmp_path / "out")
+    assert [file.path for file in done.manifest.sources["two"].files] == [f"data/{name}"]
+    assert [p.what for p in verify(done.dataset).problems if p.path != "approval.json"] == []
