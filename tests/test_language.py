@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.language import agreement, measure
 from benchmarks.sentences import SENTENCES
-from curation.language_models import ISO, UNDETERMINED, langdetect, langid
+from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect, langid
 from curation.language_tiers import languages
 from curation.language_words import COUNTED, count_features
 from curation.prose import prose
@@ -105,6 +106,19 @@ def test_the_walk_over_py3langids_model_says_what_py3langid_says():
     for ours, (label, probability) in zip(langid(texts), map(theirs.classify, texts), strict=True):
         assert ours.probability == pytest.approx(probability, abs=1e-4)
         assert ours.language == ISO.get(label, label) or probability < 0.02
+
+
+def test_the_kernel_draws_what_langdetect_draws():
+    factory = DetectorFactory()
+    factory.load_profile(PROFILES_DIRECTORY)
+    factory.seed = LANGDETECT_SEED
+    texts = [text for _, text in LABELLED] + ["Returns exit code 1. false", "list screen ids", "Usa 你好 da"]
+    for text in texts:
+        detector = factory.create()
+        detector.append(text)
+        best = detector.get_probabilities()[0]
+        ours = langdetect(text)
+        assert (ours.language, ours.probability) == (ISO.get(best.lang, best.lang), round(best.prob, 4))
 
 
 def test_langdetect_always_answers_alike():
