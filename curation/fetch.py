@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+from huggingface_hub.constants import HF_HUB_CACHE
 
 from curation.download import download, web
 from curation.errors import CurationError, Refusal, SourceError
@@ -33,7 +34,7 @@ from curation.fetched import (
 )
 from curation.files import sync
 from curation.frozen import FrozenSource, frozen_recipe, looks_frozen, read_bytes, read_frozen
-from curation.hub import Hub, Tick
+from curation.hub import Hub, Tick, hub_cache
 from curation.progress import Progress
 from curation.recipe import Recipe, is_commit, is_hub, load_recipe
 
@@ -177,17 +178,24 @@ def size(count: float) -> str:
 
 
 def refuse_full_disk(jobs: Sequence[Job]) -> None:
-    """Raise CurationError when what comes does not fit."""
-    for job in jobs:
-        job.entry.mkdir(parents=True, exist_ok=True)
-    needed = sum(job.to_come for job in jobs)
-    place = jobs[0].entry.parent
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        raise CurationError(
-            f"{place}: {size(needed)} are to come and {size(free)} are free; "
-            "make room, or set AJ_CACHE and HF_HOME to a larger disk"
-        )
+    """Raise CurationError when what comes does not fit, in the hub's cache or in ours."""
+    needed = {cache_folder(): sum(job.to_come for job in jobs)}
+    hub_place = hub_cache() or Path(HF_HUB_CACHE)
+    if existing(hub_place).stat().st_dev != existing(cache_folder()).stat().st_dev:
+        # Two disks: no hard links between them, so hub files lie on both.
+        needed[hub_place] = sum(job.to_come for job in jobs if job.snapshot is not None)
+    for place, count in needed.items():
+        free = shutil.disk_usage(existing(place)).free
+        if count > free:
+            raise CurationError(
+                f"{place}: {size(count)} are to come and {size(free)} are free; "
+                "make room, or set AJ_CACHE and HF_HOME to a larger disk"
+            )
+
+
+def existing(place: Path) -> Path:
+    """The folder itself, or the nearest above it that exists."""
+    return next(folder for folder in (place, *place.absolute().parents) if folder.exists())
 
 
 def bring(jobs: Sequence[Job], hub: Hub, client: httpx.Client) -> None:
@@ -233,7 +241,11 @@ def bring_file(
     if job.snapshot is None:
         sha256 = download(client, job.address.uri, target, sha256=expected, tick=tick, stop=stop)
     else:
-        cached, sha256 = hub.download(job.snapshot, path, tick, stop)
+        try:
+            cached, sha256 = hub.download(job.snapshot, path, tick, stop)
+        except OSError as error:
+            where = error.filename or hub_cache() or HF_HUB_CACHE
+            raise CurationError(f"{where}: cannot write: {error.strerror or error}") from error
         if expected is not None and sha256 != expected:
             raise Refusal(f"{job.address.at}: {path} is {sha256}, the frozen recipe names {expected}")
         place(cached, target)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,8 @@ class Hub:
         self.token: str | Literal[False] = os.environ.get("HF_TOKEN") or False
         self.endpoint = os.environ.get("HF_ENDPOINT")
         self.api = HfApi(endpoint=self.endpoint, token=self.token)
+        # `aj fetch` looks at the space itself, before the first byte.
+        warnings.filterwarnings("ignore", message="Not enough free disk space", category=UserWarning)
         get_session().timeout = httpx.Timeout(TIMEOUT_S)
 
     def snapshot(self, repo: str, revision: str | None, kind: Kind) -> Snapshot:

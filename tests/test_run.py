@@ -235,9 +235,6 @@ def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
-    stopped = aj("run", "demo.yaml")
-    assert stopped.returncode == 1, stopped.stderr
-    assert "aj approve build/demo-v1.0.0 --by NAME" in stopped.stderr
     done = aj("run", "demo.yaml", "--approve-by", "CI")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "build").glob("*.gguf")) == [
@@ -245,6 +242,4 @@ def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
         "AJ-Tiny-v1.0.0-q8.gguf",
     ]
     assert len(list(tmp_path.glob("training_*.log"))) >= 1
-    again = aj("run", "demo.yaml", "--approve-by", "CI")
-    assert again.stderr.count("skipped") == len(ALL)
     assert json.loads(aj("status", "demo.yaml", "--json").stdout) == dict.fromkeys(ALL, "done")

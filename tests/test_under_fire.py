@@ -242,7 +242,7 @@ def test_curate_on_a_full_disk_says_so_and_succeeds_once_there_is_space(tmp_path
         messages.add(str(error).rpartition("/")[2])
     resize(small_disk, 64 << 10)
     assert bytes_of(run(recipe, out).dataset) == expected
-    print(f"\nfull at {kib} KiB the last time; {len(messages)} different places: {sorted(messages)[:12]}")
+    print(f"\nthe disk was full in {len(messages)} different places; {kib} KiB were enough")
     assert len(messages) >= 5
 
 
@@ -286,8 +286,7 @@ def test_fetch_on_a_full_disk_says_so_and_goes_on_once_there_is_space(
     for kib in (4, 24, 48, 64, 96, 120, 144):
         resize(small_disk, kib)
         error = failure(lambda: fetch(recipe))
-        # The command line tells an OSError of a full disk in one line too, exit 2.
-        assert error is None or "No space left on device" in str(error), repr(error)
+        assert error is None or (isinstance(error, CurationError) and "No space left on device" in str(error))
     resize(small_disk, 64 << 10)
     assert [len(entry.record.files) for entry in fetch(recipe)] == [3, 3, 1, 1, 1, 2]
     assert sum(entry.came for entry in fetch(recipe, offline=True)) == 0
