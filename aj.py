@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add_reading(command)
     add_approval(command)
     add_training(command)
+    add_model(command)
     add_run(command)
     return top
 
@@ -60,6 +61,9 @@ def add_curation(command: Any) -> None:
     demo = command("demo", run_demo, "Curate the small recipe that comes with the project.")
     demo.add_argument("--out", type=Path, default=None, help="dataset folder (default build/demo-v<version>)")
     demo.add_argument("--force", action="store_true", help="replace a finished run")
+    demo.add_argument(
+        "--train", action="store_true", help="also train, export and ask a tiny model (minutes)"
+    )
 
     init = command("init", run_init, "Look at a folder of files and write a first recipe for it.")
     init.add_argument("folder", type=Path)
@@ -158,6 +162,46 @@ def add_training(command: Any) -> None:
     train.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
+def add_model(command: Any) -> None:
+    """Commands from an adapter to a model that people use."""
+    evaluate = command(
+        "evaluate", run_evaluate, "Measure a model on the eval split and judge it by its recipe."
+    )
+    evaluate.add_argument(
+        "--frozen", type=Path, default=None, metavar="FILE", help="default: recipes/frozen/…"
+    )
+    evaluate.add_argument("--data", type=Path, default=None, metavar="DIR", help="its dataset's folder")
+    evaluate.add_argument("--rows", type=positive, default=None, metavar="N", help="a preview, not written")
+    evaluate.add_argument("--turns", type=positive, default=200, metavar="N", help="tool calls to generate")
+    evaluate.add_argument("--max-tokens", type=positive, default=512, metavar="N", help="of a generated turn")
+    evaluate.add_argument("--force", action="store_true", help="measure again")
+    evaluate.add_argument("--json", action="store_true", help="print evaluation.json")
+
+    talk = command("try", run_try, "Talk with an adapter, a merged model or a GGUF file.")
+    talk.add_argument(
+        "--tools", action="store_true", help="offer the AJ tools; the next line is a call's result"
+    )
+    talk.add_argument("--system", default=None, metavar="TEXT", help="a system message")
+    talk.add_argument("--max-tokens", type=positive, default=1024, metavar="N", help="of one answer")
+
+    merge = command("merge", run_merge, "Merge an adapter into its base model.")
+    merge.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: beside the adapter")
+    merge.add_argument("--force", action="store_true", help="replace a merged model")
+
+    export = command("export", run_export, "Write GGUF files for llama.cpp and Ollama, each tried.")
+    export.add_argument(
+        "--quant", action="append", default=None, metavar="NAME", help="f16, bf16, q8_0, q4_k_m; repeatable"
+    )
+    export.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: beside the model")
+    export.add_argument("--force", action="store_true", help="replace files")
+    export.add_argument("--json", action="store_true", help="print the records")
+    for sub in (evaluate, talk, merge, export):
+        sub.add_argument("model", type=Path, help="an adapter" + ("" if sub is merge else " or merged model"))
+        sub.add_argument(
+            "--base-model", type=Path, default=None, metavar="DIR", help="default: the hub's cache"
+        )
+
+
 def add_run(command: Any) -> None:
     """The whole way of a recipe, and where it stands."""
     run = command("run", run_run, "Fetch, curate, approve, freeze, train, merge and export, step by step.")
@@ -191,9 +235,28 @@ def run_demo(args: argparse.Namespace) -> int:
     from importlib import resources
 
     args.recipe = Path(str(resources.files("recipes"))) / "demo.yaml"
+    if args.train:
+        return run_demo_train(args)
     args.data_root = args.workers = args.sample = None
     args.json = False
     return run_curate(args)
+
+
+def run_demo_train(args: argparse.Namespace) -> int:
+    """The whole path with a tiny model: curate, approve, freeze, train, resume, merge, export, answer."""
+    need("torch", "transformers", "peft")
+    from curation.curate import curate
+    from reports.documents import documents
+    from train.demo import ship_demo, train_demo
+
+    def curated(recipe: Path, dataset: Path) -> None:
+        curate(recipe, documents=documents, out=dataset, force=args.force)
+
+    demo = train_demo(args.out or Path("build/demo-train"), args.recipe, curated, force=args.force)
+    print(demo.as_text())
+    for line in ship_demo(demo):
+        print(line)
+    return DONE
 
 
 def run_init(args: argparse.Namespace) -> int:
@@ -392,6 +455,58 @@ def run_train(args: argparse.Namespace) -> int:
         force=args.force,
     )
     print(run.as_json() if args.json else run.as_text())
+    return DONE
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Measure, print, and answer no when a bound of the recipe fails."""
+    need("torch", "transformers", "peft")
+    from train.evaluate import as_text, evaluate
+
+    found = evaluate(
+        args.model,
+        frozen=args.frozen,
+        data=args.data,
+        base=args.base_model,
+        rows=args.rows,
+        turns=args.turns,
+        max_tokens=args.max_tokens,
+        force=args.force,
+    )
+    print(json.dumps(found.as_dict()) if args.json else as_text(found, args.model))
+    return DONE if found.passed else NO
+
+
+def run_try(args: argparse.Namespace) -> int:
+    """Talk."""
+    need("torch", "transformers", "peft")
+    from train.chat import try_model
+
+    try_model(
+        args.model, base=args.base_model, tools=args.tools, system=args.system, max_tokens=args.max_tokens
+    )
+    return DONE
+
+
+def run_merge(args: argparse.Namespace) -> int:
+    """Merge."""
+    need("torch", "transformers", "peft")
+    from train.merge import beside_adapter, merge
+
+    out = args.out or beside_adapter(args.model)
+    print(merge(args.model, out, base=args.base_model, force=args.force).as_text())
+    return DONE
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Export."""
+    need("torch", "transformers", "peft", "gguf")
+    from train.export import export
+
+    quants = args.quant or ["q4_k_m"]
+    made = export(args.model, quants, out=args.out, base=args.base_model, force=args.force)
+    told = [one.record.as_dict() for one in made]
+    print(json.dumps(told) if args.json else "\n".join(one.as_text() for one in made))
     return DONE
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = {
     "curation.errors", "curation.row", "curation.files", "curation.sealed", "curation.manifest",
     "curation.approval", "curation.signing", "curation.freeze", "curation.frozen", "curation.version", "curation.verify",
-    "curation.recipe", "curation.settings", "curation.source", "curation.rendering", "curation.tokens",
+    "curation.recipe", "curation.settings", "curation.source", "curation.rendering", "curation.template_parts", "curation.tokens",
     "curation.progress",
 }  # fmt: skip
 

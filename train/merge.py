@@ -81,6 +81,12 @@ def merge(
     return MergeResult(out, len(weights.entries), changed, size)
 
 
+def beside_adapter(adapter: Path) -> Path:
+    """Where a merged model goes by default: AJ-…-lora becomes AJ-…-merged."""
+    folder = adapter.resolve()
+    return folder.with_name(f"{folder.name.removesuffix('-lora')}-merged")
+
+
 @contextmanager
 def folder_beside(out: Path, *, force: bool) -> Iterator[Path]:
     """A folder to write to that becomes `out` once all is well; on any error nothing is left of it."""

@@ -1,0 +1,72 @@
+"""aj merge, export, evaluate and try: what they print, and their exit codes."""
+
+import io
+import json
+import sys
+
+import pytest
+from frozen_dataset import frozen_dataset
+from tiny_adapter import tiny_adapter
+
+import aj
+from curation.frozen import read_frozen
+from train.quantise import has_llama
+
+
+@pytest.fixture
+def made(tmp_path):
+    """An adapter whose recipe asks for a loss of at most 99."""
+    found = frozen_dataset(tmp_path, evaluation=[{"metric": "loss", "max": 99.0}])
+    frozen = read_frozen(found.frozen)
+    digest = frozen.as_dict()["self_sha256"]
+    run = {
+        "frozen": {"name": frozen.name, "version": frozen.version, "self_sha256": digest},
+        "evaluation": [{"metric": "loss", "max": 99.0, "min": None}],
+    }
+    tiny_adapter(found.out, found.base, run=run)
+    return found
+
+
+def test_from_an_adapter_to_a_file_that_answers(tmp_path, made, capsys, monkeypatch):
+    model, base = str(made.out), ["--base-model", str(made.base)]
+    assert aj.main(["merge", model, *base]) == 0
+    merged = tmp_path / "AJ-Tiny-v1.0.0-merged"
+    assert f"next    aj export {merged}" in capsys.readouterr().out
+
+    assert aj.main(["export", model, "--quant", "q8_0", *base]) == 1
+    assert "asks for an evaluation" in capsys.readouterr().err
+    assert aj.main(["evaluate", model, "--frozen", str(made.frozen), "--data", str(made.data), *base]) == 0
+    assert "passed     loss" in capsys.readouterr().out
+
+    for source, out in ((model, "one"), (str(merged), "two")):
+        assert (
+            aj.main(["export", source, "--quant", "q8_0", "--out", str(tmp_path / out), "--json", *base]) == 0
+        )
+        (record,) = json.loads(capsys.readouterr().out)
+        assert record["file"] == "AJ-Tiny-v1.0.0-q8.gguf"
+        assert record["evaluation_sha256"]
+    one, two = (tmp_path / name / record["file"] for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+    for path in (model, *([str(one)] if has_llama() else [])):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n"))
+        assert aj.main(["try", path, "--tools", "--max-tokens", "8", *base]) == 0
+        assert len(capsys.readouterr().out) > 1
+
+
+def test_a_failed_bound_is_a_no(made, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "train.evaluate.expectations", lambda _: [{"metric": "loss", "max": 0.1, "min": None}]
+    )
+    command = ["evaluate", str(made.out), "--frozen", str(made.frozen), "--data", str(made.data)]
+    assert aj.main([*command, "--base-model", str(made.base)]) == 1
+    assert "FAILED     loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["merge", "export", "evaluate", "try"])
+def test_a_wrong_request_is_one_line_and_exit_2(tmp_path, capsys, command):
+    assert aj.main([command, str(tmp_path / "absent")]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"aj {command}: ")
+    assert shown.err.count("\n") == 1
