@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_curation(command)
     add_reading(command)
+    add_review(command)
     add_approval(command)
     add_training(command)
     add_model(command)
@@ -113,6 +114,14 @@ def add_reading(command: Any) -> None:
         help="also write every differing row, as JSON lines",
     )
     diff.add_argument("--json", action="store_true")
+
+
+def add_review(command: Any) -> None:
+    """The local page."""
+    review = command("review", run_review, "Go through a dataset's rows in a browser, mark some, approve.")
+    review.add_argument("dataset", type=Path)
+    review.add_argument("--marks", type=Path, default=None, metavar="FILE", help="default DATASET.exclude.jsonl")
+    review.add_argument("--port", type=int, default=0, help="default: a free one")
 
 
 def add_approval(command: Any) -> None:
@@ -376,6 +385,20 @@ def run_diff(args: argparse.Namespace) -> int:
     if args.rows:
         write_bytes(args.rows, differing_rows(args.old, args.new).write_ndjson().encode())
     print(pretty(as_json(found)).decode() if args.json else as_text(found))
+    return DONE
+
+
+def run_review(args: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C."""
+    from reports.review_app import open_server
+
+    server, sitting = open_server(args.dataset, args.marks, args.port)
+    print(f"open    {sitting.address}\nmarks   {sitting.review.marks_path}\nstop    Ctrl-C", flush=True)
+    with server:
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print(f"\n{len(sitting.review.marks):,} rows are marked")
     return DONE
 
 

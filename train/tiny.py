@@ -67,8 +67,12 @@ def write_tiny_model(
     layers: int = 2,
     vocabulary: int = 600,
     seed: int = 17,
+    spread: float = 0.02,
 ) -> Path:
-    """Write config, float32 weights and tokenizer to `folder`, and return it."""
+    """Write config, float32 weights and tokenizer to `folder`, and return it.
+
+    spread  standard deviation of the weights; a wider one learns more from an adapter alone
+    """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -82,6 +86,7 @@ def write_tiny_model(
         num_key_value_heads=2,
         max_position_embeddings=4096,
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        initializer_range=spread,
         rms_norm_eps=1e-5,
         tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id,
