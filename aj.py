@@ -120,7 +120,7 @@ def add_review(command: Any) -> None:
     """The local page."""
     review = command("review", run_review, "Go through a dataset's rows in a browser, mark some, approve.")
     review.add_argument("dataset", type=Path)
-    review.add_argument("--marks", type=Path, default=None, metavar="FILE", help="default DATASET.exclude.jsonl")
+    review.add_argument("--marks", type=Path, default=None, metavar="FILE", help="exclusion file")
     review.add_argument("--port", type=int, default=0, help="default: a free one")
 
 
@@ -256,12 +256,15 @@ def run_demo_train(args: argparse.Namespace) -> int:
     need("torch", "transformers", "peft")
     from curation.curate import curate
     from reports.documents import documents
+    from reports.training import training_documents
     from train.demo import ship_demo, train_demo
 
     def curated(recipe: Path, dataset: Path) -> None:
         curate(recipe, documents=documents, out=dataset, force=args.force)
 
-    demo = train_demo(args.out or Path("build/demo-train"), args.recipe, curated, force=args.force)
+    demo = train_demo(
+        args.out or Path("build/demo-train"), args.recipe, curated, training_documents, force=args.force
+    )
     print(demo.as_text())
     for line in ship_demo(demo):
         print(line)
@@ -466,6 +469,7 @@ def run_train(args: argparse.Namespace) -> int:
         )
         print(told.as_json() if args.json else told.as_text())
         return DONE
+    from reports.training import training_documents
     from train.run import train
 
     run = train(
@@ -476,6 +480,7 @@ def run_train(args: argparse.Namespace) -> int:
         resume=args.resume,
         trial_steps=args.trial_steps,
         force=args.force,
+        documents=training_documents,
     )
     print(run.as_json() if args.json else run.as_text())
     return DONE

@@ -31,7 +31,7 @@ from curation.recipe_model import (
     Waiver,
 )
 from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults
-from curation.settings import STAGE_SETTINGS, Contamination, StageSettings, Tools
+from curation.settings import STAGE_SETTINGS, Contamination, Exclude, StageSettings, Tools
 from curation.source import Source
 from curation.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
 
@@ -231,6 +231,8 @@ def stage_files(settings: StageSettings) -> Iterator[tuple[str, str]]:
     elif isinstance(settings, Contamination):
         for path in settings.against:
             yield "against", path
+    elif isinstance(settings, Exclude):
+        yield "file", settings.file
 
 
 def missing_of_source(name: str, source: Source, root: Path) -> Iterator[Fault]:

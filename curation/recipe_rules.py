@@ -162,6 +162,8 @@ def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> I
             yield from tool_schema_faults(settings, at, recipe)
         for path in settings.against if stage == "contamination" else []:
             yield from inside_faults(path, (*at, "against"))
+        if stage == "exclude":
+            yield from inside_faults(settings.file, (*at, "file"))
 
 
 def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:

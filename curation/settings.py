@@ -91,6 +91,12 @@ class Contamination(StageSettings, frozen=True):
     min_share: Share = 0.5
 
 
+class Exclude(StageSettings, frozen=True):
+    """Rows that a person marked to leave out. `file`: what `aj review` writes, from the data root."""
+
+    file: Annotated[str, msgspec.Meta(min_length=1)]
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "normalise": Normalise,
     "chat": Chat,
@@ -101,4 +107,5 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "exact_duplicates": ExactDuplicates,
     "near_duplicates": NearDuplicates,
     "contamination": Contamination,
+    "exclude": Exclude,
 }

@@ -70,15 +70,20 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
     return render(page, "report.html.jinja", **facts)
 
 
-def render(page: jinja2.Environment, template: str, **facts: Any) -> bytes:
-    """A page with its style and script inside, and a policy that lets it load or run nothing else."""
+def render(page: jinja2.Environment, template: str, /, *, forms: str = "'none'", **facts: Any) -> bytes:
+    """A page with its style and script inside, and a policy that lets it load or run nothing else.
+
+    forms: where the page's forms may go, as the policy spells it.
+    """
     style, script = read_template("report.css"), read_template("report.js")
     policy = (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; base-uri 'none'; form-action {forms}"
     )
-    html = page.get_template(template).render(
-        style=Markup(style), script=Markup(script), policy=Markup(policy), **facts
+    html = (
+        environment()
+        .get_template(template)
+        .render(style=Markup(style), script=Markup(script), policy=Markup(policy), **facts)
     )
     return html.encode()
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import orjson
 
-from curation.personal_data import KINDS
 from curation.row import Message, decode, read_notes
-from curation.stages.pii import Mask
+from reports.hiding import Hiding
 from reports.visible import cut, note_text
 
 MAX_TEXT = 1_200  # characters of one message
@@ -62,7 +61,7 @@ class Shown:
 
 def shown(sample: Sample) -> Shown:
     """A kept or dropped row of samples.parquet."""
-    mask = Mask(frozenset(KINDS), sample["messages"] or "")
+    hide = Hiding()
     evidence, _ = cut(sample["detail"] or "", MAX_EVIDENCE)
     messages = decode(sample["messages"]) if sample["messages"] else []
     return Shown(
@@ -74,44 +73,44 @@ def shown(sample: Sample) -> Shown:
         fate=sample["fate"],
         stage=sample["stage"] or "",
         reason=sample["reason"] or "",
-        evidence=mask.text(evidence),
-        notes=[mask.text(note_text(entry)) for entry in read_notes(sample["notes"])],
-        turns=turns_of(messages, mask),
+        evidence=hide.text(evidence),
+        notes=[hide.text(note_text(entry)) for entry in read_notes(sample["notes"])],
+        turns=turns_of(messages, hide),
         offered=offered_names(sample["tools"]),
-        hidden=sum(mask.found.values()),
+        hidden=hide.count,
     )
 
 
-def turns_of(messages: list[Message], mask: Mask) -> list[Turn]:
+def turns_of(messages: list[Message], hide: Hiding) -> list[Turn]:
     """The messages of a row, the middle of a long one left out."""
     if len(messages) <= MAX_TURNS:
-        return [turn(message, mask) for message in messages]
+        return [turn(message, hide) for message in messages]
     first, last = messages[: MAX_TURNS - 2], messages[-2:]
-    turns = [turn(message, mask) for message in (*first, *last)]
+    turns = [turn(message, hide) for message in (*first, *last)]
     turns[-2] = replace(turns[-2], skipped=len(messages) - MAX_TURNS)
     return turns
 
 
-def turn(message: Message, mask: Mask) -> Turn:
+def turn(message: Message, hide: Hiding) -> Turn:
     """One message."""
     # Cut first, so that a long text costs no more than a short one; a value at the cut is cut too.
     text, more = cut(message["content"] or "", MAX_TEXT)
     return Turn(
         role=message["role"],
-        name=mask.text(message["name"]) if message["name"] else None,
-        text=mask.text(text),
+        name=hide.text(message["name"]) if message["name"] else None,
+        text=hide.text(text),
         more=more,
-        calls=[call_of(call, mask) for call in message["tool_calls"] or ()],
+        calls=[call_of(call, hide) for call in message["tool_calls"] or ()],
         answers=message["tool_call_id"],
     )
 
 
-def call_of(call: Mapping[str, Any], mask: Mask) -> Call:
+def call_of(call: Mapping[str, Any], hide: Hiding) -> Call:
     """A tool call; short valid arguments are laid out a line a key."""
     text, more = cut(call["arguments"] or "", MAX_TEXT)
     if not more:
         text = laid_out(text)
-    return Call(name=call["name"] or "", arguments=mask.text(text), more=more)
+    return Call(name=call["name"] or "", arguments=hide.text(text), more=more)
 
 
 def laid_out(arguments: str) -> str:
@@ -142,12 +141,12 @@ def said(messages: str | None) -> tuple[str, bool]:
     """All that a row says, a line a message, as near duplicates are shown; and whether it was cut."""
     if not messages:
         return "", False
-    mask = Mask(frozenset(KINDS), messages)
+    hide = Hiding()
     lines, room = [], SAID_IN_PAIR
     for message in decode(messages):
         calls = " ".join(f"{c['name']} {c['arguments']}" for c in message["tool_calls"] or ())
         text, more = cut(f"{message['role']}: {message['content'] or ''} {calls}".strip(), room)
-        lines.append(mask.text(text))
+        lines.append(hide.text(text))
         room -= len(text)
         if more or room <= 0:
             return "\n\n".join(lines), True

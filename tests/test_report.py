@@ -147,7 +147,7 @@ def test_a_page_may_load_and_run_nothing_but_its_own(dataset):
 def test_personal_data_in_samples_is_masked(hostile_dataset):
     html = (hostile_dataset / REPORT).read_text("utf-8")
     assert "mail.example.net" not in html
-    assert "[EMAIL_1]" in html
+    assert "[HIDDEN_EMAIL_1]" in html
 
 
 def test_every_chart_has_a_text_alternative(dataset):
