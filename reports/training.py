@@ -1,0 +1,114 @@
+"""report.html of an adapter: how its training went, beside what it was trained on and who approved that."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from markupsafe import Markup
+
+from reports.charts import BLUE, VERMILION, base, svg
+from reports.report import environment, render
+
+METRICS = "metrics.jsonl"
+# A curve of more points than this looks the same and weighs more.
+MOST_POINTS = 400
+
+Line = Mapping[str, Any]
+
+
+def training_documents(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:
+    """What an adapter's folder holds for people beside its card: the training report."""
+    return {"report.html": training_report(folder, record)}
+
+
+def training_report(folder: Path, record: Mapping[str, Any]) -> bytes:
+    """The report of a run record and the metrics.jsonl in `folder`: one file, readable without a script."""
+    lines = [orjson.loads(line) for line in (folder / METRICS).read_bytes().splitlines()]
+    steps = [line for line in lines if line["kind"] == "train"]
+    held_out = [line for line in lines if line["kind"] == "eval"]
+    return render(
+        environment(),
+        "training.html.jinja",
+        run=record,
+        figures=figures(record, steps),
+        charts=[(title, Markup(chart)) for title, chart in charts(steps, held_out)],
+        rows=list(thinned(steps, 20)),
+        speed=median([line["tokens_per_s"] for line in steps]),
+    )
+
+
+def figures(record: Mapping[str, Any], steps: Sequence[Line]) -> list[tuple[str, str]]:
+    """(figure, what it is) for the head of the page."""
+    losses = record["losses"]
+    found = [
+        (f"{record['steps']:,}", "steps"),
+        (f"{record['tokens']:,}", "tokens trained on, padding left out"),
+        (f"{record['epochs']:.2f}", "epochs"),
+        (number(losses["first loss"]), "loss at first"),
+        (number(losses["last loss"]), "loss at last"),
+    ]
+    if losses["last eval loss"] is not None:
+        found.append((number(losses["last eval loss"]), "loss on held-out rows at last"))
+    return found
+
+
+def number(value: float | None) -> str:
+    """A loss as people read it."""
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def charts(steps: Sequence[Line], held_out: Sequence[Line]) -> list[tuple[str, str]]:
+    """(title, curve) of a run: loss, gradient norm, throughput, learning rate."""
+    points = list(thinned(steps, MOST_POINTS))
+    drawn = [("Loss", loss_chart(points, held_out))]
+    for key, title in (
+        ("grad_norm", "Gradient norm"),
+        ("tokens_per_s", "Tokens per second"),
+        ("learning_rate", "Learning rate"),
+    ):
+        values = [{"step": p["step"], "value": p[key]} for p in points if p.get(key) is not None]
+        if values:
+            drawn.append((title, curve(values, title, key)))
+    return drawn
+
+
+def loss_chart(points: Sequence[Line], held_out: Sequence[Line]) -> str:
+    """Loss on what is trained and on what is held out."""
+    import altair as alt
+
+    values = [{"step": p["step"], "loss": p["loss"], "on": "train"} for p in points]
+    values += [{"step": p["step"], "loss": p["loss"], "on": "held out"} for p in held_out]
+    colours = alt.Scale(domain=["train", "held out"], range=[BLUE, VERMILION])
+    chart = base(values, "Loss").encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(format="~s", tickCount=6)),
+        y=alt.Y("loss:Q", title="nats per token", scale=alt.Scale(zero=False)),
+        color=alt.Color("on:N", scale=colours),
+    )
+    layers = chart.mark_line() + chart.transform_filter("datum.on == 'held out'").mark_point(filled=True)
+    return svg(layers.properties(height=200), "loss")
+
+
+def curve(values: list[dict[str, Any]], title: str, name: str) -> str:
+    """One value over the steps."""
+    import altair as alt
+
+    chart = base(values, title).encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(format="~s", tickCount=6)),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(format="~g", tickCount=4)),
+    )
+    return svg(chart.mark_line(color=BLUE).properties(height=120), name)
+
+
+def thinned(points: Sequence[Line], most: int) -> Sequence[Line]:
+    """At most about `most` points, evenly, the last one among them."""
+    stride = max(1, -(-len(points) // most))
+    kept = list(points[::stride])
+    if points and kept[-1] is not points[-1]:
+        kept.append(points[-1])
+    return kept
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value, 0 without any."""
+    return sorted(values)[len(values) // 2] if values else 0.0

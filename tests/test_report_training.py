@@ -1,0 +1,76 @@
+"""The training report: one file that shows how it went and on whose word."""
+
+import re
+
+import orjson
+import pytest
+
+from reports.training import thinned, training_documents
+
+RECORD = {
+    "model": "AJ-Tiny-v1.0.0-lora",
+    "trial": False,
+    "base": {"id": "example/tiny", "revision": None},
+    "finished": "2026-01-02T03:04:05+00:00",
+    "frozen": {"name": "tiny", "version": "1.0.0", "root": "a" * 64, "recipe_sha256": "b" * 64,
+               "self_sha256": "c" * 64},
+    "approvals": [{"by": "A <b>Person</b>", "at": "2026-01-01", "note": None, "mode": "attended",
+                   "signed": True}],
+    "steps": 40,
+    "tokens": 80_304,
+    "epochs": 2.22,
+    "losses": {"first loss": 8.4, "last loss": 6.7, "last eval loss": None},
+    "events": [{"step": 7, "message": "loss 9.000, 3.0 times its median"}],
+    "sources": {"web": {"group": "general", "licence": None, "rows": 6, "tokens": 600,
+                        "trained_share": 0.5, "exposure": 4.44}},
+    "packing": {"sequences": 72, "fill": 0.98},
+    "settings": {"lora_r": 4, "target_modules": ["q_proj", "v_proj"], "epochs": None},
+    "batches": [{"step": 0, "batch": 2}, {"step": 7, "batch": 1}],
+    "loaded": {"backend": "peft"},
+    "versions": {"torch": "2.13.0"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    lines = [
+        {"kind": "train", "step": step, "loss": 8 - step / 40, "learning_rate": 1e-4, "grad_norm": None,
+         "tokens_per_s": 900.0, "step_s": 1.0}
+        for step in range(1, 41)
+    ]  # fmt: skip
+    lines.append({"kind": "eval", "step": 40, "loss": 7.1})
+    (tmp_path / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    return tmp_path
+
+
+def page(folder, **changes) -> str:
+    return training_documents(folder, {**RECORD, **changes})["report.html"].decode()
+
+
+def test_curves_stand_beside_root_approval_and_settings(folder):
+    html = page(folder)
+    assert html.count("<svg") == 3
+    for said in ("a" * 64, "A &lt;b&gt;Person&lt;/b&gt;", "q_proj, v_proj", "loss 9.000, 3.0 times", "4.44"):
+        assert said in html
+
+
+def test_the_page_loads_nothing(folder):
+    html = page(folder)
+    assert "default-src 'none'" in html
+    assert not re.search(r'(?:src|href)="(?!data:|#)', html)
+    assert len(html) < 120_000
+
+
+def test_a_trial_says_so_first(folder):
+    assert "A trial: not for use." in page(folder, trial=True)
+
+
+def test_the_same_run_gives_the_same_bytes(folder):
+    assert page(folder) == page(folder)
+
+
+def test_long_curves_are_thinned_and_keep_their_end():
+    points = [{"step": step} for step in range(5_000)]
+    kept = thinned(points, 400)
+    assert len(kept) <= 402
+    assert kept[-1] == points[-1]

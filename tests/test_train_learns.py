@@ -1,0 +1,111 @@
+"""The path ends in a model that learnt: slow tests that look at what is said, not at how."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from frozen_dataset import TRAIN, Frozen
+from small_recipe import no_documents, write_jsonl
+
+import aj
+from curation.approval import approve
+from curation.curate import curate
+from curation.freeze import freeze
+from curation.row import message
+from train.inference import open_inference, prompt_ids, text_of
+from train.model_folder import find_model
+from train.run import train
+from train.tiny import write_tiny_model
+from train.tool_calls import Score, Tools, parse_answer, score
+
+TOOLS = json.dumps(
+    [
+        {
+            "name": "water",
+            "parameters": {
+                "type": "object",
+                "properties": {"bed": {"type": "string"}, "litres": {"type": "integer"}},
+                "required": ["bed", "litres"],
+                "additionalProperties": False,
+            },
+        }
+    ]
+)
+BEDS = ("mint", "thyme", "sage", "kale", "leek", "rose", "bean", "pea", "beet", "chard")
+SETTINGS = {
+    **TRAIN,
+    "lora_r": 64,
+    "lora_alpha": 128,
+    "lora_dropout": 0.0,
+    "batch_size": 5,
+    "gradient_accumulation_steps": 1,
+    "max_steps": 160,
+    "max_seq_length": 512,
+    "learning_rate": 1e-2,
+    "warmup_steps": 10,
+    "save_steps": 1_000,
+    "eval_steps": 1_000,
+    "logging_steps": 20,
+    "gradient_checkpointing": False,
+}
+
+
+def conversations() -> list[list[dict[str, Any]]]:
+    """Twenty requests, each answered with a call of its own."""
+    drawn = random.Random(5)
+    rows = []
+    for number in range(20):
+        bed, when = BEDS[number % 10], ("now", "later")[number // 10]
+        arguments = json.dumps({"bed": bed, "litres": drawn.randint(2, 99)})
+        call = {"id": "call00001", "name": "water", "arguments": arguments}
+        rows.append([message("user", f"{bed} {when}"), message("assistant", None, tool_calls=[call])])
+    return rows
+
+
+def frozen_calls(folder: Path) -> Frozen:
+    """Those rows, curated, approved and frozen, and a base model with random weights."""
+    write_jsonl(folder / "calls.jsonl", [{"messages": row, "tools": TOOLS} for row in conversations()])
+    recipe = {
+        "name": "calls",
+        "version": "1.0.0",
+        "seed": 17,
+        "base_model": {"id": "example/tiny", "code": "Tiny"},
+        "sources": {"calls": {"uri": "calls.jsonl", "reader": "messages", "group": "custom"}},
+        "mixture": {"shares": {"custom": 1.0}, "max_repeat": 1},
+        "split": {"eval": 0},
+        "stages": ["normalise", "chat"],
+        "gates": [],
+        "train": SETTINGS,
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    data = curate(folder / "recipe.yaml", documents=no_documents, out=folder / "data", workers=1).dataset
+    approve(data, "Test Person")
+    frozen = freeze(data, folder / "frozen.yaml")
+    texts = [json.dumps(row) for row in conversations()]
+    base = write_tiny_model(folder / "base", texts, spread=0.08)
+    return Frozen(frozen, data, base, folder / "AJ-Tiny-v1.0.0-lora")
+
+
+@pytest.mark.slow
+def test_a_tiny_model_learns_twenty_calls_and_makes_the_right_ones(tmp_path):
+    run = frozen_calls(tmp_path)
+    done = train(run.frozen, **run.kwargs)
+    model = open_inference(find_model(done.out, run.base))
+    scores = []
+    for asked, answered in conversations():
+        ids = model.answer(prompt_ids(model.encoder, [asked], TOOLS), 64)
+        answer = parse_answer(text_of(model.encoder, ids))
+        scores.append(score(answer, answered["tool_calls"], Tools(TOOLS)))
+    assert scores == [Score(parsed=True, valid=True, name=True, arguments=True)] * 20
+
+
+@pytest.mark.slow
+def test_the_demo_goes_the_whole_way(tmp_path, capsys):
+    assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    for said in ("stopped and resumed half-way", "merged", "Q8_0", "Q4_K", "llama.cpp answers"):
+        assert said in told
+    assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
