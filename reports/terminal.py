@@ -100,7 +100,8 @@ def verdict(gate: GateResult) -> str:
 def summary(dataset: Path, manifest: Manifest, found: GatesFile) -> str:
     """What `aj curate` ends with, but the next step."""
     kept = manifest.rows.train + manifest.rows.eval
-    head = f"kept {kept:,} of {manifest.rows.read:,} rows; {manifest.rows.dropped:,} dropped, each with its reason"
+    head = f"kept {kept:,} of {manifest.rows.read:,} rows; "
+    head += f"{manifest.rows.dropped:,} dropped, each with its reason"
     blocks = [funnel(manifest), mixture(manifest), gates(found), head]
     return "\n\n".join(blocks) + f"\n\nroot    {manifest.root}\nreport  {dataset / 'report.html'}"
 
@@ -114,7 +115,8 @@ def finished(run: Finished) -> str:
         told = f"{run.tasks_reused:,} of {done:,} tasks were finished already and reused"
     else:
         told = f"{done:,} tasks"
-    return f"{summary(run.dataset, run.manifest, run.gates)}\ntime    {run.wall_s:.1f} s ({told})\n{next_step(run)}"
+    head = summary(run.dataset, run.manifest, run.gates)
+    return f"{head}\ntime    {run.wall_s:.1f} s ({told})\n{next_step(run)}"
 
 
 def next_step(run: Finished) -> str:
