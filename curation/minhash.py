@@ -329,7 +329,7 @@ class Linking:
         rows = len(self.index.lengths)
         while first < rows:
             # The block grows with what is settled, so that few pairs fall within one.
-            last = min(first + max(FIRST_BLOCK, min(LAST_BLOCK, first // 4)), rows)
+            last = min(first + max(FIRST_BLOCK, min(LAST_BLOCK, first // 2)), rows)
             self.block(first, last)
             first = last
 
@@ -341,7 +341,9 @@ class Linking:
             np.empty((last - first, PAIRS), np.float64),
         )
         parts = [(a, min(a + COMPARE_ROWS, last)) for a in range(first, last, COMPARE_ROWS)]
-        for _ in self.pool.map(lambda part: self.work(part[0], part[1], first, False, pairs), parts):
+        # Handing a single part to another thread costs more than it is worth.
+        run = self.pool.map if len(parts) > 1 else map
+        for _ in run(lambda part: self.work(part[0], part[1], first, False, pairs), parts):
             pass
         self.work(first, last, first, True, pairs)
         line, place = np.nonzero(np.arange(PAIRS) < pairs.counts[:, None])
