@@ -81,6 +81,8 @@ def find_emails(text: str) -> Iterator[Finding]:
 
 
 _DIGITS = re.compile(r"[0-9][0-9 ().-]{5}")
+# Where _PHONE can match: far faster to find.
+_PHONE_START = re.compile(r"[+(\d](?<![\w+./@#$=&%-].)(?=[\d ().\u2011-]{6})", re.DOTALL)
 _PHONE = re.compile(
     r"(?<![\w+./@#$=&%-])(?:"
     r"(?P<international>\+[1-9]\d{0,2}(?P<separator>[ .\u2011-]|(?=\())?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}"
@@ -108,7 +110,7 @@ _LONG_CODES = re.compile(r"2[1-69]\d|3[578]\d|42\d|5[09]\d|6[789]\d|8[0578]\d|9[
 def find_phones(text: str) -> Iterator[Finding]:
     if not _DIGITS.search(text):
         return
-    for match in _PHONE.finditer(text):
+    for match in _phones(text):
         said = match.group()
         digits = re.sub(r"[^0-9]", "", said)
         if not 7 <= len(digits) <= 15 or _DATE.match(said):
@@ -122,6 +124,15 @@ def find_phones(text: str) -> Iterator[Finding]:
             plausible = bool(spoken) and _is_spoken(digits, said)
         if plausible:
             yield Finding(match.start(), match.end(), "phone", digits)
+
+
+def _phones(text: str) -> Iterator[re.Match[str]]:
+    """_PHONE.finditer(text)."""
+    end = 0
+    for start in _PHONE_START.finditer(text):
+        if start.start() >= end and (match := _PHONE.match(text, start.start())):
+            end = match.end()
+            yield match
 
 
 def _is_international(digits: str, said: str) -> bool:

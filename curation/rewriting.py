@@ -1,6 +1,6 @@
 """Rewriting the few rows of a frame that need it, one by one in Python; all others pass untouched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -25,8 +25,11 @@ class Rejected(NamedTuple):
     notes: str | None
 
 
+Verdict = Rewritten | Rejected | None
 # messages, tools, notes of one row → its new text, its rejection, or None when it stays as it is.
-Judge = Callable[[str, str | None, str | None], Rewritten | Rejected | None]
+Judge = Callable[[str, str | None, str | None], Verdict]
+# The same for the rows of a frame, a verdict for each: for judges that look at many texts at once.
+JudgeTogether = Callable[[pl.DataFrame], Iterable[Verdict]]
 
 
 def rewrite(rows: pl.DataFrame, suspects: pl.Series, judge: Judge) -> Split:
@@ -35,15 +38,19 @@ def rewrite(rows: pl.DataFrame, suspects: pl.Series, judge: Judge) -> Split:
     Needs `messages`, `tools` and `notes`; keeps every other column and the order. A cheap
     vectorised `suspects` that is true too often costs time only, never correctness.
     """
+    return rewrite_together(
+        rows, suspects, lambda part: map(judge, part["messages"], part["tools"], part["notes"])
+    )
+
+
+def rewrite_together(rows: pl.DataFrame, suspects: pl.Series, judge: JudgeTogether) -> Split:
+    """`rewrite` with a judge of frames, which hold up to 4,096 suspects."""
     places = suspects.fill_null(True).arg_true()
     # Slices bound the memory that Python strings take, however large the frame is.
     changed: list[tuple[int, Rewritten]] = []
     rejected: list[tuple[int, Rejected]] = []
     for part in places.to_frame("place").iter_slices(4096):
-        chosen = rows[part["place"]]
-        cells = zip(part["place"], chosen["messages"], chosen["tools"], chosen["notes"], strict=True)
-        for place, messages, tools, notes in cells:
-            verdict = judge(messages, tools, notes)
+        for place, verdict in zip(part["place"], judge(rows[part["place"]]), strict=True):
             if isinstance(verdict, Rewritten):
                 changed.append((place, verdict))
             elif verdict is not None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.personal_data import find, has_check_digit
+from curation.personal_data import _PHONE, _phones, find, has_check_digit
 
 # Assembled here, so that scanners of this repository find no key in it.
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -149,3 +149,10 @@ def test_long_texts_take_linear_time():
         "+1 " * 60_000,
     ):
         find(text)
+
+
+@given(st.text(alphabet="+()-. \u2011\n19a/\u0661", max_size=40))
+def test_phones_are_found_wherever_their_pattern_matches(text):
+    spans = [match.span() for match in _PHONE.finditer(text)]
+    # Shorter ones are no phone numbers.
+    assert [s for s in spans if s[1] - s[0] > 6] == [m.span() for m in _phones(text) if len(m.group()) > 6]

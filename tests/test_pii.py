@@ -1,6 +1,7 @@
 """pii: masked alike throughout a row, arguments stay JSON, nothing is found twice."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,19 @@ def test_a_value_has_one_placeholder_throughout_the_row():
         "[EMAIL_1]? Not [EMAIL_2], [PHONE_1]?",
         "[PHONE_1]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("my number: (555)-123-4567", "my number: [PHONE_1]"),
+        ("api_key\n: 'xyz9Kq81Lm20PqRs7tUv'", "api_key\n: '[SECRET_1]'"),
+        ("Bearer\nxyz9Kq81Lm20PqRs7tUv", "Bearer\n[SECRET_1]"),
+        ("+44 (20) 7946\u20110958", "[PHONE_1]"),
+    ],
+)
+def test_the_look_ahead_of_the_search_misses_no_spelling(content, expected):
+    assert masked(content) == [expected]
 
 
 def test_arguments_are_masked_and_stay_json():
@@ -168,3 +182,11 @@ def test_idempotent_and_every_row_has_one_fate(action, contents, arguments):
         for m in decode(text):
             for made in m["tool_calls"] or ():
                 json.loads(made["arguments"])
+
+
+@settings(deadline=None)
+@given(st.lists(texts, min_size=1, max_size=4))
+def test_a_text_is_masked_alike_whatever_else_is_in_its_row(contents):
+    together = [re.sub(r"_\d+]", "]", text) for text in masked(*contents)]
+    alone = [re.sub(r"_\d+]", "]", text) for content in contents for text in masked(content)]
+    assert together == alone

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curation.rewriting import Rejected, Rewritten, rewrite
+from curation.rewriting import Rejected, Rewritten, rewrite, rewrite_together
 from curation.row import frame, message
 
 
@@ -30,6 +30,18 @@ def test_rows_are_changed_dropped_and_left():
         (1, "[]", "said", "why", '{"n":1}')
     ]
     assert rows.equals(rows_of("a", "b", "c")), "the input is left as it was"
+
+
+def test_suspects_can_be_judged_together():
+    seen = []
+
+    def judge(part):
+        seen.append(part["pos"].to_list())
+        return (Rewritten(text, None, "seen") for text in part["messages"])
+
+    kept, _ = rewrite_together(rows_of("a", "b", "c"), pl.Series([True, False, True]), judge)
+    assert seen == [[0, 2]]
+    assert kept["notes"].to_list() == ["seen", None, "seen"]
 
 
 def test_order_and_memory_hold_over_many_slices():

@@ -10,7 +10,7 @@ already has. Reason: `personal_data`, with the counts by kind as detail.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -18,48 +18,43 @@ import polars as pl
 
 from curation.json_strings import edit_strings
 from curation.personal_data import KINDS, find
-from curation.rewriting import Rejected, Rewritten, rewrite
+from curation.rewriting import Rejected, Rewritten, Verdict, rewrite_together
 from curation.row import Message, decode, encode, note
 from curation.settings import Pii, PiiKind
 from curation.stage import Context, Rows, RowsFn, Split
 
 Action = Literal["mask", "drop", "flag"]
 
-# What the JSON text of a row must hold for anything of a kind to be in it.
-_SUSPECT: dict[PiiKind, str] = {
-    "email": r"[A-Za-z0-9_+-]@[A-Za-z0-9]",
-    "phone": r"[0-9][0-9 ().-]{5}[0-9]|\+[0-9 ().\u{2011}-]{9}",
-    "ip": r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",
-    "card": r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]",
-    "secret": r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|sk-|AIza|hf_|npm_"
-    r"|SG\.|:AA|eyJ|PRIVATE KEY|://[^ /:@]+:[^ /@]+@|slack\.com/services|earer[ \\]"
-    r"|(?i:key|secret|token|passwo?r?d|pwd|credential)[A-Za-z0-9_.-]*[\\\x22' ]*[:=]",
-}
-# Cheaper still where the above is slow (literals, in any case), and a second look where it is broad.
-_MARKS = {
-    "secret": [
-        *(
-            "akia",
-            "asia",
-            "ghp_",
-            "gho_",
-            "ghu_",
-            "ghs_",
-            "ghr_",
-            "github_pat_",
-            "glpat-",
-            "xox",
-            "sk_",
-            "rk_",
-        ),
-        *("sk-", "aiza", "hf_", "npm_", "sg.", ":aa", "eyj", "private", "://", "slack", "bearer"),
-        *("key", "secret", "token", "passw", "pwd", "credential"),
-    ]
-}
-_ALSO = {
-    "phone": r"\+[0-9]|[0-9]{3}[.)-] ?[0-9]{3}[ .-][0-9]{4}"
+# What a text, or the JSON text of a row, must hold for anything of a kind to be in it: one of its
+# groups of patterns, and of this each. The first of a group is looked for in all rows, so it is one
+# that the regex engine finds fast: few literals, or digits.
+_PHONE_LIKE = (
+    r"\+[0-9]|[0-9]{3}[.)-][ -]?[0-9]{3}[ .-][0-9]{4}"
     r"|(?i:phone|tel|mobile|cell|fax|whatsapp|hotline|call|text|dial|reach|contact|landline)[^0-9]{1,40}[0-9(]"
+)
+_SECRET_NAME = r"(?i:key|secret|token|passwo?r?d|pwd|credential)"
+_SUSPECT: dict[PiiKind, tuple[tuple[str, ...], ...]] = {
+    "email": ((r"[A-Za-z0-9_+-]@[A-Za-z0-9]",),),
+    "phone": (
+        (r"[0-9][0-9 ().-]{5}[0-9]", _PHONE_LIKE),
+        (r"\+[0-9 ().\u{2011}-]{9}", r"\+[0-9]"),
+    ),
+    "ip": (
+        (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",),
+        (r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",),
+    ),
+    "card": ((r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]",),),
+    "secret": (
+        (
+            r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|sk-|AIza|hf_|npm_"
+            r"|SG\.|:AA|eyJ|PRIVATE KEY|slack\.com/services|earer[\s\\]",
+        ),
+        (r"://", r"://[^ /:@]+:[^ /@]+@"),
+        (_SECRET_NAME, rf"{_SECRET_NAME}[A-Za-z0-9_.-]*(?:\\+[nrt]|[\\\x22'\s])*[:=]"),
+    ),
 }
+# Inside arguments anything may be escaped.
+_ESCAPE = r"\\(?:u00|/)"
 _PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE|IP|CARD|SECRET)_(\d{1,9})\]")
 # Figures in arguments that are no strings: a card number among them keeps its type.
 _NUMBER = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\w.+-])\d{13,19}(?![\w.+-])', re.DOTALL)
@@ -72,76 +67,102 @@ def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind]
     {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Idempotent.
     """
     messages = rows["messages"]
-    # Inside arguments anything may be escaped.
-    suspects = messages.str.contains(r"\\u00", literal=True)
+    suspects = messages.str.contains(rf"\\{_ESCAPE}")
     for kind in kinds:
         suspects = suspects | _may_hold(messages, kind)
-    return rewrite(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
+    return rewrite_together(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
 
 
-def _may_hold(messages: pl.Series, kind: PiiKind) -> pl.Series:
-    """Which rows may hold data of a kind."""
-    places = (
-        messages.str.contains_any(_MARKS[kind], ascii_case_insensitive=True).arg_true()
-        if kind in _MARKS
-        else None
-    )
-    for pattern in (_SUSPECT[kind], _ALSO.get(kind)):
-        if pattern is not None:
-            found = (messages if places is None else messages[places]).str.contains(pattern)
-            places = found.arg_true() if places is None else places.filter(found)
-    assert places is not None
-    return pl.repeat(False, len(messages), dtype=pl.Boolean, eager=True).scatter(places, True)
+def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:
+    """Which texts may hold data of a kind."""
+    may_hold = pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True)
+    for first, *others in _SUSPECT[kind]:
+        places = texts.str.contains(first).arg_true()
+        for pattern in others:
+            places = places.filter(texts[places].str.contains(pattern))
+        may_hold = may_hold.scatter(places, True)
+    return may_hold
 
 
-def _judge(
-    text: str, tools: str | None, notes: str | None, *, action: Action, kinds: frozenset[PiiKind]
-) -> Rewritten | Rejected | None:
-    messages = decode(text)
-    mask = Mask(kinds, text)
-    for message in messages:
-        mask.message(message)
-    found = dict(sorted(mask.found.items()))
-    if not found:
-        return None
+def _judge(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
+    conversations = [decode(text) for text in rows["messages"]]
+    # A row has many messages, and most of them nothing that is worth a closer look.
+    suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], kinds)
+    cells = zip(conversations, rows["messages"], rows["tools"], rows["notes"], strict=True)
+    for messages, *row in cells:
+        mask = Mask(row[0], suspects)
+        for message in messages:
+            mask.message(message)
+        found = dict(sorted(mask.found.items()))
+        yield _verdict(found, action, Rewritten(*row), messages) if found else None
+
+
+def _verdict(
+    found: dict[str, int], action: Action, row: Rewritten, masked: Sequence[Message]
+) -> Rewritten | Rejected:
+    notes = row.notes
     if action == "mask":
         notes = note(notes, stage="pii", repair="mask", masked=found)
-        return Rewritten(encode(messages), tools, notes)
+        return Rewritten(encode(masked), row.tools, notes)
     flag = note(None, stage="pii", flag="personal_data", found=found)
     if not notes or flag not in notes.split("\n"):
         notes = flag if notes is None else f"{notes}\n{flag}"
     if action == "drop":
         return Rejected("personal_data", {"found": found}, notes)
-    return Rewritten(text, tools, notes)
+    return row._replace(notes=notes)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    """The texts of a message that are searched."""
+    if message["content"]:
+        yield message["content"]
+    if message["name"] and message["role"] != "tool":
+        yield message["name"]
+    for call in message["tool_calls"] or ():
+        yield call["arguments"]
+
+
+def _suspects(texts: Sequence[str], kinds: frozenset[PiiKind]) -> dict[str, frozenset[PiiKind]]:
+    """The texts that may hold anything, with its kinds."""
+    column = pl.Series(texts, dtype=pl.String)
+    found = {text: kinds for text in column.filter(column.str.contains(_ESCAPE))}
+    for kind in kinds:
+        for text in column.filter(_may_hold(column, kind)):
+            found[text] = found.get(text, frozenset()) | {kind}
+    return found
 
 
 class Mask:
-    """Masks one row: remembers which value got which placeholder, and counts what it found."""
+    """Masks one row: remembers which value got which placeholder, and counts what it found.
 
-    def __init__(self, kinds: frozenset[PiiKind], row: str) -> None:
-        self.kinds = kinds
+    suspects: the texts to search, and for which kinds.
+    """
+
+    def __init__(self, row: str, suspects: Mapping[str, frozenset[PiiKind]]) -> None:
         self.found: Counter[str] = Counter()
+        self._row = row
+        self._suspects = suspects
         self._names: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
-        for kind, number in _PLACEHOLDER.findall(row) if "_" in row else ():
-            self._last[kind] = max(self._last.get(kind, 0), int(number))
 
     def message(self, message: Message) -> None:
         """Mask content, speaker and arguments of a message in place."""
-        for key in ("content", "name"):
-            if message[key] and (key == "content" or message["role"] != "tool"):
-                message[key] = self.text(message[key])
+        if kinds := self._suspects.get(message["content"]):
+            message["content"] = self.text(message["content"], kinds)
+        if message["role"] != "tool" and (kinds := self._suspects.get(message["name"])):
+            message["name"] = self.text(message["name"], kinds)
         for call in message["tool_calls"] or ():
-            call["arguments"] = self.arguments(call["arguments"])
+            if kinds := self._suspects.get(call["arguments"]):
+                call["arguments"] = self.arguments(call["arguments"], kinds)
 
-    def text(self, text: str, before: str = "", after: str = "") -> str:
+    def text(self, text: str, kinds: frozenset[PiiKind], before: str = "", after: str = "") -> str:
         """`text` masked. `before` and `after` are what it stands in and only help to understand it."""
         skip = len(before)
         # Once more after a change: a value may only be one when its neighbour is gone.
         while True:
             whole = before + text + after
             parts, at = [], skip
-            for finding in find(whole, self.kinds):
+            for finding in find(whole, kinds):
                 if finding.start >= skip and finding.end <= skip + len(text):
                     parts += [whole[at : finding.start], self.placeholder(finding.kind, finding.value)]
                     at = finding.end
@@ -149,13 +170,14 @@ class Mask:
                 return text
             text = "".join(parts) + whole[at : skip + len(text)]
 
-    def arguments(self, text: str) -> str:
+    def arguments(self, text: str, kinds: frozenset[PiiKind]) -> str:
         """Tool-call arguments masked: strings, and card numbers written as numbers, which become 0."""
-        text = edit_strings(text, self._string)
-        return _NUMBER.sub(self._number, text) if "card" in self.kinds else text
 
-    def _string(self, value: str, before: str) -> str:
-        return self.text(value, f'{before}"', '"') if before else self.text(value)
+        def masked(value: str, before: str) -> str:
+            return self.text(value, kinds, f'{before}"', '"') if before else self.text(value, kinds)
+
+        text = edit_strings(text, masked)
+        return _NUMBER.sub(self._number, text) if "card" in kinds else text
 
     def _number(self, match: re.Match[str]) -> str:
         figures = match.group()
@@ -168,6 +190,9 @@ class Mask:
         """The placeholder of a value, counted."""
         self.found[kind] += 1
         name = kind.upper()
+        if not self._names:
+            for known, number in _PLACEHOLDER.findall(self._row):
+                self._last[known] = max(self._last.get(known, 0), int(number))
         if (kind, value) not in self._names:
             self._last[name] = self._last.get(name, 0) + 1
             self._names[kind, value] = f"[{name}_{self._last[name]}]"
