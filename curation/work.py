@@ -52,7 +52,6 @@ LIBRARIES = (
     "langdetect",
     "py3langid",
     "tokenizers",
-    "tiktoken",
 )
 
 
