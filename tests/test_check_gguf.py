@@ -2,13 +2,17 @@
 
 import ctypes
 import json
+import unicodedata
 from functools import partial
+from pathlib import Path
 
 import gguf
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_adapter import tiny_adapter, tiny_base
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from curation.errors import Refusal
 from curation.rendering import built_in
@@ -130,8 +134,6 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), ma
 def test_any_conversation_with_tools_is_served_as_it_was_trained(
     served, adapter, system, asked, result, arguments
 ):
-    import unicodedata
-
     system, asked, result = (unicodedata.normalize("NFC", text) for text in (system, asked, result))
     call = {"id": "c1", "name": "bash", "arguments": json.dumps(arguments)}
     messages = [
@@ -162,3 +164,84 @@ def test_a_broken_file_is_one_line(tmp_path, files):
     half.write_bytes(files["f16"].path.read_bytes()[:100_000])
     with pytest.raises(Refusal, match=r"llama.cpp cannot load it"):
         open_llama(half, context=8)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, corpus):
+    """A narrow model with the real vocabulary of DeepSeek-R1-Distill-Qwen, in llama.cpp, and its encoder."""
+    folder = tmp_path_factory.mktemp("real")
+    tokenizer = corpus / "tokenizer_r1_distill"
+    config = Qwen2Config(
+        vocab_size=152_064,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        dtype="bfloat16",
+    )
+    Qwen2ForCausalLM(config).save_pretrained(folder / "base")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / "base" / name).write_bytes((tokenizer / name).read_bytes())
+    lora = tiny_adapter(folder / "AJ-Real-v1.0.0-lora", folder / "base")
+    (made,) = export(lora, ["q8_0"], out=folder)
+    model = open_llama(made.path, context=64)
+    yield model, Encoder(lora, built_in("aj_r1"))
+    model.close()
+
+
+def rows_of(path: Path, count: int):
+    """Conversations of a JSONL file or JSON array in OpenAI's shape, as rows."""
+    text = path.read_text(encoding="utf-8-sig")
+    records = (
+        json.loads(text)
+        if path.suffix == ".json"
+        else [json.loads(line) for line in text.splitlines()[:count]]
+    )
+    for record in records[:count]:
+        said = record.get("messages") or record.get("traj")
+        messages = [
+            message(
+                one["role"],
+                one.get("content"),
+                tool_calls=[{"id": c["id"], **c["function"]} for c in one.get("tool_calls") or ()],
+                tool_call_id=one.get("tool_call_id"),
+            )
+            for one in said
+        ]
+        yield messages, json.dumps(record["tools"]) if record.get("tools") else None
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    ("file", "count"), [("derived_openai_tools/sgd_dev.jsonl", 300), ("tau_bench/gpt-4o-airline.json", 60)]
+)
+def test_real_conversations_with_tools_are_served_with_the_real_vocabulary_as_trained(
+    real, corpus, file, count
+):
+    model, encoder = real
+    compared = 0
+    for messages, tools in rows_of(corpus / file, count):
+        assert served_ids(model, messages, tools) == prompt_ids(encoder, messages, tools)
+        compared += 1
+    assert compared >= min(count, 50)
+
+
+TEXTS = [
+    "alpaca_zh/alpaca_zh.jsonl.zst",
+    "crd3/crd3_episodes.jsonl.zst",
+    "herbal_old_english/33654-0.txt",
+    "swe_agent_traj/crypto__eps.traj",
+]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("file", TEXTS)
+def test_real_text_in_normal_form_c_is_cut_as_training_cuts_it(real, corpus, file):
+    model, encoder = real
+    with (corpus / file).open("rb") as stream:
+        data = zstandard.ZstdDecompressor().stream_reader(stream) if file.endswith(".zst") else stream
+        text = unicodedata.normalize("NFC", data.read(300_000).decode("utf-8", "ignore"))
+    ours = encoder.whole.encode(text, add_special_tokens=False).ids
+    assert list(model.tokenize(text.encode(), add_bos=False, special=True)) == ours

@@ -16,11 +16,13 @@ from curation.sealed import read_sealed, write_sealed
 from train import evaluate as evaluating
 from train.evaluate import EvalRow, Turn, as_text, choose_turns, evaluate
 from train.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
-from train.export import check_exportable
+from train.export import check_exportable, export
 from train.gate import admit
-from train.inference import TransformersInference
+from train.inference import open_inference
 from train.intervals import change, ratio
+from train.merge import merge
 from train.model_folder import find_model
+from train.quantise import has_llama
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 
@@ -53,7 +55,7 @@ def found(made):
 
 
 def test_losses_of_model_and_base_are_those_of_transformers(made, found):
-    model = TransformersInference(find_model(made.out, made.base))
+    model = open_inference(find_model(made.out, made.base))
     (row,) = evaluating.eval_rows(admit(made.frozen, made.data))
     (example,) = model.encoder.examples([(row.messages, row.tools)])[0]
     ids = torch.tensor(example.ids[None].astype("int64"))
@@ -176,3 +178,16 @@ def test_a_change_is_paired_so_that_equal_models_differ_by_nothing():
 
 def test_the_result_reads_as_json(found):
     assert json.loads(json.dumps(found.as_dict()))["metrics"]["loss"]["rows"] == found.rows
+
+
+def test_a_merged_model_and_a_gguf_file_are_measured_beside_their_base(tmp_path, made, found):
+    merge(made.out, tmp_path / "merged", base=made.base)
+    models = [tmp_path / "merged"]
+    if has_llama():
+        models += [one.path for one in export(tmp_path / "merged", ["f16"], out=tmp_path)]
+    for model in models:
+        other = evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
+        assert other.adapter_sha256 == found.adapter_sha256
+        for name in ("loss", "loss_change"):
+            assert other.metrics[name].value == pytest.approx(found.metrics[name].value, abs=1e-3)
+        assert other.base["loss"] == found.base["loss"]

@@ -99,8 +99,8 @@ def evaluate(
         )
     speaker = open_inference(model, base)
     losses, spoken = measure(speaker, chosen, turns, max_tokens, path.name)
-    with speaker.as_base() as has_base:
-        before = measure(speaker, chosen, turns, max_tokens, "base model") if has_base else ([], [])
+    with speaker.as_base() as untrained:
+        before = measure(untrained, chosen, turns, max_tokens, "base model") if untrained else ([], [])
     seed = admitted.recipe.seed
     metrics = loss_metrics(losses, before[0], seed) | tool_metrics(spoken, seed)
     base_metrics = loss_metrics(before[0], [], seed) | tool_metrics(before[1], seed)

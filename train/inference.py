@@ -1,7 +1,7 @@
 """A model that answers: an adapter on its base, a merged model, or a GGUF file, behind one face."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,24 +31,42 @@ class Inference(Protocol):
     def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
         """Greedy continuation, without the end token. `show` is called with each id as it comes."""
 
-    def as_base(self) -> AbstractContextManager[bool]:
-        """Within it the adapter is switched off; false where there is none to switch."""
+    def as_base(self) -> AbstractContextManager["Inference | None"]:
+        """The base model, with the same tokenizer and template; null where it is not on this machine."""
 
 
 def open_inference(model: Model, base: Path | None = None) -> Inference:
     """Load a model for answering. CurationError with the reason when that is not possible.
 
-    base: for a GGUF file, the folder of its base model, whose tokenizer it has.
+    base: folder of the base model of a GGUF file or a merged model, in place of the recorded one.
     """
     if model.kind == "gguf":
         return LlamaInference(model, base)
-    return TransformersInference(model)
+    encoder = Encoder(model.path, model_template(model.path))
+    adapter = model.path if model.kind == "adapter" else None
+    return TransformersInference(model.weights_folder, encoder, adapter, base_folder(model, base))
+
+
+def base_folder(model: Model, given: Path | None) -> Path | None:
+    """Where the base model of a merged model or a GGUF file lies; null when it is not here."""
+    recorded = model.run.get("base") or {}
+    if given is not None or not recorded.get("id"):
+        return given
+    try:
+        return cached(recorded["id"], recorded.get("revision"))
+    except CurationError:
+        return None
 
 
 class TransformersInference:
-    """A model in transformers, on the GPU where there is one."""
+    """A model in transformers, on the GPU where there is one.
 
-    def __init__(self, model: Model) -> None:
+    folder: its weights. adapter: on top of them. base: where the base model lies, when there is no adapter.
+    """
+
+    def __init__(
+        self, folder: Path, encoder: Encoder, adapter: Path | None = None, base: Path | None = None
+    ) -> None:
         from peft import PeftModel
         from transformers import AutoModelForCausalLM
         from transformers.utils import logging
@@ -56,14 +74,12 @@ class TransformersInference:
         quiet: Any = logging
         quiet.set_verbosity_error()
         quiet.disable_progress_bar()
-        self.encoder = Encoder(model.path, model_template(model.path))
+        self.encoder, self.base = encoder, base
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            model.weights_folder, dtype="auto", local_files_only=True
-        )
-        self.is_adapter = model.kind == "adapter"
+        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
+        self.is_adapter = adapter is not None
         if self.is_adapter:
-            loaded = PeftModel.from_pretrained(loaded, str(model.path))
+            loaded = PeftModel.from_pretrained(loaded, str(adapter))
         self.model = loaded.to(self.device).eval()
         # Greedy and nothing else: a model's own settings may ask for sampling.
         self.model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
@@ -95,10 +111,14 @@ class TransformersInference:
         return until(made[0, len(ids) :].tolist(), end)
 
     @contextmanager
-    def as_base(self) -> Iterator[bool]:
-        """The base model without the adapter."""
-        with self.model.disable_adapter() if self.is_adapter else nullcontext():
-            yield self.is_adapter
+    def as_base(self) -> Iterator[Inference | None]:
+        """The same weights without the adapter, or the base model in place of a merged one."""
+        if self.is_adapter:
+            with self.model.disable_adapter():
+                yield self
+        else:
+            self.model = None  # one model at a time in memory
+            yield TransformersInference(self.base, self.encoder) if self.base else None
 
 
 class Streamer:
@@ -126,7 +146,8 @@ class LlamaInference:
     def __init__(self, model: Model, base: Path | None) -> None:
         self.llama = open_llama(model.path, context=CONTEXT, gpu_layers=-1)
         source = self.llama.metadata.get("tokenizer.chat_template", "")
-        self.encoder = Encoder(tokenizer_folder(model, base), template_named(source, model.path))
+        self.base = tokenizer_folder(model, base)
+        self.encoder = Encoder(self.base, template_named(source, model.path))
 
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places`."""
@@ -155,9 +176,10 @@ class LlamaInference:
         return made
 
     @contextmanager
-    def as_base(self) -> Iterator[bool]:
-        """A GGUF file has no adapter to switch off."""
-        yield False
+    def as_base(self) -> Iterator[Inference | None]:
+        """The unquantised base model, in transformers; null where only its tokenizer is here."""
+        has_weights = any(self.base.glob("*.safetensors"))
+        yield TransformersInference(self.base, self.encoder) if has_weights else None
 
 
 def tokenizer_folder(model: Model, base: Path | None) -> Path:
