@@ -20,19 +20,24 @@ ROWS_PER_PAGE = 20
 
 
 class Choice(NamedTuple):
-    """Which rows to go through; an empty field leaves a choice open. marked: yes, no or open."""
+    """Which rows to go through; an empty field leaves a choice open.
+
+    marked: yes, no or open. row: an id, as written or as read, or source:file:row.
+    """
 
     source: str = ""
     fate: str = ""
     stage: str = ""
     reason: str = ""
     marked: str = ""
+    row: str = ""
 
 
 class Looked(NamedTuple):
-    """One row as it is shown, with what a mark needs and the mark that it has."""
+    """One row as it is shown, with what a mark needs and the mark that it has. survivor: what it repeats."""
 
     row: Shown
+    survivor: str | None
     input_id: str | None
     mark: Exclusion | None
 
@@ -52,7 +57,7 @@ class Review:
         if self.marks_path.resolve().is_relative_to(dataset.resolve()):
             raise CurationError(f"{self.marks_path}: lies in the dataset, which must not change; use --marks")
         self.marks = read_marks(self.marks_path)
-        self.ledger = ledger(dataset).with_row_index("line").collect()
+        self.ledger = ledger_with_texts(dataset)
         self.places = written_places(dataset, self.manifest)
 
     def reasons(self) -> list[tuple[str, str, str, str, int]]:
@@ -64,15 +69,18 @@ class Review:
         return sorted(rows, key=lambda r: (order[r[0]], -r[4], r[1:4]))
 
     def chosen(self, choice: Choice) -> pl.DataFrame:
-        """The ledger's lines of a choice, in order."""
+        """The ledger's lines of a choice, in order; those whose text the dataset has come first."""
         lines = self.ledger
+        if choice.row:
+            place = pl.format("{}:{}:{}", "source", "file", "row") == choice.row
+            lines = lines.filter(place | (pl.col("id") == choice.row) | (pl.col("input_id") == choice.row))
         for column in ("source", "fate", "stage", "reason"):
             if wanted := getattr(choice, column):
                 lines = lines.filter(pl.col(column) == wanted)
         if choice.marked:
             has_mark = pl.format("{}:{}:{}", "source", "file", "row").is_in(sorted(self.marks))
             lines = lines.filter(has_mark if choice.marked == "yes" else ~has_mark)
-        return lines
+        return lines.sort("has_text", descending=True, maintain_order=True)
 
     def page(self, choice: Choice, number: int) -> tuple[list[Looked], int]:
         """One page of a choice, from 0, and how many rows it has in all."""
@@ -96,7 +104,7 @@ class Review:
             "tools": tools,
         }
         row = shown(sample)
-        return Looked(row, line["input_id"], self.marks.get(row.place))
+        return Looked(row, detail.get("duplicate_of"), line["input_id"], self.marks.get(row.place))
 
     def content(self, line: Mapping[str, Any], ids: list[str | None]) -> tuple[str | None, str | None]:
         """messages and tools of a row, or of the first piece that was written."""
@@ -136,6 +144,17 @@ class Review:
     def save(self) -> None:
         """Write the exclusion file, whole, in the order of the rows' names."""
         write_bytes(self.marks_path, to_bytes(mark for _, mark in sorted(self.marks.items())))
+
+
+def ledger_with_texts(dataset: Path) -> pl.DataFrame:
+    """The ledger in order, with `has_text`: whether the row is in the shards or among the samples."""
+    at = ["source", "file", "row"]
+    sampled = samples(dataset).filter(pl.col("kind") != "near_pair").select(at).unique()
+    lines = ledger(dataset).join(
+        sampled.with_columns(sampled=pl.lit(True)), on=at, how="left", maintain_order="left"
+    )
+    written = pl.col("fate").is_in(["train", "eval"])
+    return lines.with_columns(has_text=written | pl.col("sampled").fill_null(False)).drop("sampled").collect()
 
 
 def default_marks(dataset: Path) -> Path:

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
+from curation.files import write_bytes
 from reports.charts import BLUE, VERMILION, base, svg
 from reports.report import environment, render
 
-METRICS = "metrics.jsonl"
+METRICS, RUN, EVALUATED = "metrics.jsonl", "run.json", "evaluation.html"
 # A curve of more points than this looks the same and weighs more.
 MOST_POINTS = 400
 
@@ -22,8 +23,13 @@ def training_documents(folder: Path, record: Mapping[str, Any]) -> dict[str, byt
     return {"report.html": training_report(folder, record)}
 
 
-def training_report(folder: Path, record: Mapping[str, Any]) -> bytes:
-    """The report of a run record and the metrics.jsonl in `folder`: one file, readable without a script."""
+def training_report(
+    folder: Path, record: Mapping[str, Any], evaluation: Mapping[str, Any] | None = None
+) -> bytes:
+    """The report of a run record and the metrics.jsonl in `folder`: one file, readable without a script.
+
+    evaluation: what `aj evaluate` measured (evaluation.json), where it did.
+    """
     lines = [orjson.loads(line) for line in (folder / METRICS).read_bytes().splitlines()]
     steps = [line for line in lines if line["kind"] == "train"]
     held_out = [line for line in lines if line["kind"] == "eval"]
@@ -31,11 +37,24 @@ def training_report(folder: Path, record: Mapping[str, Any]) -> bytes:
         environment(),
         "training.html.jinja",
         run=record,
+        evaluation=evaluation,
         figures=figures(record, steps),
         charts=[(title, Markup(chart)) for title, chart in charts(steps, held_out)],
         rows=list(thinned(steps, 20)),
         speed=median([line["tokens_per_s"] for line in steps]),
     )
+
+
+def write_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Path | None:
+    """Write the training report again with an evaluation in it, as evaluation.html beside it.
+
+    report.html itself belongs to what `aj train` sealed. Null when the folder has no training metrics.
+    """
+    if not (folder / METRICS).is_file():
+        return None
+    record = orjson.loads((folder / RUN).read_bytes())
+    write_bytes(folder / EVALUATED, training_report(folder, record, evaluation))
+    return folder / EVALUATED
 
 
 def figures(record: Mapping[str, Any], steps: Sequence[Line]) -> list[tuple[str, str]]:

@@ -105,6 +105,7 @@ def test_rows_are_shown_by_source_fate_and_reason(client):
     row, _ = place(client, reason="near_duplicate")
     assert row in text
     assert "<h1>1 rows" in text
+    assert client.ask(f"/rows?row={quote(row)}")[1].count("<article") == 1
     _, first = client.ask("/rows?fate=train")
     _, second = client.ask("/rows?fate=train&page=1")
     assert first.count("<article") == second.count("<article") == 20
