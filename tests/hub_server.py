@@ -7,6 +7,7 @@ the server break off, be busy, or send wrong bytes.
 
 import hashlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -249,13 +250,22 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
 
 
+class Server(ThreadingHTTPServer):
+    """A server that takes a client's death as it comes."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running(tls: Any = None) -> Iterator[HubServer]:
     """A hub on a free port of the loopback, until the block ends."""
     hub = HubServer()
     handler = type("BoundHandler", (Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     hub.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"

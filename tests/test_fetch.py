@@ -73,6 +73,21 @@ def test_the_seven_sources_come_whole_and_nothing_else_does(hub, tmp_path):
     assert hub.tokens == {None}
 
 
+def test_the_real_recipe_finds_its_files_in_repositories_of_those_layouts(hub, tmp_path):
+    recipe = yaml.safe_load((ROOT / "recipes/mixed_v1.yaml").read_text())
+    names = {name: s for name, s in recipe["sources"].items() if s["uri"].startswith("hf://")}
+    assert [source["uri"] for source in names.values()] == [f"hf://datasets/{repo}" for repo in SEVEN]
+    found = {entry.name: len(entry.record.files) for entry in fetch(hub_recipe(tmp_path, names))}
+    assert found == {
+        "wildchat": 3,
+        "ultrachat": 3,
+        "kisanvaani": 1,
+        "stackexchange_gardening": 1,
+        "gardening_qa": 1,
+        "skein": 2,
+    }
+
+
 def test_curate_reads_what_was_fetched_and_records_the_commit(hub, tmp_path):
     recipe = hub_recipe(tmp_path)
     fetch(recipe)

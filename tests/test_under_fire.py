@@ -110,7 +110,8 @@ def test_curate_killed_at_random_moments_ends_in_the_same_bytes(tmp_path):
         out = tmp_path / f"out-{number}"
         process = start(CURATE.format(str(recipe), str(out), 2 if number % 10 == 9 else 1))
         killed += kill(process, chance.uniform(0, whole_s))
-        assert not (out / "manifest.json").exists() or bytes_of(out) == expected
+        if (out / "manifest.json").exists():
+            assert bytes_of(out) == expected, (out / "manifest.json").read_text()
         done = run(recipe, out)
         assert bytes_of(out) == expected
         shares.append(1.0 if done.unchanged else done.tasks_reused / (done.tasks_run + done.tasks_reused))
@@ -143,10 +144,11 @@ def test_fetch_killed_at_random_moments_ends_in_the_same_files(hub, tmp_path, mo
     total = sum(file.bytes for record in expected.values() for file in record.files)
     # The server is slow, so that there is something to interrupt.
     hub.faults.append(Fault("", pause_s=0.01, times=1 << 30))
+    whole_s = timed(FETCH.format(str(recipe)), **point_at(hub, tmp_path / "cache-whole"))
     chance, killed, came = random.Random(51), 0, []
     for number in range(10):
         environment = point_at(hub, tmp_path / f"cache-{number}")
-        killed += kill(start(FETCH.format(str(recipe)), **environment), chance.uniform(0.05, 1.2))
+        killed += kill(start(FETCH.format(str(recipe)), **environment), chance.uniform(0, whole_s))
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         before = hub.sent
@@ -158,7 +160,8 @@ def test_fetch_killed_at_random_moments_ends_in_the_same_files(hub, tmp_path, mo
         came.append(hub.sent - before)
     reused = 1 - sum(came) / (len(came) * total)
     print(
-        f"\n10 fetches, {killed} killed in their work: the same {total:,} bytes; {reused:.0%} not sent again"
+        f"\n10 fetches of {whole_s:.1f} s, {killed} killed in their work: the same {total:,} bytes; "
+        f"{reused:.0%} not sent again"
     )
     assert killed >= 3
 
@@ -317,7 +320,7 @@ def test_hostile_lines_go_through_a_whole_run_and_each_has_a_fate(tmp_path):
     rows = done.manifest.rows
     assert done.manifest.sources["two"].read == 60 + len(HUGE) + 1
     assert rows.read == rows.dropped + rows.unselected + rows.train + rows.eval
-    assert verify(done.dataset).ok is False, "not approved, but whole otherwise"
+    assert verify(done.dataset).ok
     assert time.monotonic() - begun < 120
 
 
@@ -425,4 +428,4 @@ def test_hostile_file_names_are_names_like_others(tmp_path, name):
     recipe.write_text(text.replace("uri: data/one-*.jsonl", "uri: one-*.jsonl"))
     done = run(recipe, tmp_path / "out")
     assert [file.path for file in done.manifest.sources["two"].files] == [f"data/{name}"]
-    assert [p.what for p in verify(done.dataset).problems if p.path != "approval.json"] == []
+    assert verify(done.dataset).ok
