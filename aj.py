@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aj {args.command}: {what}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return DONE
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
@@ -501,6 +501,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
         max_tokens=args.max_tokens,
         force=args.force,
     )
+    if found.kind == "adapter" and not found.sample:
+        from reports.training import write_evaluation
+
+        write_evaluation(args.model, found.as_dict())
     print(json.dumps(found.as_dict()) if args.json else as_text(found, args.model))
     return DONE if found.passed else NO
 

@@ -56,7 +56,7 @@ def clusters(index: pl.DataFrame, pairs: Iterable[tuple[int, int]]) -> pl.Series
 def eval_rows(index: pl.DataFrame, share: float, seed: int) -> pl.Series:
     """Which rows of `index` (pos, id, group, cluster) are the eval split, as a Boolean column.
 
-    Per group floor(share × its rows). Clusters come in order of digest(seed, smallest id); one
+    Per group floor(share * its rows). Clusters come in order of digest(seed, smallest id); one
     that does not fit into the room of every group it touches is skipped.
     """
     room = {group: int(share * count + 1e-9) for group, count in index.group_by("group").len().iter_rows()}

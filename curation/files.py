@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield beside
         sync(beside)
-        os.replace(beside, path)
+        beside.replace(path)
         sync(path.parent)
     except OSError as error:
         raise CurationError(f"{path}: cannot write: {error.strerror or error}") from error

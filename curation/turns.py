@@ -5,7 +5,7 @@ the calls of an assistant turn, and an assistant turn last.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from curation.row import ROLES, Message
@@ -62,6 +62,7 @@ _FAULT_OF_REPAIR = {
     "leading_assistant": "bad_order",
     "merged_turns": "bad_order",
     "trimmed_end": "ends_without_assistant",
+    "trailing_result": "ends_without_assistant",
 }
 
 
@@ -160,16 +161,34 @@ def begin_with_user(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fa
 
 
 def end_with_assistant(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
-    """User and system turns that nobody answers go; a tool result is never trimmed away."""
+    """User and system turns that nobody answers go, then the results of the last calls.
+
+    A result of no call is never trimmed away.
+    """
     end = len(turns)
     while turns[end - 1].role in ("user", "system"):
         end -= 1
         if end == 0 or not any(turn.role == "assistant" for turn in turns[:end]):
             return Fault("no_assistant", {"turns": len(turns)})
-    if turns[end - 1].role != "assistant":
-        return Fault("ends_without_assistant", {"index": turns[end - 1].place, "last": turns[end - 1].role})
     repairs["trimmed_end"] += len(turns) - end
-    return turns[:end]
+    last = end
+    while turns[last - 1].role == "tool":
+        last -= 1
+    first = last
+    while first and turns[first - 1].role == "assistant":
+        first -= 1
+    calls = [call for turn in turns[first:last] for call in turn.message["tool_calls"] or ()]
+    if first == last or not are_answers([turn.message for turn in turns[last:end]], calls):
+        return Fault("ends_without_assistant", {"index": turns[end - 1].place, "last": turns[end - 1].role})
+    repairs["trailing_result"] += end - last
+    return turns[:last]
+
+
+def are_answers(results: Sequence[Message], calls: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether every result answers a call of its own: the one it names, or any when it names none."""
+    named = [result["tool_call_id"] for result in results if result["tool_call_id"]]
+    is_one_each = len(results) <= len(calls) and len({*named}) == len(named)
+    return is_one_each and {*named} <= {call["id"] for call in calls}
 
 
 def take_turns(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:

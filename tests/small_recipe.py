@@ -8,10 +8,35 @@ from typing import Any
 
 import yaml
 
-WORDS = (
-    "alder ash beech birch box cedar cherry elder elm fir hawthorn hazel holly hornbeam larch lime maple "
-    "oak pine plane poplar rowan spruce sycamore walnut willow yew"
-).split()
+WORDS = [
+    "alder",
+    "ash",
+    "beech",
+    "birch",
+    "box",
+    "cedar",
+    "cherry",
+    "elder",
+    "elm",
+    "fir",
+    "hawthorn",
+    "hazel",
+    "holly",
+    "hornbeam",
+    "larch",
+    "lime",
+    "maple",
+    "oak",
+    "pine",
+    "plane",
+    "poplar",
+    "rowan",
+    "spruce",
+    "sycamore",
+    "walnut",
+    "willow",
+    "yew",
+]
 
 
 def sentence(random_: random.Random, words: int) -> str:

@@ -194,7 +194,7 @@ def test_a_preview_is_marked_and_reads_little(tmp_path):
 def test_nothing_the_run_wrote_is_left_when_a_file_vanishes(tmp_path):
     recipe = small_recipe(tmp_path)
     (tmp_path / "data/two.jsonl").unlink()
-    with pytest.raises(CurationError, match="two.jsonl"):
+    with pytest.raises(CurationError, match=r"two\.jsonl"):
         run(recipe)
     assert not (tmp_path / "out").exists()
 

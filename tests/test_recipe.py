@@ -64,7 +64,9 @@ gates:
 """
 
 READERS = "adventure, alpaca, bfcl, herbal, lines, map, messages, qa, sharegpt, trajectory, wildchat"
-STAGES = "normalise, chat, tools, language, length, pii, exact_duplicates, near_duplicates, contamination, exclude"
+STAGES = (
+    "normalise, chat, tools, language, length, pii, exact_duplicates, near_duplicates, contamination, exclude"
+)
 
 
 def fault(text: str) -> str:

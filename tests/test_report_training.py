@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from reports.training import thinned, training_documents
+from reports.training import thinned, training_documents, write_evaluation
 
 RECORD = {
     "model": "AJ-Tiny-v1.0.0-lora",
@@ -74,3 +74,32 @@ def test_long_curves_are_thinned_and_keep_their_end():
     kept = thinned(points, 400)
     assert len(kept) <= 402
     assert kept[-1] == points[-1]
+
+
+def test_an_evaluation_is_a_section_of_the_same_report(folder):
+    (folder / "run.json").write_bytes(orjson.dumps(RECORD))
+    measured = {"value": 2.5, "low": 2.25, "high": 2.75, "rows": 40}
+    evaluation = {
+        "rows": 40,
+        "tool_turns": 9,
+        "metrics": {"loss": measured, "tools.valid_share": {**measured, "value": 0.875}},
+        "base": {"loss": {**measured, "value": 3.125}},
+        "verdicts": [
+            {"metric": "loss", "max": 3.0, "min": None, "value": 2.5, "passed": True},
+            {"metric": "tools.x", "max": None, "min": 0.5, "value": None, "passed": False},
+        ],
+        "examples": [
+            {"id": "r1", "message": 3, "expected": ['bash {"x": "<b>"}'], "got": [], "said": "I cannot."}
+        ],
+    }
+    path = write_evaluation(folder, evaluation)
+    assert path == folder / "evaluation.html"
+    html = path.read_text()
+    for said in ("3.1250", "0.8750", "at most 3.0", "failed: tools.x not measured", "&lt;b&gt;", "I cannot."):
+        assert said in html
+    assert "A &lt;b&gt;Person&lt;/b&gt;" in html
+    assert "How good it is" not in page(folder)
+
+
+def test_an_adapter_without_metrics_gets_no_report(tmp_path):
+    assert write_evaluation(tmp_path, {}) is None

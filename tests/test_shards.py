@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.row import encode, message, row_id
-from curation.shards import MESSAGE, parquet_writer, SHARD_SCHEMA, to_shard, to_structs
+from curation.shards import MESSAGE, SHARD_SCHEMA, parquet_writer, to_shard, to_structs
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 call = st.fixed_dictionaries({"id": st.none() | text, "name": text, "arguments": text})

@@ -14,6 +14,7 @@ import aj
 from curation.approval import approve
 from curation.curate import curate
 from curation.freeze import freeze
+from curation.rendering import built_in
 from curation.row import message
 from train.inference import open_inference, prompt_ids, text_of
 from train.model_folder import find_model
@@ -39,10 +40,11 @@ SETTINGS = {
     **TRAIN,
     "lora_r": 64,
     "lora_alpha": 128,
+    "lr_scheduler": "linear",
     "lora_dropout": 0.0,
-    "batch_size": 5,
+    "batch_size": 4,
     "gradient_accumulation_steps": 1,
-    "max_steps": 160,
+    "max_steps": 300,
     "max_seq_length": 512,
     "learning_rate": 1e-2,
     "warmup_steps": 10,
@@ -84,7 +86,7 @@ def frozen_calls(folder: Path) -> Frozen:
     data = curate(folder / "recipe.yaml", documents=no_documents, out=folder / "data", workers=1).dataset
     approve(data, "Test Person")
     frozen = freeze(data, folder / "frozen.yaml")
-    texts = [json.dumps(row) for row in conversations()]
+    texts = [built_in("aj_r1").render(row, TOOLS) for row in conversations()]
     base = write_tiny_model(folder / "base", texts, spread=0.08)
     return Frozen(frozen, data, base, folder / "AJ-Tiny-v1.0.0-lora")
 

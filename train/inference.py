@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from curation.rendering import BUILT_IN, Template, built_in
 from train.check_gguf import llama_logits, open_llama
 from train.encoding import Encoder
-from train.model_folder import Model, model_template
+from train.model_folder import Model, check_recorded, model_template
 from train.sizes import cached
 
 CONTEXT = 4096  # tokens that a GGUF file is opened for
@@ -50,12 +50,15 @@ def open_inference(model: Model, base: Path | None = None) -> Inference:
 def base_folder(model: Model, given: Path | None) -> Path | None:
     """Where the base model of a merged model or a GGUF file lies; null when it is not here."""
     recorded = model.run.get("base") or {}
-    if given is not None or not recorded.get("id"):
-        return given
-    try:
-        return cached(recorded["id"], recorded.get("revision"))
-    except CurationError:
-        return None
+    folder = given
+    if folder is None and recorded.get("id"):
+        try:
+            folder = cached(recorded["id"], recorded.get("revision"))
+        except CurationError:
+            return None
+    if folder is not None and recorded and model.kind != "adapter":
+        check_recorded(model.path, model.run, folder)
+    return folder
 
 
 class TransformersInference:
@@ -144,6 +147,7 @@ class LlamaInference:
     """A GGUF file in llama.cpp."""
 
     def __init__(self, model: Model, base: Path | None) -> None:
+        self.path, self.run = model.path, model.run
         self.llama = open_llama(model.path, context=CONTEXT, gpu_layers=-1)
         source = self.llama.metadata.get("tokenizer.chat_template", "")
         self.base = tokenizer_folder(model, base)
@@ -179,6 +183,8 @@ class LlamaInference:
     def as_base(self) -> Iterator[Inference | None]:
         """The unquantised base model, in transformers; null where only its tokenizer is here."""
         has_weights = any(self.base.glob("*.safetensors"))
+        if has_weights and self.run.get("base"):
+            check_recorded(self.path, self.run, self.base)
         yield TransformersInference(self.base, self.encoder) if has_weights else None
 
 

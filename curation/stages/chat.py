@@ -8,8 +8,8 @@ empty_turn                nothing is left of the user or the assistant but empty
 no_user, no_assistant     nobody asks, or nobody answers
 bad_order                 a system turn in the middle, calls or results before the first user turn,
                           two turns of one role that cannot be one
-ends_without_assistant    the row ends on a tool result, which cannot be trimmed without making a
-                          call that has no result
+ends_without_assistant    the row ends on a tool result that answers no call of the turn before it:
+                          who knows what it belongs to
 control_token             a message, a tool call or the tools spell a control token
 
 Repairs, each a note with its count:
@@ -21,6 +21,8 @@ repeated_system           the system turn again, word for word, goes
 leading_assistant         a greeting before the first user turn goes
 merged_turns              successive turns of one speaker become one, parted by a blank line
 trimmed_end               trailing user and system turns that nobody answers go
+trailing_result           trailing tool results go that answer the calls of the turn before them, so
+                          that the row ends on what the assistant did
 opened_think              `<think>` is put before thinking that is closed but never opened
 control_tokens            a space after the first character: `< |im_end|>`
 
@@ -56,17 +58,23 @@ from curation.turns import Fault, settle
 
 TokenAction = Literal["drop", "neutralise"]
 
-# A content with at least one character that is neither white space nor escaped.
-_CONTENT = r'"(?: |\\.)*[^"\\\s](?:[^"\\]|\\.)*"'
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_ANY = f"(?:null|{_STRING})"
+# With at least one character that is neither white space nor escaped.
+_SAID = r'"(?: |\\.)*[^"\\\s](?:[^"\\]|\\.)*"'
+_CALLS = rf'\[(?:[^"\[\]]|{_STRING})+\]'
 
 
-def _said_by(role: str) -> str:
-    return rf'\{{"content":{_CONTENT},"name":null,"role":"{role}","tool_call_id":null,"tool_calls":null\}}'
+def _turn(role: str, content: str, calls: str = "null") -> str:
+    return (
+        rf'\{{"content":{content},"name":{_ANY},"role":"{role}","tool_call_id":{_ANY},"tool_calls":{calls}\}}'
+    )
 
 
-_EXCHANGE = f"{_said_by('user')},{_said_by('assistant')}"
-# Most rows are plain exchanges of text: the regex engine sees that without decoding them.
-_PLAIN_ROW = rf"^\[(?:{_said_by('system')},)?{_EXCHANGE}(?:,{_EXCHANGE})*\]$"
+_ANSWER = f"(?:{_turn('assistant', _SAID)}|{_turn('assistant', _ANY, _CALLS)})"
+_EXCHANGE = f"{_turn('user', _SAID)},{_ANSWER}(?:(?:,{_turn('tool', _ANY)})+,{_ANSWER})*"
+# Most rows are sound: the regex engine sees that without decoding them.
+_SOUND_ROW = rf"^\[(?:{_turn('system', _SAID)},)?{_EXCHANGE}(?:,{_EXCHANGE})*\]$"
 
 
 def chat(
@@ -84,7 +92,7 @@ def chat(
     with_thinking, plain = spellings([*tokens, *THINK_TOKENS]), spellings(tokens)
     marks = with_thinking.marks()
     spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
-    suspects = spelt | ~rows["messages"].str.contains(_PLAIN_ROW)
+    suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW)
     judge = partial(
         _judge, repair=repair, neutralise=control_tokens == "neutralise", everywhere=with_thinking, said=plain
     )
