@@ -15,6 +15,8 @@ CONTEXT: dict[str, Any] = {
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "samplingRate": "cr:samplingRate",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
@@ -78,7 +80,7 @@ def croissant(manifest: Manifest) -> bytes:
 
 
 def distribution(manifest: Manifest, split: str) -> list[dict[str, Any]]:
-    """The shards of a split, each with its digest, and the set of them."""
+    """The shards of a split, each with its digest, and the set of them, which no archive holds."""
     files = shard_files(manifest, split)
     objects = [
         {
@@ -96,7 +98,6 @@ def distribution(manifest: Manifest, split: str) -> list[dict[str, Any]]:
         "@type": "cr:FileSet",
         "@id": f"{split}-shards",
         "name": f"{split}-shards",
-        "containedIn": [{"@id": file.path} for file in files],
         "encodingFormat": "application/x-parquet",
         "includes": f"{split}/*.parquet",
     }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 # What is compared: words, runs of white space, and single other characters.
 _PARTS = re.compile(r"\w+|\s+|[^\w\s]")
-MAX_PARTS = 1_600  # of each text; the rest is not compared
+MAX_PARTS = 1_000  # of each text; the rest is not compared
 CONTEXT = 24  # equal parts shown on either side of a change
 
 
