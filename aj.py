@@ -79,6 +79,7 @@ def add_curation(command: Any) -> None:
     add_recipe(fetch)
     fetch.add_argument("--offline", action="store_true", help="only look whether all is here and unchanged")
     fetch.add_argument("--force", action="store_true", help="fetch again what is here")
+    fetch.add_argument("--base-model", action="store_true", help="bring the base model's weights too")
 
     curate = command("curate", run_curate, "Turn a recipe into a dataset directory with its report.")
     add_recipe(curate)
@@ -283,11 +284,11 @@ def run_init(args: argparse.Namespace) -> int:
     return DONE
 
 
-def load_early(args: argparse.Namespace) -> None:
+def load_early(args: argparse.Namespace) -> Any:
     """A wrong recipe is told at once, before anything heavy is imported."""
     from curation.recipe import load_recipe
 
-    load_recipe(args.recipe, data_root=args.data_root)
+    return load_recipe(args.recipe, data_root=args.data_root)
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -322,6 +323,10 @@ def run_fetch(args: argparse.Namespace) -> int:
         data_root=args.data_root,
         tell=lambda line: print(line, file=sys.stderr),
     )
+    if args.base_model and not args.offline:
+        from curation.fetch_model import fetch_base_model
+
+        fetch_base_model(load_early(args), tell=lambda line: print(line, file=sys.stderr))
     print(as_json(found) if args.json else as_text(found, args.recipe))
     return DONE
 
@@ -604,6 +609,7 @@ def whole_way(args: argparse.Namespace) -> Any:
         approve_by=getattr(args, "approve_by", None),
         workers=getattr(args, "workers", None),
         quants=tuple(args.quant or QUANTS),
+        with_base=base is None and not Path(load_early(args).base_model.id).is_dir(),
     )
 
 
