@@ -85,7 +85,8 @@ def why(dataset: Path, row: str) -> list[Life]:
         raise CurationError(
             f"{row}: no row of {dataset}; expected an id such as sha256:1f3a…, source:file:row, or --text"
         )
-    return [life(dataset, manifest, line) for line in found[:MOST]]
+    start = f"sha256:{row.removeprefix('sha256:').lower()}"
+    return [life(dataset, manifest, line, start) for line in found[:MOST]]
 
 
 def ledger_lines(dataset: Path, manifest: Manifest, row: str) -> list[dict[str, Any]]:
@@ -114,15 +115,16 @@ def as_place(row: str, manifest: Manifest) -> tuple[str, str, int] | None:
     return None
 
 
-def life(dataset: Path, manifest: Manifest, line: Mapping[str, Any]) -> Life:
-    """One ledger line with all that belongs to it."""
+def life(dataset: Path, manifest: Manifest, line: Mapping[str, Any], start: str = "") -> Life:
+    """One ledger line with all that belongs to it; the text is that of the piece whose id begins so."""
     detail: dict[str, Any] = orjson.loads(line["detail"]) if line["detail"] else {}
     name = f"{line['source']}:{line['file']}:{line['row']}"
     parts = detail.get("parts", [])
     ids = [line["id"], *(part[0] for part in parts)]
     places = places_of(dataset, manifest, {row_id for row_id in ids if row_id})
     followers, count = stands_for(dataset, [name, *filter(None, ids)])
-    messages, tools = content(dataset, line, places)
+    asked = [place for place in places if start and place.id.startswith(start)]
+    messages, tools = content(dataset, line, asked or places)
     source = manifest.sources[line["source"]]
     digests = {file.path: file.sha256 for file in source.files}
     return Life(
