@@ -176,6 +176,11 @@ def cleaned_without_prefilter(text: str) -> str:
     return module.clean(text, "NFC", Counter())
 
 
+@given(st.text(alphabet="ab `@-1\\\t\n\r\x08\x0b\x1b\x7f", max_size=30))
+def test_ascii_rows_without_odd_escapes_need_only_their_space_trimmed(text):
+    assert cleaned(text) == module.clean(text, "NFC", Counter())
+
+
 def test_every_character_that_nfc_may_change_is_looked_for():
     everything = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
     unsettled = set(pl.Series([everything]).str.extract_all(f"[{module._UNSETTLED}]").explode().to_list())

@@ -74,7 +74,9 @@ _MOJIBAKE = re.compile(
     f"[\xc2\xc3][{_AFTER}]|[\xe2\xef][{_FIRST_AFTER}][{_AFTER}]|\xf0[{_FIRST_AFTER}][{_AFTER}]{{2}}"
 )
 
-_LEADING = re.compile(r"\A(?:[ \t]*\n)+")
+_MISREAD = re.compile("[\xc2\xc3\xe2\xef\xf0]")
+
+_LEADING = re.compile(r"(?:[ \t]*\n)+")
 _PATCH = re.compile(r"^@@ -\d", re.MULTILINE)
 
 # Characters that NFC may change, alone or with what stands before them (a test compares this with
@@ -84,14 +86,23 @@ _UNSETTLED = (
     r"\u{b5c}\u{b5d}\u{f43}-\u{fb9}\u{1161}-\u{11c2}\u{1f71}-\u{1ffd}\u{2000}\u{2001}\u{2126}-\u{212b}"
     r"\u{2329}\u{232a}\u{2adc}\u{f900}-\u{faff}\u{fb1d}-\u{fb4e}\u{1d15e}-\u{1d1c0}\u{2f800}-\u{2fa1d}"
 )
-# All of this is looked for in the JSON text, where controls and line feeds are escapes.
+# All of this is looked for in the JSON text, where controls and line feeds are escapes. Apart, the
+# regex engine finds each by its literals; together it would walk every byte.
 _SUSPECT = (
-    r"\\u00|\\[bfr]|[ \t]\\n|\\t\\n|\"content\":\"(?: |\\t)*\\n|(?: |\\[nt])\",\"name\":"
-    r"|\"name\":\"(?:[ ]|[^\"]*[ ]\")"
-    r"|[\u{c2}\u{c3}\u{e2}\u{ef}\u{f0}][^\x00-\u{7f}\u{c0}-\u{151}]"
-    r"|[\u{7f}-\u{a0}\u{ad}\u{61c}\u{180e}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}"
+    r"\\u00|\\[bfr]",
+    r"\x7f",
+    r"[ \t]\\n|\\t\\n",
+    r"\"content\":\"(?: |\\t)*\\n",
+    r"(?: |\\[nt])\",\"name\":",
+    r"\"name\":\"(?:[ ]|[^\"]*[ ]\")",
+)
+# And this only in texts that are not ASCII.
+_SUSPECT_WIDE = (
+    r"[\u{c2}\u{c3}\u{e2}\u{ef}\u{f0}][^\x00-\u{7f}\u{c0}-\u{151}]"
+    r"|[\u{80}-\u{a0}\u{ad}\u{61c}\u{180e}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}"
     r"\u{fdd0}-\u{fdef}\u{fff9}-\u{ffff}\u{e0000}-\u{e007f}]"
 )
+_ODD_ESCAPES = re.compile(r"\\[bfru]|\x7f")
 _REPLACEMENT = "\ufffd"
 
 
@@ -104,10 +115,19 @@ def normalise(
     "text", "changed": {kind: count}}, a flagged one {"flag": "replacement_character", "count": n}.
     Idempotent.
     """
-    suspect = rows["messages"].str.contains(_SUSPECT)
-    if form == "NFC":
-        suspect = suspect | rows["messages"].str.contains(f"[{_UNSETTLED}]")
-    return rewrite(rows, suspect, partial(_judge, form=form, drops=replacement == "drop"))
+    suspects = _suspects(rows["messages"], form)
+    return rewrite(rows, suspects, partial(_judge, form=form, drops=replacement == "drop"))
+
+
+def _suspects(messages: pl.Series, form: Form) -> pl.Series:
+    """Which rows may change, or hold what is flagged."""
+    wide = (messages.str.len_bytes() != messages.str.len_chars()).arg_true()
+    pattern = _SUSPECT_WIDE if form == "none" else f"{_SUSPECT_WIDE}|[{_UNSETTLED}]"
+    found = pl.repeat(False, len(messages), dtype=pl.Boolean, eager=True)
+    found = found.scatter(wide.filter(messages[wide].str.contains(pattern)), True)
+    for pattern in _SUSPECT:
+        found = found | messages.str.contains(pattern)
+    return found
 
 
 def _judge(
@@ -115,12 +135,14 @@ def _judge(
 ) -> Rewritten | Rejected | None:
     messages = decode(text)
     changed: Counter[str] = Counter()
+    # In most rows only white space is amiss, and other characters need no look.
+    odd = not text.isascii() or bool(_ODD_ESCAPES.search(text))
     for message in messages:
         content, name, is_result = message["content"], message["name"], message["role"] == "tool"
         if content:
-            message["content"] = clean(content, form, changed, trim=not is_result)
+            message["content"] = clean(content, form, changed, trim=not is_result, odd=odd)
         if name and not is_result:
-            message["name"] = clean(name, form, changed).strip() or None
+            message["name"] = clean(name, form, changed, odd=odd).strip() or None
     lost = sum(m["content"].count(_REPLACEMENT) for m in messages if m["content"])
     if lost and drops:
         return Rejected("replacement_character", {"count": lost}, notes)
@@ -141,10 +163,13 @@ def _flag(notes: str | None, lost: int) -> str:
     return line if notes is None else f"{notes}\n{line}"
 
 
-def clean(text: str, form: Form, changed: Counter[str], *, trim: bool = True) -> str:
-    """`text` as the top of this file says; counts what it changes by kind. `trim`: white space too."""
+def clean(text: str, form: Form, changed: Counter[str], *, trim: bool = True, odd: bool = True) -> str:
+    """`text` as the top of this file says; counts what it changes by kind.
+
+    trim: white space too. odd: whether there may be anything but white space and printable ASCII.
+    """
     # What was removed may have stood between a letter and its accent, or inside mojibake.
-    while (better := _clean_characters(text, form, changed)) != text:
+    while odd and (better := _clean_characters(text, form, changed)) != text:
         text = better
     if trim:
         trimmed = trim_space(text)
@@ -161,8 +186,10 @@ def _clean_characters(text: str, form: Form, changed: Counter[str]) -> str:
 
 
 def _remove_odd(text: str, changed: Counter[str]) -> str:
-    text = _counted(_EATEN_FENCE, r"```bash\n\1```", text, "fence", changed)
-    text = _counted(_ANSI, "", text, "ansi", changed)
+    if "\x08" in text:
+        text = _counted(_EATEN_FENCE, r"```bash\n\1```", text, "fence", changed)
+    if "\x1b" in text:
+        text = _counted(_ANSI, "", text, "ansi", changed)
     # A lone line feed matches too, and replacing it changes nothing.
     unbroken = _NEWLINE.sub("\n", text)
     changed["newline"] += unbroken != text
@@ -181,7 +208,8 @@ def _reread(text: str, changed: Counter[str]) -> str:
         except UnicodeDecodeError:
             return match.group()
 
-    while (better := _MOJIBAKE.sub(read, text)) != text:
+    # One class of characters is found far faster than the pattern.
+    while _MISREAD.search(text) and (better := _MOJIBAKE.sub(read, text)) != text:
         changed["mojibake"] += len(text) - len(better)
         text = better
     return text
@@ -219,7 +247,8 @@ def trim_space(text: str) -> str:
         parts = text.split("```")
         parts[::2] = [_trim_line_ends(part) for part in parts[::2]]
         text = "```".join(parts)
-    return _LEADING.sub("", text).rstrip(" \t\n")
+    leading = _LEADING.match(text)
+    return (text[leading.end() :] if leading else text).rstrip(" \t\n")
 
 
 def _trim_line_ends(text: str) -> str:
