@@ -24,6 +24,7 @@ from curation.source import Source
 
 # The key of the tokenizer's folder among what was fetched; no source can have this name.
 TOKENIZER = "tokenizer:"
+BASE_MODEL = "base_model:"
 RECORD = "fetched.json"
 
 
@@ -66,6 +67,7 @@ class Address(NamedTuple):
             key: told[key] for key in ("uri", "revision", "files", "subset", "split", "sha256", "answers")
         }
         digest = hashlib.sha256(canonical(asked)).hexdigest()[:16]
+        asked |= {"kind": BASE_MODEL} if self.name == BASE_MODEL else {}
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", self.uri.partition("://")[2].removeprefix("datasets/"))
         return cache_folder() / f"{slug.strip('-.')[-60:]}-{digest}"
 
@@ -89,6 +91,13 @@ def addresses(recipe: Recipe) -> Iterator[Address]:
         uri = f"hf://{model}"
         source = Source(uri=uri, revision=revision, reader="lines", group="")
         yield Address(TOKENIZER, uri, source, recipe.at("tokenizer", "id"))
+
+
+def base_model(recipe: Recipe) -> Address:
+    """The base model of a recipe. Its record says what came; its files stay in the hub's cache."""
+    uri = f"hf://{recipe.base_model.id}"
+    source = Source(uri=uri, revision=recipe.base_model.revision, reader="lines", group=BASE_MODEL)
+    return Address(BASE_MODEL, uri, source, recipe.at("base_model", "id"))
 
 
 def fetched_sources(recipe: Recipe) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from curation.approval import approve, check_approvals
 from curation.assemble import Documents
 from curation.curate import curate, default_out
 from curation.errors import CurationError, Refusal
-from curation.fetched import TOKENIZER, addresses, fetched_sources
+from curation.fetched import RECORD, TOKENIZER, addresses, base_model, fetched_sources
 from curation.freeze import freeze
 from curation.frozen import FROZEN_FOLDER
 from curation.gates import judge_again
@@ -50,7 +50,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Run:
-    """A recipe on its whole way. `approve_by`: approve without a person, recorded as such."""
+    """A recipe on its whole way.
+
+    approve_by  approve without a person, recorded as such
+    with_base   fetch the base model's weights too, before training
+    """
 
     path: Path
     documents: Documents
@@ -59,6 +63,7 @@ class Run:
     approve_by: str | None = None
     workers: int | None = None
     quants: Sequence[str] = QUANTS
+    with_base: bool = False
 
     def steps(self) -> Steps:
         """The steps and how far they are."""
@@ -67,7 +72,7 @@ class Run:
         return Steps(out.with_name(f"{out.name}.run.json"), list(self.in_order(recipe, out)))
 
     def in_order(self, recipe: Recipe, dataset: Path) -> Iterator[Step]:
-        """Fetch, curate, gate, approve, freeze, train, merge, export."""
+        """Fetch, curate, gate, approve, freeze, the base model's weights, train, merge, export."""
         frozen = FROZEN_FOLDER / f"{recipe.name}-v{recipe.version}.yaml"
         named = partial(model_name, recipe.base_model.code, recipe.version)
         adapter, merged = BUILD / named("lora"), BUILD / named("merged")
@@ -99,6 +104,15 @@ class Run:
             lambda: [frozen],
             lambda replace: f"{freeze(dataset, frozen, force=replace)}",
         )
+        if self.with_base:
+            base = base_model(recipe).entry
+            yield Step(
+                "weights",
+                lambda: [frozen],
+                lambda: base.name,
+                lambda: [base / RECORD],
+                partial(fetch_weights, recipe),
+            )
         yield Step(
             "train",
             lambda: [frozen],
@@ -128,7 +142,7 @@ class Run:
             return "nothing to fetch"
         from curation.fetch import fetch
 
-        found = fetch(self.path, data_root=self.data_root, tell=lambda line: print(line, file=sys.stderr))
+        found = fetch(self.path, data_root=self.data_root, tell=on_stderr)
         return f"{len(found)} sources, {sum(entry.came for entry in found) / 1e6:,.1f} MB came"
 
     def curate(self, dataset: Path, replace: bool) -> str:
@@ -157,6 +171,19 @@ class Run:
             approve(dataset, self.approve_by, attended=False, force=standing)
             found = check_approvals(dataset, recipe)
         return "by " + " and ".join(f"{s.approval.by} ({s.approval.mode})" for s in found)
+
+
+def fetch_weights(recipe: Recipe, replace: bool) -> str:
+    """The base model, into the hub's cache. Only after the approval: it may be a hundred times the data."""
+    from curation.fetch_model import fetch_base_model
+
+    model = fetch_base_model(recipe, tell=on_stderr)
+    return f"{model.repo} at {model.commit[:12]}, {model.came / 1e9:,.2f} GB came"
+
+
+def on_stderr(line: str) -> None:
+    """Progress and diagnostics."""
+    print(line, file=sys.stderr)
 
 
 def judge(dataset: Path, replace: bool) -> str:

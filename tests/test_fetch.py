@@ -14,6 +14,7 @@ import yaml
 from hub_layouts import SEVEN, fill, parquet, tokenizer_model, wildchat_row
 from hub_recipe import SOURCES, hub_recipe, only, point_at
 from hub_server import Fault, HubServer, Repo, running
+from huggingface_hub import snapshot_download
 from small_recipe import no_documents
 
 from curation.approval import approve
@@ -21,6 +22,7 @@ from curation.check import check
 from curation.curate import curate
 from curation.errors import CurationError, Refusal, SourceError
 from curation.fetch import fetch
+from curation.fetch_model import fetch_base_model
 from curation.fetched import TOKENIZER, fetched_sources
 from curation.freeze import freeze
 from curation.frozen import read_frozen
@@ -292,6 +294,28 @@ def test_the_tokenizer_comes_without_the_weights(hub, tmp_path):
     assert sorted(digests(entry.folder)) == sorted(files)
     assert fetched_sources(load_recipe(recipe))[TOKENIZER] == entry.folder
     assert not hub.count("safetensors")
+
+
+def test_the_base_model_comes_into_the_hubs_own_cache_without_pickles(hub, tmp_path, monkeypatch):
+    hub.repos["org/model"] = tokenizer_model({"tokenizer.json": b"{}", "pytorch_model.bin": b"pickle"})
+    recipe = load_recipe(hub_recipe(tmp_path, only("kisanvaani")))
+    model = fetch_base_model(recipe)
+    assert sorted(digests(model.folder)) == [
+        "config.json",
+        "model-00001-of-00001.safetensors",
+        "tokenizer.json",
+    ]
+    assert model.commit == hub.repos["org/model"].branches["main"]
+    offline = snapshot_download(
+        "org/model", revision="main", cache_dir=os.environ["HF_HUB_CACHE"], local_files_only=True
+    )
+    assert Path(offline) == model.folder
+    hub.requests.clear()
+    assert fetch_base_model(recipe).came == 0
+    assert not hub.count("GET /storage")
+    hub.repos["org/model"].commit({"config.json": b"{}", "pytorch_model.bin": b"pickle"})
+    with pytest.raises(SourceError, match=r"base_model\.id: .* aj loads no other weights"):
+        fetch_base_model(recipe)
 
 
 @pytest.mark.parametrize(

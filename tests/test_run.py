@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hub_layouts import tokenizer_model
+from hub_recipe import point_at
+from hub_server import running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
 from curation.approval import approve
@@ -60,10 +63,14 @@ class Way:
         self.recipe = small_recipe(folder)
         self.stub = Stub()
         self.told: list[str] = []
+        self.with_base = False
 
     def steps(self, approve_by: str | None = None) -> Steps:
         training = Training(self.stub.train, self.stub.merge, self.stub.export)
-        return Run(self.recipe, no_documents, training, approve_by=approve_by, workers=1).steps()
+        run = Run(
+            self.recipe, no_documents, training, approve_by=approve_by, workers=1, with_base=self.with_base
+        )
+        return run.steps()
 
     def run(self, approve_by: str | None = "CI") -> list[str]:
         """The names of the steps that were done, not skipped."""
@@ -182,6 +189,21 @@ def test_a_step_that_was_killed_may_replace_what_it_had_begun(tmp_path):
         Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
     Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
     assert calls == [False, True]
+
+
+def test_the_base_model_comes_after_the_approval_and_once(way, tmp_path, monkeypatch):
+    with running() as hub:
+        for name, value in point_at(hub, tmp_path / "cache").items():
+            monkeypatch.setenv(name, value)
+        hub.repos["org/model"] = tokenizer_model({"tokenizer.json": b"{}"})
+        way.with_base = True
+        with pytest.raises(Refusal, match="not approved"):
+            way.run(approve_by=None)
+        assert not hub.requests
+        assert way.run() == ["approve", "freeze", "weights", "train", "merge", "export"]
+        hub.requests.clear()
+        assert way.run() == []
+        assert not hub.requests
 
 
 def test_a_damaged_journal_is_told(way):
