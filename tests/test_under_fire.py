@@ -11,23 +11,30 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
+import polars as pl
 import pytest
 from hub_layouts import fill
 from hub_recipe import hub_recipe, point_at
 from hub_server import Fault, HubServer, running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
+from test_reading_fuzz import mutated
 
 from curation.approval import approve
 from curation.curate import Finished, curate
+from curation.download import download
 from curation.errors import CurationError, RecipeError, SourceError
 from curation.fetch import fetch
 from curation.freeze import freeze
 from curation.frozen import read_frozen
+from curation.reading import chunks, read
 from curation.recipe import load_recipe
+from curation.source import Source
 from curation.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -293,6 +300,55 @@ def test_fetch_on_a_full_disk_says_so_and_goes_on_once_there_is_space(
     resize(small_disk, 64 << 10)
     assert [len(entry.record.files) for entry in fetch(recipe)] == [3, 3, 1, 1, 1, 2]
     assert sum(entry.came for entry in fetch(recipe, offline=True)) == 0
+
+
+@pytest.mark.slow
+def test_a_download_on_a_full_disk_says_so_and_goes_on_once_there_is_space(tmp_path, small_disk):
+    book = os.urandom(300_000)
+    digest = hashlib.sha256(book).hexdigest()
+    target, stop = small_disk / "cache/book.txt", threading.Event()
+    with running() as server, httpx.Client() as client:
+        server.pages["/book.txt"] = book
+
+        def fetch_book() -> str:
+            url = f"{server.url}/book.txt"
+            return download(client, url, target, sha256=digest, tick=lambda _: None, stop=stop)
+
+        for kib in (8, 64, 200):
+            resize(small_disk, kib)
+            with pytest.raises(CurationError, match="No space left on device"):
+                fetch_book()
+            assert not target.exists()
+        resize(small_disk, 1024)
+        assert fetch_book() == digest
+        assert server.count("bytes=") >= 2, "what had come was sent again"
+    assert target.read_bytes() == book
+
+
+BOOK = (ROOT / "recipes/demo/herbal.txt").read_bytes()
+TEXTS = {
+    "herbal": ({"reader": "herbal", "book": "The Cottage Herbal"}, "herbal.txt", BOOK),
+    "lines": (
+        {"reader": "lines", "answers": "answers.txt"},
+        "lines.txt",
+        b"list files\nshow the date\n" * 20,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEXTS)
+def test_mutated_books_and_lines_never_crash_their_readers(tmp_path, name):
+    settings, file, data = TEXTS[name]
+    source = Source(uri=file, group="g", **settings)
+    (tmp_path / "answers.txt").write_bytes(b"ls\ndate\n" * 20)
+    chance = random.Random(22)
+    for _ in range(int(os.environ.get("AJ_FUZZ_FILES", "25"))):
+        path = tmp_path / file
+        path.write_bytes(mutated(data, chance))
+        found = pl.concat([f for c in chunks(path, source) for f in read(c, source, file=file)])
+        assert (found["messages"].is_null() == found["reason"].is_not_null()).all()
+        assert found["row"].to_list() == list(range(found.height))
 
 
 HUGE = {
