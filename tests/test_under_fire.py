@@ -325,6 +325,30 @@ def test_a_download_on_a_full_disk_says_so_and_goes_on_once_there_is_space(tmp_p
     assert target.read_bytes() == book
 
 
+@pytest.mark.slow
+def test_merge_and_export_on_a_full_disk_say_so_and_succeed_once_there_is_space(tmp_path, small_disk):
+    from tiny_adapter import tiny_adapter, tiny_base
+
+    from train.export import export
+    from train.merge import merge
+
+    adapter = tiny_adapter(tmp_path / "adapter", tiny_base(tmp_path / "base"))
+    for name, write in {
+        "merged": lambda: merge(adapter, small_disk / "merged"),
+        "exported": lambda: export(adapter, ["q8_0"], out=small_disk / "exported"),
+    }.items():
+        for kib in (16, 64, 200):
+            resize(small_disk, kib)
+            error = failure(write)
+            assert isinstance(error, CurationError), repr(error)
+            assert error.exit_code == 2
+            assert "\n" not in str(error)
+            assert [path.name for path in small_disk.rglob("*") if path.is_file()] == []
+        resize(small_disk, 256 << 10)
+        assert write()
+        shutil.rmtree(small_disk / name)
+
+
 BOOK = (ROOT / "recipes/demo/herbal.txt").read_bytes()
 TEXTS = {
     "herbal": ({"reader": "herbal", "book": "The Cottage Herbal"}, "herbal.txt", BOOK),
