@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+from langdetect.lang_detect_exception import LangDetectException
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.multiply import conversations
 from benchmarks.results import machine, write_section
 from benchmarks.sentences import SENTENCES
-from curation.language_models import ISO, UNDETERMINED, langdetect, langid
+from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect
 from curation.language_tiers import languages
 from curation.prose import proses
 
@@ -63,16 +65,29 @@ def real_texts(rows: int, seed: int = 17) -> list[str]:
 def judges() -> dict[str, Callable[[Sequence[str]], list[str]]]:
     """The three judges, models loaded."""
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    langid(["warm up"])
+    # Its own code, not our kernel for it.
+    factory = DetectorFactory()
+    factory.load_profile(PROFILES_DIRECTORY)
+    factory.seed = LANGDETECT_SEED
+    languages(["warm up", "calentar el motor"])
     langdetect("warm up")
 
     def by_py3langid(texts: Sequence[str]) -> list[str]:
         return [ISO.get(label, label) for label, _ in map(model.classify, texts)]
 
+    def by_langdetect(text: str) -> str:
+        detector = factory.create()
+        detector.append(text)
+        try:
+            best = detector.detect()
+        except LangDetectException:
+            return UNDETERMINED
+        return UNDETERMINED if best == detector.UNKNOWN_LANG else ISO.get(best, best)
+
     return {
         "tiers": lambda texts: [verdict.language for verdict in languages(texts)],
         "py3langid": by_py3langid,
-        "langdetect": lambda texts: [langdetect(text).language for text in texts],
+        "langdetect": lambda texts: [by_langdetect(text) for text in texts],
     }
 
 
