@@ -145,6 +145,14 @@ def test_a_merged_model_with_another_template_than_it_was_made_with_is_refused(t
         export(tmp_path / "model", ["q8_0"])
 
 
+def test_merged_weights_that_changed_on_the_disk_are_refused(tmp_path, merged):
+    shutil.copytree(merged, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(Refusal, match="merge again"):
+        export(tmp_path / "model", ["q8_0"])
+
+
 def test_another_split_pattern_is_refused_not_guessed(tmp_path, base):
     lora = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", base)
     text = (lora / "tokenizer.json").read_text()

@@ -24,7 +24,7 @@ from train.check_gguf import GgufCheck, check_gguf, parity_ids
 from train.encoding import Encoder
 from train.evaluation import passing_evaluation
 from train.gguf_writer import Header, Planned, tensor_bytes, tensor_names, write_gguf
-from train.model_folder import Model, find_model, model_template, record_path
+from train.model_folder import MERGE, Model, check_merged_weights, find_model, model_template, record_path
 from train.modelfile import modelfile
 from train.quantise import INSTALL, QUANTS, check_llama, encode, has_llama, needs_llama, plan
 from train.reference import reference_logits
@@ -135,7 +135,8 @@ def check_exportable(model: Model) -> str | None:
         )
     folders = [model.path]
     if model.kind == "merged":
-        folders.append(Path(read_json(model.path / "merge.json")["adapter"]))
+        check_merged_weights(model.path)
+        folders.append(Path(read_json(model.path / MERGE)["adapter"]))
     return passing_evaluation(folders, model.run.get("evaluation") or [], model.adapter_sha256)
 
 

@@ -105,6 +105,14 @@ def merged_model(path: Path) -> Model:
     return Model(path, "merged", None, record.run, record.adapter_sha256)
 
 
+def check_merged_weights(path: Path) -> None:
+    """Refusal unless the weights of a merged model are what `aj merge` wrote. Reads all of them."""
+    record = read_sealed(path / MERGE, MergeRecord)
+    for name, digest in record.files.items():
+        if name.endswith(".safetensors") and file_digest(path / name) != digest:
+            raise Refusal(f"{path / name}: changed since `aj merge` wrote it; merge again")
+
+
 def gguf_model(path: Path) -> Model:
     """A GGUF file; one that `aj export` did not write has no record."""
     if not record_path(path).is_file():

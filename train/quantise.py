@@ -35,14 +35,13 @@ class Quant(NamedTuple):
 
     file_type: int
     matrix: Type
-    bits: float
 
 
 QUANTS = {
-    "f16": Quant(1, Type.F16, 16),
-    "bf16": Quant(32, Type.BF16, 16),
-    "q8_0": Quant(7, Type.Q8_0, 8.5),
-    "q4_k_m": Quant(15, Type.Q4_K, 4.85),
+    "f16": Quant(1, Type.F16),
+    "bf16": Quant(32, Type.BF16),
+    "q8_0": Quant(7, Type.Q8_0),
+    "q4_k_m": Quant(15, Type.Q4_K),
 }
 # What a type becomes where a row is no multiple of its block.
 FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q5_K: Type.Q5_1, Type.Q6_K: Type.Q8_0}
