@@ -173,11 +173,11 @@ class LocalExecutor:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self._pool is not None:
-            processes = list((getattr(self._pool, "_processes", None) or {}).values())
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
             if kind is not None:
-                for process in processes:
-                    process.terminate()
+                # Half-done tasks are of no use; killed workers end the pool, and nothing is waited for.
+                for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+                    process.kill()
+            self._pool.shutdown()
 
     def run(self, tasks: Sequence[Task], tick: Callable[[Done, Task], None] | None = None) -> list[Done]:
         """Run every task; the answers are in the order of the tasks, whatever the order of work."""
@@ -212,7 +212,8 @@ class LocalExecutor:
         futures: dict[Future[Done], int] = {pool.submit(run_task, t, self.work): n for n, t in tasks}
         try:
             while futures:
-                ready, _ = wait(futures, return_when=FIRST_COMPLETED)
+                # A short wait: Polars' signal handler lets a longer one sleep through Ctrl-C.
+                ready, _ = wait(futures, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ready:
                     yield futures.pop(future), future.result()
         except BrokenProcessPool:
@@ -220,9 +221,6 @@ class LocalExecutor:
                 "a worker process was killed, perhaps for lack of memory; "
                 "the same command goes on from what is finished (try --workers 1)"
             ) from None
-        finally:
-            for future in futures:
-                future.cancel()
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:

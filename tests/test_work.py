@@ -1,11 +1,19 @@
 """A task's output is named by what decides it, appears whole, and is made once."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from curation.errors import CurationError
 from curation.work import LocalExecutor, Task, run_task
 
 HERE = "tests_tasks"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +31,9 @@ def task_module(tmp_path, monkeypatch):
         "def whoami(task, work, out):\n"
         "    time.sleep(0.3)\n"
         "    return {'pid': os.getpid()}\n"
+        "def doze(task, work, out):\n"
+        "    open(f'{task.paths[\"here\"]}/dozing-{task.params[\"n\"]}', 'w').close()\n"
+        "    time.sleep(600)\n"
         "def die(task, work, out):\n"
         "    os._exit(9)\n"
     )
@@ -73,6 +84,29 @@ def test_two_workers_run_at_the_same_time(tmp_path):
     with LocalExecutor(tmp_path, 2) as executor:
         pids = {done.summary["pid"] for done in executor.run(tasks)}
     assert len(pids) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_workers_at_once(tmp_path):
+    script = (
+        "import polars, sys, time\n"
+        "from pathlib import Path\n"
+        "from curation.work import LocalExecutor, Task\n"
+        "if __name__ == '__main__':\n"
+        "    with LocalExecutor(Path(sys.argv[1]), 2) as executor:\n"
+        "        executor.run([Task('tests_tasks:doze', {'n': n}, {'here': sys.argv[1]}) for n in range(4)])\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "work")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        while not list(tmp_path.glob("work/dozing-*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert errors.rstrip().endswith(b"KeyboardInterrupt")
+    assert b"InvalidStateError" not in errors
 
 
 @pytest.mark.slow
