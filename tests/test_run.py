@@ -233,7 +233,8 @@ def demo_for(base: Path) -> str:
         r"base_model: .*": "base_model: {id: local/tiny, code: Tiny}\ntokenizer: {path: base}",
         r"data_root: demo": f"data_root: {ROOT / 'recipes/demo'}",
         r"  - pii:": "  - length: {max_tokens: 4096, too_long: split}\n  - pii:",
-        r"max_steps: \d+": "max_steps: 4",
+        r"max_steps: \d+": "max_steps: 2",
+        r"gradient_accumulation_steps: \d+": "gradient_accumulation_steps: 1",
         r"max_seq_length: \d+": "max_seq_length: 4096",
     }.items():
         text, count = re.subn(old, new, text)
