@@ -94,7 +94,8 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path):
         "from curation.work import LocalExecutor, Task\n"
         "if __name__ == '__main__':\n"
         "    with LocalExecutor(Path(sys.argv[1]), 2) as executor:\n"
-        "        executor.run([Task('tests_tasks:doze', {'n': n}, {'here': sys.argv[1]}) for n in range(4)])\n"
+        "        here = {'here': sys.argv[1]}\n"
+        "        executor.run([Task('tests_tasks:doze', {'n': n}, here) for n in range(4)])\n"
     )
     (tmp_path / "run.py").write_text(script)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}

@@ -1,0 +1,47 @@
+"""The README is true: every command, every shipped file, every benchmark stands in it, and no other."""
+
+import argparse
+import re
+import subprocess
+from pathlib import Path
+
+import aj
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHIPPED = ("curation", "schemas", "recipes", "train", "reports", "benchmarks")
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (found,) = [a for a in aj.parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return found.choices
+
+
+def test_every_command_is_in_the_readme_with_every_option():
+    listed = {m[1]: line for line in README.splitlines() if (m := re.match(r"\| `aj ([a-z]+)", line))}
+    assert set(listed) == set(commands())
+    for name, parser in commands().items():
+        assert parser.description, name
+        for action in parser._actions:
+            for option in (o for o in action.option_strings if o.startswith("--") and o != "--help"):
+                if action.option_strings.index(option) == 0:
+                    assert f"`{option}`" in listed[name], f"aj {name} {option}"
+
+
+def test_every_shipped_file_is_in_the_readme():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    files = [Path(name) for name in tracked.split("\n") if name.split("/")[0] in SHIPPED]
+    named = [
+        f
+        for f in files
+        if f.name != "__init__.py" and not str(f).startswith(("recipes/demo/", "recipes/data/"))
+    ]
+    absent = [str(f) for f in named if f"\n  {f.name} " not in README]
+    assert not absent
+
+
+def test_the_two_commands_are_one_line_each():
+    lines = [line for line in README.splitlines() if line.startswith("python3 -m venv .venv && ")]
+    assert [line.split()[-1] for line in lines[:2]] == ["demo", "pytest"]
