@@ -107,7 +107,8 @@ def table(found: list[dict[str, Any]]) -> str:
             f"{name} {s:.1f}" for name, s in sorted(run_["steps_cpu_s"].items(), key=lambda e: -e[1])
         )
         lines.append(
-            f"| {run_['rows']:,} | {run_['mb']:,} | {'yes' if run_['tokenizer'] else 'no'} | {run_['wall_s']} "
+            f"| {run_['rows']:,} | {run_['mb']:,} | {'yes' if run_['tokenizer'] else 'no'} "
+            f"| {run_['wall_s']} "
             f"| {run_['cpu_s']} | {run_['peak_gib']} | {run_['written']:,} | {steps} |"
         )
     return "\n".join(lines)

@@ -7,11 +7,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = {
-    "curation.errors", "curation.row", "curation.files", "curation.sealed", "curation.manifest",
-    "curation.approval", "curation.signing", "curation.freeze", "curation.frozen", "curation.version", "curation.verify",
-    "curation.recipe", "curation.settings", "curation.source", "curation.rendering", "curation.template_parts", "curation.tokens",
+    "curation.approval",
+    "curation.errors",
+    "curation.files",
+    "curation.freeze",
+    "curation.frozen",
+    "curation.manifest",
     "curation.progress",
-}  # fmt: skip
+    "curation.recipe",
+    "curation.rendering",
+    "curation.row",
+    "curation.sealed",
+    "curation.settings",
+    "curation.signing",
+    "curation.source",
+    "curation.template_parts",
+    "curation.tokens",
+    "curation.verify",
+    "curation.version",
+}
 
 
 def modules(folder: str) -> dict[str, Path]:
