@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from frozen_dataset import TRAIN, Frozen
 from small_recipe import no_documents, write_jsonl
@@ -21,6 +22,9 @@ from train.model_folder import find_model
 from train.run import train
 from train.tiny import write_tiny_model
 from train.tool_calls import Score, Tools, parse_answer, score
+
+# Matrices this small are slower on several threads.
+torch.set_num_threads(1)
 
 TOOLS = json.dumps(
     [
