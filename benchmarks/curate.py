@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.memory import sampled_peak
 from benchmarks.multiply import conversations, multiplied
-from benchmarks.results import write_section
+from benchmarks.results import machine, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"
@@ -130,7 +130,10 @@ def main() -> None:
     if args.json:
         print(json.dumps(found))
     else:
-        write_section("curate", table(found))
+        rows = " ".join(map(str, args.rows))
+        command = f"python -m benchmarks.curate --rows {rows}{' --tokenizer' if args.tokenizer else ''}"
+        head = f"## The whole pipeline\n\n`{command}`, {machine('polars', 'pyarrow')}.\n\n"
+        write_section("curate", head + table(found))
 
 
 if __name__ == "__main__":
