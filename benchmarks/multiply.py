@@ -48,11 +48,8 @@ def edited(line: bytes, seed: int, vocabulary: list[str]) -> bytes:
     return orjson.dumps(row)
 
 
-def multiplied(lines: list[bytes], rows: int, target_bytes: int | None = None) -> Iterator[bytes]:
-    """`rows` lines: the given ones first, then edited copies, with the longest ones left out.
-
-    target_bytes  stop short rows or long ones from dominating: lines over 24 KB are skipped
-    """
+def multiplied(lines: list[bytes], rows: int) -> Iterator[bytes]:
+    """`rows` lines: the given ones first, then edited copies; lines over 24 KB are left out."""
     usable = [line for line in lines if len(line) <= 24_000]
     vocabulary = sorted(
         {word.decode() for line in usable[::50] for word in re.findall(rb"[A-Za-z]{4,}", line)}

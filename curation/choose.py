@@ -4,7 +4,7 @@ One task decides for all rows, on a few columns; its output names every written 
 row's fate. The order of a shard is that of sha256(seed, id, repeat).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -226,13 +226,3 @@ def leaks(written: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, float]:
     both = pairs.join(where, on="pos").join(where, left_on="other_pos", right_on="pos", suffix="_other")
     across = both.filter(pl.col("split") != pl.col("split_other")).height
     return {"eval.leaked_rows": leaked_rows, "eval.near_train_pairs": across}
-
-
-def read_written(folder: Path) -> pl.DataFrame:
-    """What `choose` decided to write."""
-    return read_frame(folder / "written.arrow")
-
-
-def over_all_entry(name: str, threshold: float, keys: Iterable[str]) -> dict[str, Any]:
-    """How a stage over all rows is told to `choose`."""
-    return {"name": name, "threshold": threshold, "keys": list(keys)}

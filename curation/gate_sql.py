@@ -20,7 +20,7 @@ import sqlglot
 from sqlglot import exp
 
 from curation.errors import CurationError, RecipeError
-from curation.row import MESSAGE_DTYPE
+from curation.row import LEDGER_SCHEMA, MESSAGE_DTYPE
 
 MAX_CHARACTERS = 2_000
 MAX_SELECTS = 4
@@ -37,20 +37,9 @@ SHARD_COLUMNS: dict[str, Any] = {
     "repeat": pl.UInt16,
     "tokens": pl.UInt32,
 }
-LEDGER_COLUMNS: dict[str, Any] = {
-    "source": pl.String,
-    "file": pl.String,
-    "row": pl.UInt32,
-    "input_id": pl.String,
-    "id": pl.String,
-    "fate": pl.String,
-    "stage": pl.String,
-    "reason": pl.String,
-    "detail": pl.String,
-}
 # `text`, computed where a gate asks for it, is what was said: every turn's content, one a line.
 SHARD_COLUMNS["text"] = pl.String
-COLUMNS = {"train": SHARD_COLUMNS, "eval": SHARD_COLUMNS, "ledger": LEDGER_COLUMNS}
+COLUMNS = {"train": SHARD_COLUMNS, "eval": SHARD_COLUMNS, "ledger": LEDGER_SCHEMA}
 
 # Counted repetition makes a small pattern a huge automaton: `(\w{50}){50}`. `\p{L}` is a class.
 COUNTED = re.compile(r"(?<!\\p)(?<!\\P)(?<!\\x)(?<!\\u)\{")

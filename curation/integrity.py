@@ -9,7 +9,6 @@ import orjson
 import polars as pl
 
 from curation.errors import CurationError, Refusal
-from curation.gate_sql import LEDGER_COLUMNS
 from curation.gates import read_gates
 from curation.manifest import (
     MANIFEST,
@@ -20,6 +19,7 @@ from curation.manifest import (
     read_manifest,
     read_recipe,
 )
+from curation.row import LEDGER_SCHEMA
 from curation.row_check import CheckedRows, Problem, check_rows, one_line
 
 FATES = ("dropped", "unselected", "train", "eval")
@@ -110,8 +110,8 @@ def ledger_problems(dataset: Path, manifest: Manifest, rows: CheckedRows) -> Ite
     for file in sorted(f.path for f in manifest.files if f.path.startswith("ledger/")):
         try:
             part = pl.read_parquet(dataset / file, glob=False)
-            if dict(part.schema) != LEDGER_COLUMNS:
-                raise ValueError(f"columns {dict(part.schema)}; expected {LEDGER_COLUMNS}")
+            if dict(part.schema) != LEDGER_SCHEMA:
+                raise ValueError(f"columns {dict(part.schema)}; expected {LEDGER_SCHEMA}")
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             yield Problem(file, None, f"not a ledger any more: {one_line(error)}")
             return

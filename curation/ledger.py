@@ -10,23 +10,12 @@ import polars as pl
 import pyarrow as pa
 
 from curation.arrow import read_frame
-from curation.row import read_notes
+from curation.row import LEDGER_SCHEMA, read_notes
 from curation.shards import parquet_writer
 from curation.work import Task
 
 FATES = ("train", "eval", "unselected", "dropped")  # best first
 
-LEDGER_SCHEMA: dict[str, Any] = {
-    "source": pl.String,
-    "file": pl.String,
-    "row": pl.UInt32,
-    "input_id": pl.String,
-    "id": pl.String,
-    "fate": pl.String,
-    "stage": pl.String,
-    "reason": pl.String,
-    "detail": pl.String,
-}
 LEDGER_ARROW = pa.schema(
     [(name, pa.uint32() if dtype == pl.UInt32 else pa.string()) for name, dtype in LEDGER_SCHEMA.items()]
 )

@@ -19,7 +19,6 @@ from curation.tasks import stage_kind
 from curation.work import Done, LocalExecutor, Task
 
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result
-PREVIEW_CHUNK_BYTES = 4 << 20
 
 
 @dataclass

@@ -16,7 +16,7 @@ import orjson
 from curation.answers import companions
 from curation.errors import RecipeError
 from curation.fetched import TOKENIZER, commits, record_of, refuse_changed
-from curation.files import canonical, file_digest
+from curation.files import file_digest
 from curation.reading import Chunk, chunks, list_files, probe
 from curation.recipe import Recipe, recipe_digest, stage_plan
 from curation.settings import StageSettings
@@ -153,13 +153,6 @@ class Plan:
     def stage_params(self, stage: PlannedStage) -> dict[str, Any]:
         """`PlannedStage.params` with the digests of its files and the context."""
         return {**stage.params(self.stage_files.get(stage.name, {})), "context": self.context_digest}
-
-
-def digest_of(value: Any) -> str:
-    """sha256 of a JSON value in canonical form."""
-    import hashlib
-
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def make_plan(

@@ -39,6 +39,19 @@ FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "notes": pl.String,
 }
 
+# One line per input row of a run (DESIGN.md §4).
+LEDGER_SCHEMA: dict[str, Any] = {
+    "source": pl.String,
+    "file": pl.String,
+    "row": pl.UInt32,
+    "input_id": pl.String,
+    "id": pl.String,
+    "fate": pl.String,
+    "stage": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
+
 Message = dict[str, Any]
 
 

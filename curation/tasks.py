@@ -18,7 +18,7 @@ from curation.reading import Chunk, read
 from curation.row import FRAME_SCHEMA, digest, row_ids
 from curation.settings import STAGE_SETTINGS
 from curation.source import Source
-from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, Rows, RowsFn
+from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, RowsFn
 from curation.work import Task
 
 # A row between phases: what the stages take, and what they may have found out.
@@ -244,7 +244,7 @@ def write_inputs(inputs: FrameWriter, broken: pl.DataFrame, frame: pl.DataFrame,
 
 
 def alive(rows: pl.DataFrame, exclude: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """`rows` without what earlier stages over all rows dropped; adds `offset`, the row in its file."""
+    """`rows` without what earlier stages over all rows dropped."""
     for drops in exclude:
         rows = rows.join(drops, on=["pos", "piece"], how="anti", maintain_order="left")
     return rows
@@ -386,8 +386,3 @@ def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
         return rows.with_columns(rows["tokens"].scatter(known.arg_true(), counted))
 
     return fill
-
-
-def is_rows(name: str) -> bool:
-    """Whether a stage works batch by batch."""
-    return isinstance(stage_kind(name), Rows)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curation.ledger import LEDGER_SCHEMA
+from curation.row import LEDGER_SCHEMA
 
 
 def ledger(dataset: Path) -> pl.LazyFrame:

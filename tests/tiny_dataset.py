@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from curation.files import canonical
-from curation.gate_sql import LEDGER_COLUMNS, SHARD_COLUMNS
+from curation.gate_sql import SHARD_COLUMNS
 from curation.gates import GatesFile, measure, write_gates
 from curation.manifest import (
     GroupCounts,
@@ -27,7 +27,7 @@ from curation.manifest import (
     write_manifest,
 )
 from curation.recipe import Recipe, recipe_digest, recipe_from
-from curation.row import decode, digest, encode, message, row_id
+from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, row_id
 
 SEED = 17
 RUN_METRICS = {"eval.leaked_rows": 0, "eval.near_train_pairs": 0, "dedupe.capped": 0}
@@ -101,7 +101,7 @@ def ledger_of(recipe: Recipe) -> pl.DataFrame:
             input_id = None if reason == "unreadable" else row_id(text, tools_of(row))
             detail = json.dumps({"start": "{broken"}) if reason == "unreadable" else None
             lines.append((source, f"{source}.jsonl", row, input_id, final, fate, stage, reason, detail))
-    return pl.DataFrame(lines, schema=LEDGER_COLUMNS, orient="row")
+    return pl.DataFrame(lines, schema=LEDGER_SCHEMA, orient="row")
 
 
 def tools_of(row: int) -> str | None:
