@@ -314,6 +314,7 @@ class Pipeline:
         parts: dict[str, list[Done]] = {"train": [], "eval": []}
         for task, done in zip(tasks, self.run_tasks("writing", tasks), strict=True):
             parts[task.params["split"]].append(done)
+            self.metrics.update(done.summary["metrics"])
         return parts
 
     def write_ledgers(self, choice: Done) -> dict[str, Done]:
@@ -348,7 +349,8 @@ class Pipeline:
         """What the stages measured, as the gates name it. What was not measured is absent."""
         counted = self.metrics
         names = {stage.stage for stage in self.plan.stages}
-        found: dict[str, float] = {k: v for k, v in counted.items() if k.startswith("dedupe.")}
+        told = ("dedupe.", "language.written.", "tokens.trained.")
+        found: dict[str, float] = {k: v for k, v in counted.items() if k.startswith(told)}
         if "tools" in names:
             found["tools.valid_share"] = share(counted["tools.valid"], counted["tools.rows"])
             found["tools.repaired_share"] = share(counted["tools.repaired"], counted["tools.rows"], 0.0)

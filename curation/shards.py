@@ -1,5 +1,6 @@
 """The shards: Parquet with the columns of DESIGN.md §3, the same bytes for any number of workers."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.arrow import frame_of, open_table, read_frame
-from curation.tasks import token_counter
+from curation.tasks import gauge, token_counter
 from curation.work import Task
 
 ROWS_PER_PART = 25_000
@@ -70,17 +71,47 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
     )
     chosen = chosen.slice(params["start"], ROWS_PER_PART)
     tables = {
-        int(ordinal): open_table(work / "tasks" / key / "kept.arrow").select(["messages", "tools", "tokens"])
+        int(ordinal): open_table(work / "tasks" / key / "kept.arrow").select(
+            ["messages", "tools", "tokens", "language"]
+        )
         for ordinal, key in params["rows"]
     }
     count = token_counter(task) if params["count_tokens"] else None
+    trained = trained_counter(task) if params["count_tokens"] and params["split"] == "train" else None
     tokens: list[int] = []
+    told: Counter[str] = Counter()
     with parquet_writer(out / "part.parquet", SHARD_SCHEMA) as writer:
         for start in range(0, chosen.height, ROWS_PER_GROUP):
             rows = gather(chosen.slice(start, ROWS_PER_GROUP), tables, count)
             tokens += [t or 0 for t in rows["tokens"]]
+            told.update(languages_of(rows))
+            told.update(trained(rows) if trained else {})
             writer.write_table(to_shard(rows))
-    return {"rows": chosen.height, "tokens": sum(tokens), "max_tokens": max(tokens, default=0)}
+    return {
+        "rows": chosen.height,
+        "tokens": sum(tokens),
+        "max_tokens": max(tokens, default=0),
+        "metrics": dict(told),
+    }
+
+
+def languages_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Rows by language, as the stage `language` found it, by the names that the report reads."""
+    counted = rows["language"].drop_nulls().value_counts()
+    return {f"language.written.{language}": count for language, count in counted.iter_rows()}
+
+
+def trained_counter(task: Task) -> Callable[[pl.DataFrame], dict[str, int]]:
+    """Counts the tokens that carry loss, by source; nothing where the template does not tell them."""
+    from curation.trained import trained_tokens
+
+    counter, template = gauge(task)
+
+    def count(rows: pl.DataFrame) -> dict[str, int]:
+        found = trained_tokens(rows, counter, template) or {}
+        return {f"tokens.trained.{source}": tokens for source, tokens in found.items()}
+
+    return count
 
 
 def gather(

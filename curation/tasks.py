@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
@@ -20,6 +20,10 @@ from curation.settings import STAGE_SETTINGS
 from curation.source import Source
 from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, RowsFn
 from curation.work import Task
+
+if TYPE_CHECKING:
+    from curation import tokens
+    from curation.rendering import Template
 
 # A row between phases: what the stages take, and what they may have found out.
 KEPT_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "tokens": pl.UInt32, "language": pl.String}
@@ -363,16 +367,23 @@ def first_user(messages: pl.Series) -> list[str | None]:
     ]
 
 
-def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
+def gauge(task: Task) -> tuple["tokens.Counter", "Template"]:
+    """What counts tokens by the recipe's tokenizer, and the recipe's template."""
     from curation.rendering import load_template
-    from curation.template_parts import RenderError
-    from curation.tokens import count_rows, load_counter
+    from curation.tokens import load_counter
 
     context = context_of(orjson.loads(task.paths["context"]))
     assert context.tokenizer is not None
-    counter = load_counter(context.tokenizer)
     template = load_template(context.template, context.tokenizer, root=context.data_root)
+    return load_counter(context.tokenizer), template
+
+
+def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
+    from curation.template_parts import RenderError
+    from curation.tokens import count_rows
+
+    counter, template = gauge(task)
 
     def fill(rows: pl.DataFrame) -> pl.DataFrame:
         missing = pl.col("tokens").is_null()
