@@ -13,7 +13,6 @@ from train.export import export
 from train.inference import open_inference, prompt_ids
 from train.merge import merge
 from train.model_folder import find_model
-from train.quantise import has_llama
 
 CALL = '<tool_call>\n{"name": "bash", "arguments": {"command": "df -h"}}\n</tool_call>'
 
@@ -100,7 +99,7 @@ def test_an_adapter_and_its_merged_model_say_the_same(tmp_path, base, adapter):
     assert len(said[0]) > 1
 
 
-@pytest.mark.skipif(not has_llama(), reason="llama-cpp-python (the extra `export`) is not installed")
+@pytest.mark.llama
 def test_a_gguf_file_says_what_the_adapter_says(tmp_path, base, adapter):
     (made,) = export(adapter, ["f16"], out=tmp_path)
     ours, theirs = open_inference(find_model(adapter)), open_inference(find_model(made.path))

@@ -24,6 +24,7 @@ from train.export import export
 from train.inference import prompt_ids
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra `export`) is not installed")
+pytestmark = pytest.mark.llama
 TYPES = ["f16", "bf16", "q8_0", "q4_k_m"]
 
 

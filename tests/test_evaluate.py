@@ -22,7 +22,6 @@ from train.inference import open_inference
 from train.intervals import change, ratio
 from train.merge import merge
 from train.model_folder import find_model
-from train.quantise import has_llama
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 
@@ -180,14 +179,14 @@ def test_the_result_reads_as_json(found):
     assert json.loads(json.dumps(found.as_dict()))["metrics"]["loss"]["rows"] == found.rows
 
 
-def test_a_merged_model_and_a_gguf_file_are_measured_beside_their_base(tmp_path, made, found):
-    merge(made.out, tmp_path / "merged", base=made.base)
-    models = [tmp_path / "merged"]
-    if has_llama():
-        models += [one.path for one in export(tmp_path / "merged", ["f16"], out=tmp_path)]
-    for model in models:
-        other = evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
-        assert other.adapter_sha256 == found.adapter_sha256
-        for name in ("loss", "loss_change"):
-            assert other.metrics[name].value == pytest.approx(found.metrics[name].value, abs=1e-3)
-        assert other.base["loss"] == found.base["loss"]
+@pytest.mark.parametrize("kind", ["merged", pytest.param("gguf", marks=pytest.mark.llama)])
+def test_a_merged_model_and_a_gguf_file_are_measured_beside_their_base(tmp_path, made, found, kind):
+    model = merge(made.out, tmp_path / "merged", base=made.base).out
+    if kind == "gguf":
+        (file,) = export(model, ["f16"], out=tmp_path)
+        model = file.path
+    other = evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
+    assert other.adapter_sha256 == found.adapter_sha256
+    for name in ("loss", "loss_change"):
+        assert other.metrics[name].value == pytest.approx(found.metrics[name].value, abs=1e-3)
+    assert other.base["loss"] == found.base["loss"]

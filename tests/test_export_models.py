@@ -14,9 +14,7 @@ from curation.errors import CurationError
 from train import export as exporting
 from train.export import export
 from train.merge import merge
-from train.quantise import has_llama
 
-llama = pytest.mark.skipif(not has_llama(), reason="llama-cpp-python (the extra `export`) is not installed")
 SIZES = {
     "hidden_size": 256,
     "intermediate_size": 512,
@@ -47,7 +45,7 @@ def model(request, tmp_path):
     return tiny_adapter(tmp_path / "AJ-Other-v1.0.0-lora", base), base
 
 
-@llama
+@pytest.mark.llama
 def test_every_type_says_what_the_model_says(tmp_path, model):
     adapter, _ = model
     for one in export(adapter, ["f16", "bf16", "q8_0", "q4_k_m"], out=tmp_path / "out"):

@@ -10,7 +10,6 @@ from tiny_adapter import tiny_adapter
 
 import aj
 from curation.frozen import read_frozen
-from train.quantise import has_llama
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def made(tmp_path):
     return found
 
 
-def test_from_an_adapter_to_a_file_that_answers(tmp_path, made, capsys, monkeypatch):
+def test_an_adapter_and_its_merged_model_become_the_same_file(tmp_path, made, capsys):
     model, base = str(made.out), ["--base-model", str(made.base)]
     assert aj.main(["merge", model, *base]) == 0
     merged = tmp_path / "AJ-Tiny-v1.0.0-merged"
@@ -48,10 +47,20 @@ def test_from_an_adapter_to_a_file_that_answers(tmp_path, made, capsys, monkeypa
     one, two = (tmp_path / name / record["file"] for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
 
-    for path in (model, *([str(one)] if has_llama() else [])):
-        monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n"))
-        assert aj.main(["try", path, "--tools", "--max-tokens", "8", *base]) == 0
-        assert len(capsys.readouterr().out) > 1
+
+@pytest.mark.parametrize("kind", ["adapter", pytest.param("gguf", marks=pytest.mark.llama)])
+def test_a_model_answers_what_is_typed(tmp_path, made, capsys, monkeypatch, kind):
+    model, base = str(made.out), ["--base-model", str(made.base)]
+    if kind == "gguf":
+        assert (
+            aj.main(["evaluate", model, "--frozen", str(made.frozen), "--data", str(made.data), *base]) == 0
+        )
+        assert aj.main(["export", model, "--quant", "q8_0", *base]) == 0
+        assert "tried    in llama.cpp" in capsys.readouterr().out
+        model = str(tmp_path / "AJ-Tiny-v1.0.0-q8.gguf")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n"))
+    assert aj.main(["try", model, "--tools", "--max-tokens", "8", *base]) == 0
+    assert len(capsys.readouterr().out) > 1
 
 
 def test_a_failed_bound_is_a_no(made, capsys, monkeypatch):

@@ -243,9 +243,9 @@ def demo_for(base: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.llama
 def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
     """The real commands, from fetching to GGUF, with a base model of a few hundred thousand parameters."""
-    pytest.importorskip("llama_cpp")
     from tiny_model import tiny_model
 
     base = tiny_model(tmp_path / "base")

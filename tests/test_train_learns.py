@@ -109,8 +109,8 @@ def test_a_tiny_model_learns_twenty_calls_and_makes_the_right_ones(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.llama
 def test_the_demo_goes_the_whole_way(tmp_path, capsys):
-    pytest.importorskip("llama_cpp", reason="needs llama.cpp, the extra `export`")
     assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for said in ("stopped and resumed half-way", "merged", "Q8_0", "Q4_K", "llama.cpp answers"):
