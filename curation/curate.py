@@ -16,7 +16,7 @@ from curation.assemble import Documents, assemble
 from curation.baseline import BASELINE, baseline_bytes
 from curation.errors import CurationError
 from curation.fetched import fetched_sources
-from curation.files import file_digest
+from curation.files import file_digest, write_bytes
 from curation.gates import GatesFile, check_gates, read_gates
 from curation.manifest import MANIFEST, Manifest, read_manifest
 from curation.pipeline import Pipeline
@@ -101,7 +101,7 @@ def curate(
             "tasks_reused": executor.reused,
             "cpu_s": {name: round(seconds, 2) for name, seconds in pipeline.cpu_s.items()},
         }
-        (dataset / "timings.json").write_bytes(msgspec.json.format(msgspec.json.encode(timings)) + b"\n")
+        write_bytes(dataset / "timings.json", msgspec.json.format(msgspec.json.encode(timings)) + b"\n")
         return Finished(dataset, manifest, gates, executor.ran, executor.reused, time.monotonic() - started)
 
 

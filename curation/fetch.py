@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -257,7 +257,8 @@ def place(cached: Path, target: Path) -> None:
 
     No symbolic link: the hub's cache may be cleared, and what a source reads must lie in its folder.
     """
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # One name for every process: fetches are alone, so what a killed one left is replaced by the next.
+    beside = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
@@ -274,7 +275,10 @@ def place(cached: Path, target: Path) -> None:
 
 
 def finish(job: Job) -> Fetched:
-    """Write the record of a source whose files are all here, and remove those of earlier commits."""
+    """Write the record of a source whose files are all here, and remove what is not of it.
+
+    That is the files of earlier commits, and what a fetch that was killed left half-written.
+    """
     came = sum(job.here[path].bytes for path in job.came)
     record = Record(
         uri=job.address.uri,
@@ -285,10 +289,29 @@ def finish(job: Job) -> Fetched:
         answers=sorted(job.answers),
     )
     write_record(job.entry, record)
-    for folder in job.entry.iterdir():
-        if folder.is_dir() and folder.name != job.folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        for folder in job.entry.iterdir():
+            if folder.is_dir() and folder.name != job.folder:
+                shutil.rmtree(folder, ignore_errors=True)
+        for left in half_written(job.entry / job.folder, job.sizes):
+            left.unlink(missing_ok=True)
+    except OSError as error:
+        place = error.filename or job.entry
+        raise CurationError(f"{place}: cannot remove: {error.strerror or error}") from error
     return Fetched(job.address.name, record, job.entry / job.folder, came, job.was, is_pinned(job.address))
+
+
+def half_written(folder: Path, files: Container[str]) -> list[Path]:
+    """What killed fetches left in a source's folder, its own files aside. No link is followed.
+
+    A rename onto another link to the same file does nothing (POSIX), so that a whole file can have
+    a second name like this, too.
+    """
+    if folder.is_symlink():
+        return []
+    paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    hidden = (path for path in paths if path.name.startswith(".") and path.name.endswith(".part"))
+    return [path for path in hidden if path.relative_to(folder).as_posix() not in files]
 
 
 def is_pinned(address: Address) -> bool:

@@ -1,9 +1,11 @@
 """Files written whole or not at all, and their digests."""
 
+import glob
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,10 @@ def replacing(path: Path) -> Iterator[Path]:
     On any error the half-written file is removed and `path` is as it was. A full disk becomes a
     CurationError that names the path.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_half_written(path)
         yield beside
         sync(beside)
         beside.replace(path)
@@ -35,7 +38,29 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CurationError(f"{path}: cannot write: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        # The disk may have gone away with the error; what is left then is swept by the next run.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what killed processes left of `path` beside it; what a running one writes stays."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not (int(pid) != os.getpid() and is_running(int(pid))):
+            with suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this number lives on this machine, whoever started it."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -4,6 +4,7 @@ It is written last: where it exists, the run finished (DESIGN.md §4).
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,10 @@ RECIPE = "recipe.json"
 # Files of a dataset that the manifest does not list: itself, what people add, and times.
 APPROVALS = ("approval.json", "approval-2.json")
 UNLISTED = frozenset({MANIFEST, "timings.json", *APPROVALS, *(f"{name}.sig" for name in APPROVALS)})
+# What a killed command leaves of a file that it was writing into a finished dataset.
+HALF_WRITTEN = re.compile(
+    rf"\.({'|'.join(re.escape(name) for name in sorted([*UNLISTED, 'report.html']))})\.\d+\.part"
+)
 
 SPLITS = ("train", "eval")
 
@@ -179,7 +184,17 @@ def dataset_files(dataset: Path) -> list[str]:
         for path in dataset.rglob("*")
         if path.is_symlink() or not path.is_dir()
     )
-    return sorted(name for name in found if name not in UNLISTED)
+    left = {path.name for path in half_written(dataset)}
+    return sorted(name for name in found if name not in UNLISTED | left)
+
+
+def half_written(dataset: Path) -> list[Path]:
+    """What killed commands left in a dataset; nothing reads it, and the next command of a kind removes it."""
+    return [
+        path
+        for path in sorted(dataset.glob(".*.part"))
+        if HALF_WRITTEN.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+    ]
 
 
 def list_files(dataset: Path, rows: Mapping[str, int]) -> list[ListedFile]:

@@ -11,7 +11,7 @@ from curation.errors import CurationError
 from curation.files import file_digest
 from curation.frozen import Frozen, looks_frozen, read_bytes, read_frozen
 from curation.integrity import check_dataset, file_problem, is_dataset, told
-from curation.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, read_recipe
+from curation.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, half_written, read_recipe
 from curation.row_check import Problem
 from curation.signing import allowed_signers_path
 
@@ -86,6 +86,9 @@ def verify_dataset(dataset: Path) -> VerifyResult:
     for name in APPROVALS:
         if (dataset / f"{name}.sig").exists() and not (dataset / name).exists():
             problems.append(Problem(f"{name}.sig", None, "signs an approval that is absent"))
+    notes += [
+        f"{left.name}: left by a command that was killed; may be removed" for left in half_written(dataset)
+    ]
     return VerifyResult(dataset, "dataset", checked.files, checked.rows, problems, notes)
 
 

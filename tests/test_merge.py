@@ -200,7 +200,7 @@ def test_nothing_finished_is_replaced_without_force_and_nothing_else_with_it(tmp
 
 
 def test_a_killed_run_leaves_nothing_that_passes_for_a_model(tmp_path, adapter):
-    left = tmp_path / ".merged.99999.part"
+    left = tmp_path / ".merged.99999999.part"
     left.mkdir()
     (left / "model.safetensors").write_bytes(b"half")
     merge(adapter, tmp_path / "merged")

@@ -20,16 +20,18 @@ import httpx
 import polars as pl
 import pytest
 from hub_layouts import fill
-from hub_recipe import hub_recipe, point_at
+from hub_recipe import hub_recipe, only, point_at
 from hub_server import Fault, HubServer, running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 from test_reading_fuzz import mutated
+from tiny_dataset import tiny_dataset
 
 from curation.approval import approve
 from curation.curate import Finished, curate
 from curation.download import download
 from curation.errors import CurationError, RecipeError, SourceError
 from curation.fetch import fetch
+from curation.files import write_bytes
 from curation.freeze import freeze
 from curation.frozen import read_frozen
 from curation.reading import chunks, read
@@ -173,6 +175,72 @@ def test_fetch_killed_at_random_moments_ends_in_the_same_files(hub, tmp_path, mo
     assert killed >= 3
 
 
+DIE = "import os; die = lambda *_, **__: os.kill(os.getpid(), 9)\n"
+AFTER_RENAME = "Path.replace = lambda self, to, rename=Path.replace: (rename(self, to), die())"
+
+
+@pytest.mark.parametrize(
+    ("there", "end"),
+    [
+        pytest.param(False, "curation.fetch.sync = die", id="before the first file gets its name"),
+        pytest.param(True, "curation.fetch.sync = die", id="before a file gets its name again"),
+        # A rename onto another link to the same file does nothing, and the first name stays.
+        pytest.param(True, AFTER_RENAME, id="while a file has two names"),
+        pytest.param(False, "curation.fetch.write_record = die", id="before a record is written"),
+        pytest.param(False, "curation.files.sync = die", id="before a record gets its name"),
+        pytest.param(True, "curation.fetch.half_written = die", id="before it cleans up"),
+    ],
+)
+def test_what_a_fetch_leaves_that_is_killed_is_gone_after_the_next(hub, tmp_path, there, end):
+    recipe = hub_recipe(tmp_path, only("kisanvaani", "skein"))
+    expected = {entry.name: entry.record for entry in fetch(recipe)}
+    if not there:
+        shutil.rmtree(tmp_path / "cache/aj")
+    process = start(f"{DIE}{end}\ncuration.fetch.fetch(Path({str(recipe)!r}), force=True)")
+    assert finish(process) == -signal.SIGKILL
+    found = fetch(recipe)
+    assert {entry.name: entry.record for entry in found} == expected
+    for entry in found:
+        assert bytes_of(entry.folder) == {file.path: file.sha256 for file in entry.record.files}
+    assert not list((tmp_path / "cache/aj").rglob(".*"))
+
+
+def test_cleaning_up_after_a_fetch_follows_no_link_and_takes_no_other_file(hub, tmp_path):
+    recipe = hub_recipe(tmp_path, only("kisanvaani"))
+    (entry,) = fetch(recipe)
+    precious = tmp_path / "elsewhere/.notes.part"
+    precious.parent.mkdir()
+    precious.write_text("mine")
+    (entry.folder / "linked").symlink_to(precious.parent)
+    (entry.folder / "data/.linked.part").symlink_to(precious)
+    (entry.folder / "notes.txt").write_text("mine too")
+    fetch(recipe)
+    assert precious.read_text() == "mine"
+    assert (entry.folder / "notes.txt").exists()
+    assert not (entry.folder / "data/.linked.part").is_symlink()
+    (entry.folder / "linked").unlink()
+    entry.folder.rename(tmp_path / "elsewhere/files")
+    entry.folder.symlink_to(tmp_path / "elsewhere/files")
+    (tmp_path / "elsewhere/files/.mine.part").write_text("mine")
+    fetch(recipe)
+    assert (tmp_path / "elsewhere/files/.mine.part").exists()
+
+
+def test_a_fetch_that_cannot_clean_up_says_so_in_one_line(hub, tmp_path, monkeypatch):
+    recipe = hub_recipe(tmp_path, only("kisanvaani"))
+    (entry,) = fetch(recipe)
+    left = entry.folder / "data/.left.part"
+    left.touch()
+
+    def read_only(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(CurationError) as told:
+        fetch(recipe)
+    assert str(told.value) == f"{left}: cannot remove: Read-only file system"
+
+
 @pytest.mark.slow
 def test_freeze_killed_at_random_moments_leaves_a_whole_file_or_none(tmp_path):
     done = run(small_recipe(tmp_path), tmp_path / "out")
@@ -186,6 +254,40 @@ def test_freeze_killed_at_random_moments_leaves_a_whole_file_or_none(tmp_path):
         assert not path.exists() or path.read_bytes() == expected
         assert freeze(done.dataset, path).read_bytes() == expected
     print(f"\n10 freezes of {whole_s:.2f} s, {killed} killed in their work: the same file each time")
+
+
+def test_what_an_approval_leaves_that_is_killed_is_no_part_of_the_dataset(tmp_path):
+    dataset = tiny_dataset(tmp_path / "tiny")
+    code = f"import curation.approval\n{DIE}curation.files.sync = die\n"
+    assert finish(start(f"{code}curation.approval.approve(Path({str(dataset)!r}), 'Ada')")) == -signal.SIGKILL
+    (left,) = dataset.glob(".approval.json.*.part")
+    whole = verify(dataset)
+    assert whole.ok
+    assert f"{left.name}: left by a command that was killed; may be removed" in whole.notes
+    approve(dataset, "Ada")
+    assert not left.exists()
+    assert freeze(dataset, tmp_path / "frozen.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "name", [".approval.json.1x.part", ".other.json.7.part", "train/.approval.json.7.part"]
+)
+def test_no_other_file_passes_for_a_half_written_one(tmp_path, name):
+    dataset = tiny_dataset(tmp_path / "tiny")
+    (dataset / name).write_text("{}")
+    assert [str(problem) for problem in verify(dataset).problems] == [f"{name}: not listed in the manifest"]
+
+
+def test_half_written_files_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead = [tmp_path / f".a[b].json.{pid}.part" for pid in (ended.pid, os.getpid(), "9" * 30)]
+    others = [f".a[b].json.{os.getppid()}.part", ".a[b].json.me.part", f".ab.json.{ended.pid}.part"]
+    for path in [*dead, *(tmp_path / name for name in others)]:
+        path.write_text("half")
+    (tmp_path / f".a[b].json.old.{ended.pid}.part/folder").mkdir(parents=True)
+    write_bytes(tmp_path / "a[b].json", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a[b].json"])
 
 
 @pytest.mark.slow

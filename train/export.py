@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from curation.errors import CurationError, Refusal
-from curation.files import file_digest, replacing, write_bytes
+from curation.files import file_digest, remove_half_written, replacing, write_bytes
 from curation.rendering import Template
 from curation.sealed import Sealed, write_sealed
 from curation.version import QUANT_SUFFIXES, model_name
@@ -175,8 +175,7 @@ def check_free(target: Path, *, force: bool) -> None:
     """CurationError when the file is there already. Leftovers of a killed run are removed."""
     if (target.exists() or record_path(target).exists()) and not force:
         raise CurationError(f"{target} exists; use --force to replace it, or --out for another folder")
-    for left in target.parent.glob(f".{target.name}.*.part"):
-        left.unlink(missing_ok=True)
+    remove_half_written(target)
 
 
 def check_space(folder: Path, sizes: Sequence[int]) -> None:

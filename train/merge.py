@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 
 from curation.errors import CurationError
-from curation.files import file_digest, sync
+from curation.files import file_digest, remove_half_written, sync
 from curation.sealed import write_sealed
 from train.adapter import Merged, adapter_digest
 from train.model_folder import MERGE, MergeRecord, find_model
@@ -95,8 +95,7 @@ def folder_beside(out: Path, *, force: bool) -> Iterator[Path]:
     if out.exists() and not (out / MERGE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise CurationError(f"{out}: --force replaces merged models only, and this is none: no {MERGE} in it")
     out.parent.mkdir(parents=True, exist_ok=True)
-    for left in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_half_written(out)
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     beside.mkdir()
     try:

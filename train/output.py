@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from curation.errors import CurationError, Refusal
-from curation.files import file_digest, pretty, self_digest, sync
+from curation.files import file_digest, pretty, remove_half_written, self_digest, sync
 from curation.rendering import Template
 from train.card import model_card
 
@@ -44,7 +44,7 @@ def write_output(
     """
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove_half_written(out)
         beside.mkdir(parents=True)
         model.save_pretrained(str(beside))
         forget_machine(beside, record["base"])
@@ -69,7 +69,7 @@ def write_output(
 def replace_folder(beside: Path, out: Path) -> None:
     """Put a finished folder in its place, whatever was there before."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    old = out.with_name(f".{out.name}.old.{os.getpid()}.part")
     if out.exists():
         out.rename(old)
     beside.rename(out)
