@@ -140,6 +140,7 @@ def all_fates(
         )
     )
     names = Names(index, params["chunks"])
+    alive = alive.join(names.clusters, on="pos", how="left", maintain_order="left")
     dropped = [
         over_all_drops(read_frame(tasks / key / "drops.arrow"), stage["name"], names)
         for stage in params["over_all"]
@@ -152,11 +153,20 @@ def all_fates(
 
 
 class Names:
-    """What a survivor is called: its final id, or source:file:row when it has none."""
+    """What a survivor is called: its final id, or source:file:row when it has none.
+
+    clusters  `pos` and `detail` of the rows that passed the stages and whose cluster holds another
+              such row: the detail names the cluster, by the place of the smallest position in it
+    """
 
     def __init__(self, index: pl.DataFrame, chunks: Sequence[Mapping[str, Any]]) -> None:
         self.index = index.select("pos", "piece", "id")
         self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
+        several = index.select("pos", "cluster").unique().filter(pl.len().over("cluster") > 1)
+        roots = several["cluster"].unique().sort()
+        told = [orjson.dumps({"cluster": self.place(root)}).decode() for root in roots]
+        details = pl.DataFrame({"cluster": roots, "detail": pl.Series(told, dtype=pl.String)})
+        self.clusters = several.join(details, on="cluster", how="left").select("pos", "detail")
 
     def place(self, pos: int) -> str:
         """source:file:row of a position."""

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from reports.visible import note_text, visible
-from reports.why import MOST, Life
+from reports.why import MOST, Cluster, Life
 
 WIDTH = 100
 MOST_TEXT = 600  # characters of a message
@@ -48,7 +48,19 @@ def life(row: Life, dataset: Path) -> Iterator[str]:
         many = "s" if row.stands_for_count > 1 else ""
         yield f"  stays for {row.stands_for_count:,} duplicate{many} that went"
         yield from (f"           {visible(name)}" for name in row.stands_for)
+    if row.cluster:
+        yield from cluster(row.cluster)
     yield from text(row)
+
+
+def cluster(told: Cluster) -> Iterator[str]:
+    """The rows that belong together, and where they went."""
+    went = ", ".join(f"{rows:,} {fate}" for fate, rows in told.fates.items())
+    yield f"  cluster  {sum(told.fates.values()):,} rows alike or with the same first question: {went}"
+    yield from (f"           {visible(place)}  {fate}" for place, fate in told.members)
+    more = sum(told.fates.values()) - 1 - len(told.members)
+    if more > 0:
+        yield f"           and {more:,} more"
 
 
 def pieces(row: Life) -> Iterator[str]:

@@ -19,6 +19,7 @@ from curation.recipe import stage_plan
 from reports.dataset import ledger, samples
 
 MOST = 20  # lives or places told in one answer
+APART = ("repairs", "flags", "parts", "cluster")  # keys of a detail that are told by themselves
 SHORTEST_ID = 8  # hex digits that an id may be cut down to
 
 
@@ -43,6 +44,19 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
 
 
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that go whole to train or to eval: near duplicates, and rows with the same first question.
+
+    name     the place of its first row
+    fates    its rows by fate, of those that passed the stages
+    members  its other rows as (source:file:row, fate), at most MOST
+    """
+
+    name: str
+    fates: dict[str, int]
+    members: list[tuple[str, str]]
+
+
 class Life(msgspec.Struct, frozen=True, kw_only=True):
     """One input row from its file to its fate.
 
@@ -51,6 +65,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     parts         (id, fate, reason) of its pieces
     survivor      what it was a duplicate of
     stands_for    rows that were dropped as duplicates of it, at most MOST, and how many in all
+    cluster       the rows that it, or its survivor, belongs together with; null when it is alone
     messages      its text as JSON, from the shards or the samples; null when the dataset has none
     """
 
@@ -69,6 +84,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     similarity: float | None
     stands_for: list[str]
     stands_for_count: int
+    cluster: Cluster | None
     messages: str | None
     tools: str | None
 
@@ -138,6 +154,7 @@ def life(dataset: Path, manifest: Manifest, line: Mapping[str, Any], start: str 
         similarity=detail.get("similarity"),
         stands_for=followers,
         stands_for_count=count,
+        cluster=cluster_of(dataset, manifest, name, detail),
         messages=messages,
         tools=tools,
     )
@@ -149,7 +166,7 @@ def steps(
     """What every stage did with the row, in order, until its end."""
     names = ["read", "take", *(name for name, _, _ in stage_plan(read_recipe(dataset, manifest))), "mixture"]
     notes = [*detail.get("repairs", ()), *detail.get("flags", ())]
-    evidence = {k: v for k, v in detail.items() if k not in ("repairs", "flags", "parts")}
+    evidence = {k: v for k, v in detail.items() if k not in APART}
     gone = line["fate"] in ("dropped", "unselected")
     last = names.index(line["stage"]) if gone and line["stage"] in names else len(names)
     told = []
@@ -201,6 +218,23 @@ def stands_for(dataset: Path, names: list[str]) -> tuple[list[str], int]:
     ]
     rows = ledger(dataset).filter(pl.any_horizontal(named)).select("source", "file", "row").collect()
     return [f"{source}:{file}:{row}" for source, file, row in rows.head(MOST).iter_rows()], rows.height
+
+
+def cluster_of(dataset: Path, manifest: Manifest, name: str, detail: Mapping[str, Any]) -> Cluster | None:
+    """The cluster of a row, or of the row that it is a duplicate of."""
+    cluster = detail.get("cluster")
+    if cluster is None and "duplicate_of" in detail:
+        survivors = ledger_lines(dataset, manifest, detail["duplicate_of"])
+        found = (orjson.loads(line["detail"] or "{}").get("cluster") for line in survivors)
+        cluster = next(filter(None, found), None)
+    if cluster is None:
+        return None
+    named = pl.col("detail").str.contains(f'"cluster":{orjson.dumps(cluster).decode()}', literal=True)
+    place = pl.format("{}:{}:{}", "source", "file", "row")
+    rows = ledger(dataset).filter(named).select(place.alias("place"), "fate").collect()
+    fates = dict(rows.group_by("fate").len().sort("fate", descending=True).iter_rows())
+    others = rows.filter(pl.col("place") != name).head(MOST)
+    return Cluster(name=cluster, fates=fates, members=list(others.iter_rows()))
 
 
 def content(dataset: Path, line: Mapping[str, Any], places: list[Place]) -> tuple[str | None, str | None]:

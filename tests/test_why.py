@@ -1,15 +1,19 @@
 """The life of a row, told from a finished dataset."""
 
+import json
+
 import polars as pl
 import pytest
 
 from aj import main
+from curation.curate import curate
 from curation.errors import CurationError
+from reports.documents import documents
 from reports.life import lives
 from reports.search import find_text, hits
 from reports.why import why
 from tests.finished import finished
-from tests.small_recipe import conversation
+from tests.small_recipe import conversation, small_recipe, write_jsonl
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,47 @@ def test_a_near_duplicate_is_told_with_its_survivor_and_the_survivor_with_it(dat
     assert life.steps[-1].verdict == "not reached"
     survivors = why(dataset, life.survivor)
     assert any(place(row) in survivor.stands_for for survivor in survivors)
+
+
+@pytest.fixture(scope="module")
+def asked_alike(tmp_path_factory):
+    """A dataset in which eight rows ask the same question, and one is a near duplicate of one of them."""
+    folder = tmp_path_factory.mktemp("alike")
+    recipe = small_recipe(folder, mixture={"shares": {"first": 0.6, "second": 0.4}, "total": 60})
+    rows = [conversation(3000 + n, words=45) for n in range(40)]
+    for row in rows[:8]:
+        row["messages"][0]["content"] = "Which tree stands here?"
+    near = json.loads(json.dumps(rows[3]))
+    near["messages"][1]["content"] += " oak"
+    write_jsonl(folder / "data/two.jsonl", [*rows, near])
+    curate(recipe, documents=documents, out=folder / "dataset", workers=1)
+    return folder / "dataset"
+
+
+def test_a_row_is_told_with_the_rows_that_share_its_first_question_and_their_one_split(asked_alike):
+    (life,) = why(asked_alike, "two:data/two.jsonl:0")
+    gone = place(line(asked_alike, reason="near_duplicate", source="two"))
+    alike = {f"two:data/two.jsonl:{n}" for n in (*range(1, 8), 40)} - {gone}
+    assert {name for name, _ in life.cluster.members} == alike
+    assert sum(life.cluster.fates.values()) == 8
+    assert not {"train", "eval"} <= set(life.cluster.fates)
+    text = lives([life], asked_alike)
+    assert "cluster  8 rows alike or with the same first question" in text
+    assert all(name in text for name in alike)
+
+
+def test_a_dropped_duplicate_is_told_with_the_cluster_of_its_survivor(asked_alike):
+    gone = line(asked_alike, reason="near_duplicate", source="two")
+    (life,) = why(asked_alike, place(gone))
+    assert life.fate == "dropped"
+    assert len(life.cluster.members) == 8
+    assert life.cluster.name == why(asked_alike, "two:data/two.jsonl:0")[0].cluster.name
+
+
+def test_a_row_alone_has_no_cluster(asked_alike):
+    (life,) = why(asked_alike, "two:data/two.jsonl:20")
+    assert life.cluster is None
+    assert "cluster" not in lives([life], asked_alike)
 
 
 def test_an_unreadable_row_is_told_with_where_to_find_it(dataset):
