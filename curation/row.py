@@ -101,6 +101,13 @@ def row_ids(messages: Iterable[str], tools: Iterable[str | None]) -> list[str]:
     return [row_id(text, tool) for text, tool in zip(messages, tools, strict=True)]
 
 
+def ids_of(rows: pl.DataFrame) -> pl.Series:
+    """The `row_id` of every row of a frame: its column `id`, which the engine keeps, else computed."""
+    if "id" in rows.columns:
+        return rows["id"]
+    return pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String)
+
+
 def digest(*values: object) -> str:
     """sha256 in hex of the values as text, joined by tabs: what every seeded choice ranks by."""
     return hashlib.sha256("\t".join(map(str, values)).encode()).hexdigest()

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.arrow import frame_of, open_table, read_frame
+from curation.arrow import read_frame
 from curation.tasks import gauge, token_counter
 from curation.work import Task
 
@@ -70,9 +70,9 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
         pl.col("split") == params["split"]
     )
     chosen = chosen.slice(params["start"], ROWS_PER_PART)
-    tables = {
-        int(ordinal): open_table(work / "tasks" / key / "kept.arrow").select(
-            ["messages", "tools", "tokens", "language"]
+    kept = {
+        int(ordinal): read_frame(
+            work / "tasks" / key / "kept.arrow", ["messages", "tools", "tokens", "language"]
         )
         for ordinal, key in params["rows"]
     }
@@ -82,7 +82,7 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
     told: Counter[str] = Counter()
     with parquet_writer(out / "part.parquet", SHARD_SCHEMA) as writer:
         for start in range(0, chosen.height, ROWS_PER_GROUP):
-            rows = gather(chosen.slice(start, ROWS_PER_GROUP), tables, count)
+            rows = gather(chosen.slice(start, ROWS_PER_GROUP), kept, count)
             tokens += [t or 0 for t in rows["tokens"]]
             told.update(languages_of(rows))
             told.update(trained(rows) if trained else {})
@@ -116,15 +116,14 @@ def trained_counter(task: Task) -> Callable[[pl.DataFrame], dict[str, int]]:
 
 def gather(
     chosen: pl.DataFrame,
-    tables: dict[int, pa.Table],
+    kept: dict[int, pl.DataFrame],
     count: Callable[[pl.DataFrame], pl.DataFrame] | None,
 ) -> pl.DataFrame:
     """`chosen` with messages, tools and tokens, in its order."""
     chosen = chosen.with_row_index("place").with_columns(ordinal=pl.col("pos") // (1 << 32))
     found = []
     for (ordinal,), here in chosen.partition_by("ordinal", as_dict=True, maintain_order=True).items():
-        rows = tables[int(ordinal)].take(pa.array(here["offset"].to_numpy()))
-        found.append(pl.concat([here, frame_of(rows)], how="horizontal"))
+        found.append(pl.concat([here, kept[int(ordinal)][here["offset"]]], how="horizontal"))
     rows = pl.concat(found).sort("place")
     return count(rows) if count else rows
 

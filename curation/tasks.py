@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from curation import tokens
     from curation.rendering import Template
 
-# A row between phases: what the stages take, and what they may have found out.
-KEPT_SCHEMA: dict[str, Any] = {**FRAME_SCHEMA, "tokens": pl.UInt32, "language": pl.String}
+# A row between phases: what the stages take, its id as it now reads, and what they may have found out.
+KEPT_SCHEMA: dict[str, Any] = {
+    **FRAME_SCHEMA,
+    "id": pl.String,
+    "tokens": pl.UInt32,
+    "language": pl.String,
+}
 DROPPED_SCHEMA: dict[str, Any] = {
     **FRAME_SCHEMA,
     "stage": pl.String,
@@ -135,8 +140,9 @@ def pii_found(notes: pl.Series) -> Counter[str]:
     return found
 
 
-def chain(task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter) -> pl.DataFrame:
-    """Run a frame through the task's row stages, writing what they drop."""
+def chain(task: Task, entered: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter) -> pl.DataFrame:
+    """Run rows with their ids through the task's row stages, writing what they drop."""
+    frame = entered.drop("id")
     for stage in task.params["stages"]:
         function: RowsFn = bind(task, stage, "bind")
         started = time.process_time()
@@ -145,7 +151,20 @@ def chain(task: Task, frame: pl.DataFrame, tally: Tally, dropped_rows: FrameWrit
         tally.add(stage["name"], stage["stage"], frame, kept, dropped)
         dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
         frame = uncounted(kept) if stage["stage"] != "length" else kept
-    return frame
+    return with_ids(frame, entered)
+
+
+def with_ids(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with the column `id`; a digest is computed only where the text is not as it was `before`."""
+    known = before.select("pos", "piece", "id", old_messages="messages", old_tools="tools")
+    found = rows.join(known, on=["pos", "piece"], how="left", maintain_order="left").select(
+        "id",
+        changed=pl.col("messages").ne_missing(pl.col("old_messages"))
+        | pl.col("tools").ne_missing(pl.col("old_tools")),
+    )
+    places = found["changed"].arg_true()
+    new = row_ids(rows["messages"][places], rows["tools"][places])
+    return rows.with_columns(found["id"].scatter(places, new))
 
 
 def uncounted(rows: pl.DataFrame) -> pl.DataFrame:
@@ -197,7 +216,8 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
             rows += batch.height
             unreadable += broken.height
             left_out += frame.height - int(taken.sum())
-            kept.write(chain(task, frame.filter(taken).drop("row"), tally, dropped))
+            entering = frame.filter(taken).drop("row").with_columns(id="input_id")
+            kept.write(chain(task, entering, tally, dropped))
     reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
     return {
         **tally.summary(),
@@ -344,7 +364,6 @@ def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
             rows = alive(batch.with_row_index("offset", offset=start), exclude)
             start += batch.height
             rows = rows.with_columns(
-                pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
                 pl.Series("first_user", first_user(rows["messages"]), dtype=pl.String),
             )
             index.write(count(rows) if count else rows)

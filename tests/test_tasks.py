@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.row import encode, message, note
-from curation.tasks import first_user, noted, pii_found, uncounted, with_calls
+from curation.row import encode, frame, message, note, row_ids
+from curation.tasks import first_user, noted, pii_found, uncounted, with_calls, with_ids
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 tricky = st.sampled_from(
@@ -57,3 +57,20 @@ def test_personal_data_is_summed_by_kind():
 def test_token_counts_do_not_outlive_a_stage_that_may_change_the_text():
     rows = pl.DataFrame({"messages": ["[]"], "tokens": [7]}, schema_overrides={"tokens": pl.UInt32})
     assert uncounted(rows)["tokens"].to_list() == [None]
+
+
+def test_every_row_has_the_id_of_what_it_says_now_whatever_a_stage_did_to_it():
+    before = frame([[message("user", text)] for text in "abcde"], ["[]", None, "[]", None, None])
+    before = before.with_columns(id="input_id")
+    # A stage dropped b, rewrote a, took the tools of c, and split d in two; e stays.
+    after = pl.concat(
+        [before[[0, 2]], before[[3, 3]].with_columns(piece=pl.Series([1, 2], dtype=pl.UInt32)), before[[4]]]
+    )
+    texts = [encode([message("user", text)]) for text in ("A", "c", "d1", "d2", "e")]
+    after = after.drop("id").with_columns(
+        messages=pl.Series(texts), tools=pl.Series(["[]", None, None, None, None])
+    )
+    found = with_ids(after, before)
+    assert found["id"].to_list() == row_ids(after["messages"], after["tools"])
+    assert found["id"][4] == before["id"][4]
+    assert found.drop("id").equals(after)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from curation.row import drop, row_ids
+from curation.row import drop, ids_of
 from curation.settings import ExactDuplicates
 from curation.stage import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, Split, no_pairs
 
@@ -43,10 +43,10 @@ def keep_order(keep: Sequence[str], sources: Sequence[str]) -> dict[str, int]:
 
 def prepare(rows: pl.DataFrame, *, order: dict[str, int]) -> pl.DataFrame:
     """pos, piece, rank of the source and digest of messages and tools, in hex, of every row."""
-    digests = [row_id.removeprefix("sha256:") for row_id in row_ids(rows["messages"], rows["tools"])]
+    digests = ids_of(rows).str.strip_prefix("sha256:").alias("digest")
     rank = rows["source"].replace_strict(order, default=len(order), return_dtype=pl.UInt32)
     return pl.DataFrame(
-        [rows["pos"], rows["piece"], rank.alias("rank"), pl.Series("digest", digests, dtype=pl.String)],
+        [rows["pos"], rows["piece"], rank.alias("rank"), digests],
         schema=PREPARED_SCHEMA,
     )
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from curation.arrow import open_table, write_frame
 from curation.linking import COUNTS, Links, link_datasketch, link_small
-from curation.row import digest, drop, row_ids
+from curation.row import digest, drop, ids_of
 from curation.settings import NearDuplicates
 from curation.stage import (
     DROPS_SCHEMA,
@@ -86,7 +86,7 @@ def near_duplicates(
         write_frame(path, prepare(settings, context)(rows))
         drops = bind(settings, context)([path]).drops
     survivors = rows.select(
-        pl.Series("duplicate_of", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
+        ids_of(rows).alias("duplicate_of"),
         survivor_pos="pos",
         survivor_piece="piece",
     )
@@ -121,7 +121,7 @@ def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
             "pos",
             "piece",
             rank.alias("rank"),
-            pl.Series("id", row_ids(rows["messages"], rows["tools"]), dtype=pl.String),
+            ids_of(rows),
             pl.Series("said", said, dtype=pl.String),
             pl.Series("context_key", keys, dtype=pl.UInt64),
         )
