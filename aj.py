@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.errors import CurationError
+from curation.errors import CurationError, Refusal
 
 DONE, NO, INTERRUPTED = 0, 1, 130
 
@@ -214,7 +214,9 @@ def add_model(command: Any) -> None:
 
 def add_run(command: Any) -> None:
     """The whole way of a recipe, and where it stands."""
-    run = command("run", run_run, "Fetch, curate, approve, freeze, train, merge and export, step by step.")
+    run = command(
+        "run", run_run, "Fetch, curate, approve, freeze, train, evaluate, merge and export, step by step."
+    )
     add_recipe(run)
     run.add_argument("--approve-by", default=None, metavar="NAME", help="approve without a person reading")
     run.add_argument("--workers", type=positive, default=None, help="processes (default: one a core)")
@@ -306,7 +308,7 @@ def run_check(args: argparse.Namespace) -> int:
         told = json.loads(found.as_json())
         print(json.dumps({**told, "online": [vars(entry) for entry in seen]} if args.online else told))
     else:
-        print("\n".join([*(entry.as_text() for entry in seen), found.as_text()]))
+        print("\n".join([*(entry.as_text() for entry in seen), found.as_text(args.recipe)]))
     if any(entry.problem for entry in seen):
         return CurationError.exit_code
     return DONE if found.feasible else NO
@@ -579,17 +581,33 @@ def whole_way(args: argparse.Namespace) -> Any:
 
     def train_step(frozen: Path, data: Path, adapter: Path, replace: bool) -> str:
         need("torch", "transformers", "peft")
+        from reports.training import training_documents
         from train.checkpoints import MARKER
         from train.run import train
 
         resume = any(adapter.with_name(f"{adapter.name}.work").glob(f"checkpoints/*/{MARKER}"))
-        try:
-            return train(frozen, data=data, base_model=base, out=adapter, resume=resume).as_text()
-        except CurationError:
-            # What is in the way may go only where an earlier start of this run made it.
-            if not replace:
-                raise
-            return train(frozen, data=data, base_model=base, out=adapter, force=True).as_text()
+        done = train(
+            frozen,
+            data=data,
+            base_model=base,
+            out=adapter,
+            resume=resume,
+            replace=replace,
+            documents=training_documents,
+        )
+        return done.as_text()
+
+    def evaluate_step(adapter: Path, frozen: Path, data: Path, replace: bool) -> str:
+        need("torch", "transformers", "peft")
+        from reports.training import write_evaluation
+        from train.evaluate import evaluate_once
+        from train.evaluation import evaluation_path, failed, told
+
+        found = evaluate_once(adapter, frozen=frozen, data=data, base=base, force=replace)
+        write_evaluation(adapter, found.as_dict())
+        if not found.passed:
+            raise Refusal(failed(found, evaluation_path(adapter)))
+        return "\n".join(map(told, found.verdicts))
 
     def merge_step(adapter: Path, merged: Path, replace: bool) -> str:
         from train.merge import merge
@@ -604,7 +622,7 @@ def whole_way(args: argparse.Namespace) -> Any:
     return Run(
         args.recipe,
         documents,
-        Training(train_step, merge_step, export_step, asks=str(base) if base else None),
+        Training(train_step, evaluate_step, merge_step, export_step, asks=str(base) if base else None),
         data_root=args.data_root,
         approve_by=getattr(args, "approve_by", None),
         workers=getattr(args, "workers", None),

@@ -24,25 +24,29 @@ from curation.gates import judge_again
 from curation.manifest import APPROVALS, MANIFEST, read_manifest
 from curation.plan import input_files, make_context, stage_files_of
 from curation.recipe import Recipe, load_recipe, recipe_digest
-from curation.steps import Step, Steps
+from curation.steps import Step, Steps, files_of
 from curation.version import model_name
 from curation.work import code_version
 
 QUANTS = ("q4_k_m", "q8_0")
 BUILD = Path("build")
+# What an adapter was measured at: written into its folder, and no part of what was trained.
+EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)
 class Training:
     """What comes after the frozen recipe. The last argument of each: may it replace what it made before?
 
-    train   (frozen recipe, dataset, adapter folder to make, replace) → what to tell
-    merge   (adapter, folder to make, replace) → what to tell
-    export  (merged model, quantisations, folder to write to, replace) → what to tell
-    asks    JSON: what else decides what they make, such as another base model
+    train     (frozen recipe, dataset, adapter folder to make, replace) → what to tell
+    evaluate  (adapter, frozen recipe, dataset, replace) → what to tell; a failed bound is a Refusal
+    merge     (adapter, folder to make, replace) → what to tell
+    export    (merged model, quantisations, folder to write to, replace) → what to tell
+    asks      JSON: what else decides what they make, such as another base model
     """
 
     train: Callable[[Path, Path, Path, bool], str]
+    evaluate: Callable[[Path, Path, Path, bool], str]
     merge: Callable[[Path, Path, bool], str]
     export: Callable[[Path, Sequence[str], Path, bool], str]
     asks: Any = None
@@ -72,12 +76,13 @@ class Run:
         return Steps(out.with_name(f"{out.name}.run.json"), list(self.in_order(recipe, out)))
 
     def in_order(self, recipe: Recipe, dataset: Path) -> Iterator[Step]:
-        """Fetch, curate, gate, approve, freeze, the base model's weights, train, merge, export."""
+        """Fetch, curate, gate, approve, freeze, the base model's weights, train, evaluate, merge, export."""
         frozen = FROZEN_FOLDER / f"{recipe.name}-v{recipe.version}.yaml"
         named = partial(model_name, recipe.base_model.code, recipe.version)
         adapter, merged = BUILD / named("lora"), BUILD / named("merged")
         exported = [BUILD / f"{named(quant)}.gguf" for quant in self.quants]
         judged = [dataset / name for name in (MANIFEST, "gates.json", "report.html")]
+        evaluation = [adapter / EVALUATION] if recipe.evaluation else []
         asked = [entry.entry.name for entry in addresses(recipe)]
         training = self.training
 
@@ -120,16 +125,24 @@ class Run:
             lambda: [adapter],
             lambda replace: training.train(frozen, dataset, adapter, replace),
         )
+        if evaluation:
+            yield Step(
+                "evaluate",
+                lambda: [frozen, *trained_files(adapter)],
+                lambda: training.asks,
+                lambda: evaluation,
+                lambda replace: training.evaluate(adapter, frozen, dataset, replace),
+            )
         yield Step(
             "merge",
-            lambda: [adapter],
+            lambda: trained_files(adapter),
             lambda: training.asks,
             lambda: [merged],
             lambda replace: training.merge(adapter, merged, replace),
         )
         yield Step(
             "export",
-            lambda: [merged],
+            lambda: [merged, *evaluation],
             lambda: list(self.quants),
             lambda: exported,
             lambda replace: training.export(merged, self.quants, BUILD, replace),
@@ -220,6 +233,12 @@ def dataset_files(dataset: Path) -> list[Path]:
     return [dataset / MANIFEST, *(dataset / file.path for file in read_manifest(dataset).files)]
 
 
+def trained_files(adapter: Path) -> list[Path]:
+    """What training made; what was measured of it since is left out."""
+    kind = EVALUATION.partition(".")[0]
+    return [path for path in files_of(adapter) if path.stem != kind] or [adapter]
+
+
 class Both:
     """A stream that writes to two."""
 
@@ -269,7 +288,7 @@ def as_text(steps: Steps) -> str:
     lines, waiting = [], None
     for step, state in steps.states():
         waiting = waiting or (step.name if state != "done" else None)
-        lines.append(f"{step.name:8} {state}")
+        lines.append(f"{step.name:9}{state}")
     lines.append(f"next     {waiting}: aj run" if waiting else "all steps are done")
     return "\n".join(lines)
 

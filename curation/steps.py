@@ -84,7 +84,7 @@ class Steps:
         """Do what is not done, in order. Whatever a step raises ends the run; what is done stays."""
         for step in self.steps:
             if self.state(step) == "done":
-                tell(f"{step.name:8}done before, skipped")
+                tell(f"{step.name:9}done before, skipped")
                 continue
             replace = step.name in self.journal.finished or step.name in self.journal.begun
             if not replace and not any(path.exists() for path in step.makes()):
@@ -92,7 +92,7 @@ class Steps:
                 self.save()
             inputs = self.inputs(step)
             told = step.run(replace)
-            tell("\n".join(f"{step.name:8}{line}" for line in told.splitlines()))
+            tell("\n".join(f"{step.name:9}{line}" for line in told.splitlines()))
             self.record(step, inputs)
 
     def record(self, step: Step, inputs: str | None) -> None:

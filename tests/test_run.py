@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_layouts import tokenizer_model
@@ -43,6 +44,13 @@ class Stub:
         (adapter / "weights").write_text(read_frozen(frozen).root)
         return "trained"
 
+    def evaluate(self, adapter: Path, frozen: Path, data: Path, replace: bool) -> str:
+        self.note("evaluate", replace)
+        (adapter / "evaluation.json").write_text((adapter / "weights").read_text())
+        if self.fail == "bound":
+            raise Refusal("evaluation.json: failed: loss 3 (max 2)")
+        return "loss 1 (max 2)"
+
     def merge(self, adapter: Path, merged: Path, replace: bool) -> str:
         self.note("merge", replace)
         merged.mkdir(parents=True, exist_ok=True)
@@ -66,7 +74,7 @@ class Way:
         self.with_base = False
 
     def steps(self, approve_by: str | None = None) -> Steps:
-        training = Training(self.stub.train, self.stub.merge, self.stub.export)
+        training = Training(self.stub.train, self.stub.evaluate, self.stub.merge, self.stub.export)
         run = Run(
             self.recipe, no_documents, training, approve_by=approve_by, workers=1, with_base=self.with_base
         )
@@ -173,6 +181,34 @@ def test_nothing_of_others_is_replaced(way, tmp_path):
     assert way.stub.calls == ["train"], "a second start took it for its own"
 
 
+def test_an_adapter_is_measured_where_the_recipe_asks_and_before_it_is_merged(way, tmp_path):
+    way.recipe = small_recipe(tmp_path, evaluation=[{"metric": "loss", "max": 2.0}])
+    assert way.run() == [*ALL[:6], "evaluate", *ALL[6:]]
+    assert as_json(way.steps())["evaluate"] == "done"
+    assert way.run() == []
+    # What was measured is read by export alone: neither training nor merging is done again for it.
+    Path("build/AJ-Model-v1.0.0-lora/evaluation.json").write_text("measured again by hand")
+    Path("build/AJ-Model-v1.0.0-lora/evaluation.html").write_text("the same for people")
+    assert way.run() == ["evaluate"]
+    Path("build/AJ-Model-v1.0.0-lora/weights").write_text("tampered")
+    assert way.run() == ["train"]
+
+
+def test_a_failed_bound_ends_the_run_before_anything_is_merged(way, tmp_path):
+    way.recipe = small_recipe(tmp_path, evaluation=[{"metric": "loss", "max": 2.0}])
+    way.stub.fail = "bound"
+    for _ in range(2):
+        with pytest.raises(Refusal, match="loss 3"):
+            way.run()
+        assert as_text(way.steps()).splitlines()[-4:] == [
+            "evaluate to do",
+            "merge    to do",
+            "export   to do",
+            "next     evaluate: aj run",
+        ]
+    assert not Path("build/AJ-Model-v1.0.0-merged").exists()
+
+
 def test_a_step_that_was_killed_may_replace_what_it_had_begun(tmp_path):
     made = tmp_path / "made"
 
@@ -242,22 +278,47 @@ def demo_for(base: Path) -> str:
     return text
 
 
-@pytest.mark.slow
-@pytest.mark.llama
-def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
-    """The real commands, from fetching to GGUF, with a base model of a few hundred thousand parameters."""
+def demo_of(folder: Path, evaluation: str) -> Any:
+    """The demo's recipe with bounds in `folder`, and the real command there, with a tiny base model."""
     from tiny_model import tiny_model
 
-    base = tiny_model(tmp_path / "base")
-    (tmp_path / "demo.yaml").write_text(demo_for(base))
+    base = tiny_model(folder / "base")
+    (folder / "demo.yaml").write_text(f"{demo_for(base)}\nevaluation: {evaluation}\n")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
     def aj(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "aj.py"), *words, "--base-model", str(base)]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
 
+    return aj
+
+
+@pytest.mark.slow
+def test_an_adapter_that_fails_its_bounds_is_trained_and_measured_once(tmp_path):
+    aj = demo_of(tmp_path, "[{metric: loss, max: 0.01}]")
+    measured = tmp_path / "build/AJ-Tiny-v1.0.0-lora/evaluation.json"
+    times = []
+    for _ in range(2):
+        done = aj("run", "demo.yaml", "--approve-by", "CI")
+        assert done.returncode == 1, done.stderr
+        assert "evaluation.json: failed: loss " in done.stderr
+        times.append(measured.stat().st_mtime_ns)
+    assert times[0] == times[1], "the same adapter was measured again"
+    assert json.loads(aj("status", "demo.yaml", "--json").stdout) == {
+        **dict.fromkeys(ALL[:6], "done"),
+        **dict.fromkeys(["evaluate", "merge", "export"], "to do"),
+    }
+    assert (measured.parent / "report.html").is_file()
+    assert (measured.parent / "evaluation.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.llama
+def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
+    """The real commands, from fetching to GGUF, with a base model of a few hundred thousand parameters."""
+    aj = demo_of(tmp_path, "[{metric: loss, max: 99}]")
     done = aj("run", "demo.yaml", "--approve-by", "CI")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "build").glob("*.gguf")) == [
@@ -265,4 +326,5 @@ def test_the_demo_goes_all_the_way_on_a_cpu(tmp_path):
         "AJ-Tiny-v1.0.0-q8.gguf",
     ]
     assert len(list(tmp_path.glob("training_*.log"))) >= 1
-    assert json.loads(aj("status", "demo.yaml", "--json").stdout) == dict.fromkeys(ALL, "done")
+    told = json.loads(aj("status", "demo.yaml", "--json").stdout)
+    assert told == dict.fromkeys([*ALL, "evaluate"], "done")

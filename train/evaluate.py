@@ -17,7 +17,14 @@ from curation.frozen import FROZEN_FOLDER
 from curation.progress import Progress
 from curation.sealed import write_sealed
 from train.encoding import Encoder
-from train.evaluation import Evaluation, Measured, evaluation_path, judge, told
+from train.evaluation import (
+    Evaluation,
+    Measured,
+    evaluation_path,
+    judge,
+    standing_evaluation,
+    told,
+)
 from train.gate import Admitted, admit
 from train.inference import Inference, open_inference, prompt_ids, text_of
 from train.intervals import change, ratio
@@ -121,6 +128,16 @@ def evaluate(
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
     )
     return found if found.sample else write_sealed(evaluation_path(path), found)
+
+
+def evaluate_once(
+    adapter: Path, *, frozen: Path, data: Path, base: Path | None = None, force: bool = False
+) -> Evaluation:
+    """The evaluation that lies with an adapter where it still holds, else a new one. Raises as `evaluate`."""
+    model, admitted = find_model(adapter, base), admit(frozen, data)
+    digest = admitted.frozen.as_dict()["self_sha256"]
+    before = standing_evaluation(adapter, expectations(admitted), model.adapter_sha256, digest)
+    return before or evaluate(adapter, frozen=frozen, data=data, base=base, force=force)
 
 
 def frozen_path(model: Model) -> Path:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from curation.errors import Refusal
+from curation.errors import CurationError, Refusal
 from curation.sealed import Sealed, read_sealed
 
 EVALUATION = "evaluation.json"
@@ -81,6 +81,20 @@ def evaluation_path(model: Path) -> Path:
     return model.with_name(f"{model.name}.{EVALUATION}") if model.is_file() else model / EVALUATION
 
 
+def standing_evaluation(
+    model: Path, expectations: Sequence[Mapping[str, Any]], adapter_sha256: str | None, frozen_sha256: str
+) -> Evaluation | None:
+    """The evaluation that lies with a model, where it is of this adapter, this data and these bounds."""
+    try:
+        found = read_sealed(evaluation_path(model), Evaluation)
+    except CurationError:
+        return None
+    asked = (adapter_sha256, frozen_sha256, False)
+    if (found.adapter_sha256, found.frozen_sha256, found.sample) != asked:
+        return None
+    return found if found.verdicts == judge(expectations, found.metrics) else None
+
+
 def passing_evaluation(
     folders: Sequence[Path], expectations: Sequence[Mapping[str, Any]], adapter_sha256: str | None
 ) -> str | None:
@@ -102,10 +116,14 @@ def passing_evaluation(
         raise Refusal(f"{path}: looked at a sample of the eval split only; {how} without --rows")
     if found.verdicts != judge(expectations, found.metrics):
         raise Refusal(f"{path}: judges other bounds than the recipe's; {how}")
-    failed = [verdict for verdict in found.verdicts if not verdict.passed]
-    if failed:
-        raise Refusal(f"{path}: failed: {'; '.join(told(verdict) for verdict in failed)}")
+    if not found.passed:
+        raise Refusal(failed(found, path))
     return found.self_sha256
+
+
+def failed(found: Evaluation, path: Path) -> str:
+    """The bounds that do not hold, in one line."""
+    return f"{path}: failed: {'; '.join(told(verdict) for verdict in found.verdicts if not verdict.passed)}"
 
 
 def told(verdict: Verdict) -> str:
