@@ -15,6 +15,7 @@ from frozen_dataset import Frozen, frozen_dataset
 from curation.errors import CurationError, Refusal
 from train import checkpoints
 from train.callbacks import Sealing
+from train.prepare import versions
 from train.run import train
 
 ADAPTER = "adapter_model.safetensors"
@@ -105,6 +106,30 @@ def test_a_checkpoint_with_a_changed_file_is_refused(whole, tmp_path):
     run = other_run(whole, tmp_path)
     with pytest.raises(Refusal, match=f"{ADAPTER} is not what was saved"):
         train(run.frozen, **run.kwargs, resume=copy)
+
+
+def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    shutil.copytree(whole.work / "checkpoints/checkpoint-4", run.work / "checkpoints/checkpoint-4")
+    done = train(run.frozen, **run.kwargs, replace=True)
+    assert done.record["batches"] == [{"step": 4, "batch": 2}]
+    assert train(run.frozen, **run.kwargs, replace=True).reused
+
+    other = frozen_dataset(tmp_path / "other", train={"max_steps": 1, "save_steps": 1})._replace(out=run.out)
+    with pytest.raises(CurationError, match="holds something else already"):
+        train(other.frozen, **other.kwargs)
+    done = train(other.frozen, **other.kwargs, replace=True)
+    assert done.record["batches"] == [{"step": 0, "batch": 2}]
+    assert done.record["steps"] == 1
+
+
+def test_hours_of_work_are_not_replaced_because_a_package_changed(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    shutil.copytree(whole.work / "checkpoints/checkpoint-4", run.work / "checkpoints/checkpoint-4")
+    monkeypatch.setattr("train.prepare.versions", lambda: {**versions(), "torch": "9.9"})
+    with pytest.raises(Refusal, match=r"belongs to another run: .*versions\.torch was"):
+        train(run.frozen, **run.kwargs, replace=True)
+    assert (run.work / "checkpoints/checkpoint-4").is_dir()
 
 
 def test_resuming_without_a_checkpoint_says_so(whole, tmp_path):

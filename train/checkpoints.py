@@ -20,6 +20,8 @@ NAME = re.compile(r"checkpoint-(\d+)")
 KEPT = 2
 # How the parts of a binding are called in messages.
 WORDS = {"settings": "train"}
+# What a person may want to put back rather than lose hours of work.
+ENVIRONMENT = ("versions", "device")
 
 Binding = dict[str, Any]
 
@@ -116,6 +118,17 @@ def newest(folder: Path, binding: Binding) -> tuple[Checkpoint, list[str]]:
         return open_checkpoint(path, binding), passed
     told = f" ({passed[0]})" if passed else ""
     raise CurationError(f"{folder}: no whole checkpoint to resume from{told}; run without --resume")
+
+
+def only_environment_changed(folder: Path, binding: Binding) -> bool:
+    """Whether the newest whole checkpoint is of this work, but of other packages or another device."""
+    for path in saved(folder):
+        try:
+            before = read_marker(path)["binding"]
+        except Refusal:
+            continue
+        return not any(before.get(key) != binding[key] for key in binding if key not in ENVIRONMENT)
+    return False
 
 
 def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:

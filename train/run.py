@@ -63,6 +63,7 @@ def train(
     trial_steps: int | None = None,
     pause_at: int | None = None,
     force: bool = False,
+    replace: bool = False,
     documents: Documents | None = None,
 ) -> Finished:
     """Train the adapter of a frozen recipe.
@@ -74,6 +75,7 @@ def train(
     trial_steps  stop after so many, and mark the adapter as a trial
     pause_at     stop after that step as Ctrl-C does, with a checkpoint
     force        replace a finished adapter, or start a stopped run anew
+    replace      go on from whatever this very run left, and replace what another left in its place
 
     Raises Refusal when the data is not what was approved or the run had to be stopped, CurationError
     when something is missing, KeyboardInterrupt (after a checkpoint) on Ctrl-C.
@@ -84,10 +86,10 @@ def train(
     work = out.with_name(f"{out.name}.work")
     saves = work / "checkpoints"
 
-    done = finished_before(out, prepared, force)
+    done = finished_before(out, prepared, force, replace)
     if done is not None:
         return done
-    start, notes = starting_point(saves, prepared.binding, resume, force)
+    start, notes = starting_point(saves, prepared.binding, resume, force, replace)
     if start is None:
         shutil.rmtree(work, ignore_errors=True)
     else:
@@ -118,23 +120,36 @@ def train(
     return Finished(out, told)
 
 
-def finished_before(out: Path, prepared: Prepared, force: bool) -> Finished | None:
+def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -> Finished | None:
     """The run's answer if it was finished already. Raises CurationError when `out` holds another."""
     if force or not out.exists():
         return None
-    if (out / RUN).is_file():
-        record = read_run(out)
-        if not list(checkpoints.differences(record["binding"], prepared.binding)):
-            return Finished(out, record, reused=True)
+    record = None
+    try:
+        record = read_run(out) if (out / RUN).is_file() else None
+    except CurationError:
+        if not replace:
+            raise
+    if record and not list(checkpoints.differences(record["binding"], prepared.binding)):
+        return Finished(out, record, reused=True)
+    if replace:
+        return None
     raise CurationError(f"{out}: holds something else already; use --force to replace it, or --out")
 
 
 def starting_point(
-    saves: Path, binding: Binding, resume: Path | bool, force: bool
+    saves: Path, binding: Binding, resume: Path | bool, force: bool, replace: bool
 ) -> tuple[Checkpoint | None, list[str]]:
     """The checkpoint to go on from, null for the beginning, and what to say about it."""
     if isinstance(resume, Path):
         return checkpoints.open_checkpoint(resume, binding), []
+    if replace:
+        try:
+            return checkpoints.newest(saves, binding)
+        except CurationError as error:
+            if checkpoints.only_environment_changed(saves, binding):
+                raise
+            return None, [str(error)] if checkpoints.saved(saves) else []
     if resume:
         return checkpoints.newest(saves, binding)
     whole = [path for path in checkpoints.saved(saves) if (path / checkpoints.MARKER).is_file()]
