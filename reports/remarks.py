@@ -59,17 +59,20 @@ def verdict(manifest: Manifest, gates: GatesFile) -> Verdict:
         number = len(gates.waived)
         return Verdict(
             "waived",
-            f"All gates pass, {number} only by a waiver",
+            f"All gates pass, {number} only by a waiver: it may be trained on once a person approves it",
             "Approving it approves the waivers too: read who answers for them and why.",
         )
     if not gates.gates:
         return Verdict(
-            "none", "No gates were set", "Nothing was measured against a bound: only reading tells."
+            "none",
+            "No gates were set: only a person's reading can tell whether to train on it",
+            "Nothing was measured against a bound. It may be trained on once a person approves it.",
         )
+    passing = "Its one gate passes" if len(gates.gates) == 1 else f"All {len(gates.gates)} gates pass"
     return Verdict(
         "passed",
-        "Its one gate passes" if len(gates.gates) == 1 else f"All {len(gates.gates)} gates pass",
-        "Look at what follows and at the rows, then approve it.",
+        f"{passing}: it may be trained on once a person approves it",
+        "Look at what follows and at some rows. Nothing can be trained before someone approves.",
     )
 
 

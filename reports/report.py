@@ -6,7 +6,7 @@ nothing depends on the clock, the machine or where the folder lies.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 import polars as pl
 from markupsafe import Markup
 
-from curation.gates import GatesFile
+from curation.gates import GateResult, GatesFile, SourceResult
 from curation.manifest import Manifest, read_recipe, shard_files
 from curation.recipe import Recipe, stage_plan
 from curation.settings import NearDuplicates
@@ -39,7 +39,7 @@ PAIRS = 14  # of each side of the threshold
 def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
     """The report of a dataset, as the bytes of its file."""
     recipe = read_recipe(dataset, manifest)
-    shards = shard_facts(dataset, manifest, recipe.train.max_seq_length)
+    shards = shard_facts(dataset, manifest, recipe.train.max_seq_length, gates.metrics)
     ledger = ledger_facts(dataset)
     samples = pl.read_parquet(dataset / "samples.parquet", glob=False)
     page = environment()
@@ -63,9 +63,10 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "charts": draw(manifest, shards, recipe),
         "kept": list(within(KEPT_BYTES, kept_samples(samples), lambda s: card.row(shown(s)))),
         "dropped": dropped_by_reason(samples, manifest, card.row),
-        "pairs": pair_views(samples, pair.pair),
-        "threshold": near_threshold(recipe),
+        "pairs": pair_views(samples, near_thresholds(recipe), pair.pair),
+        "threshold": min(near_thresholds(recipe).values(), default=None),
         "settings_text": settings_text,
+        "nearest": nearest,
     }
     return render(page, "report.html.jinja", **facts)
 
@@ -185,12 +186,19 @@ def dropped_totals(manifest: Manifest) -> dict[tuple[str, str], int]:
     return totals
 
 
-def pair_views(samples: pl.DataFrame, make: Callable[..., Markup]) -> dict[str, list[Markup]]:
-    """Near pairs as word diffs: those of which one row went, and those that both stayed."""
+def pair_views(
+    samples: pl.DataFrame, thresholds: Mapping[str, float], make: Callable[..., Markup]
+) -> dict[str, list[Markup]]:
+    """Near pairs as word diffs: those similar enough that one had to go, and those that both stayed.
+
+    thresholds: by the name of the stage. A pair below its stage's, of which a row went because of
+    some third row, tells nothing about the threshold and is left out.
+    """
     pairs = samples.filter(pl.col("kind") == "near_pair")
-    dropped = pl.col("fate").is_in(["dropped"]) | pl.col("other_fate").is_in(["dropped"])
+    near = pl.col("similarity") >= pl.col("stage").replace_strict(thresholds, default=1.0)
+    dropped = (pl.col("fate") == "dropped") | (pl.col("other_fate") == "dropped")
     return {
-        "gone": pair_list(pairs.filter(dropped).sort("similarity", "source", "file", "row"), make),
+        "gone": pair_list(pairs.filter(near & dropped).sort("similarity", "source", "file", "row"), make),
         "stayed": pair_list(
             pairs.filter(~dropped).sort(
                 "similarity", "source", "file", "row", descending=[True, False, False, False]
@@ -215,15 +223,22 @@ def pair_view(pair: dict[str, Any], make: Callable[..., Markup]) -> Markup:
     return make(pair, diff, cut_left or cut_right or diff.cut)
 
 
+def nearest(gate: GateResult) -> SourceResult | None:
+    """The source whose value a passed gate gives as measured: of several the one with the tightest bound."""
+    found = [source for source in gate.sources if gate.passed and source.measured == gate.measured]
+    return min(found, key=lambda s: (s.max if s.max is not None else -(s.min or 0.0), s.source), default=None)
+
+
 def settings_text(name: str, settings: Any) -> str:
     """A stage with its settings, as the recipe could write it."""
     told = msgspec.to_builtins(settings)
     return f"{name}: {orjson.dumps(told).decode()}" if told else name
 
 
-def near_threshold(recipe: Recipe) -> float | None:
-    """The similarity from which rows count as near duplicates; None without the stage."""
-    found: Sequence[float] = [
-        settings.similarity for _, _, settings in stage_plan(recipe) if isinstance(settings, NearDuplicates)
-    ]
-    return min(found, default=None)
+def near_thresholds(recipe: Recipe) -> dict[str, float]:
+    """The similarity from which rows count as near duplicates, by the name of the stage that says so."""
+    return {
+        name: settings.similarity
+        for name, _, settings in stage_plan(recipe)
+        if isinstance(settings, NearDuplicates)
+    }

@@ -1,7 +1,7 @@
 """What the shards tell: rows, tokens, repeats, turns and tools. Reads few columns, never all text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,17 @@ BINS = 40
 
 @dataclass(frozen=True)
 class Amount:
-    """What was written of a group or source. unique: different train rows."""
+    """What was written of a group or source. unique: different train rows.
+
+    tokens, trained  of the train rows, and how many of them carry loss; None when not counted
+    """
 
     train: int = 0
     eval: int = 0
     unique: int = 0
     tokens: int | None = None
     max_repeat: int = 0
+    trained: int | None = None
 
     @property
     def effective(self) -> int:
@@ -54,8 +58,17 @@ class ToolUse:
 
 
 @dataclass(frozen=True)
+class Languages:
+    """Languages of written rows, most frequent first, and of how many rows; exact: they are all rows."""
+
+    rows: list[tuple[str, int]]
+    judged: int
+    exact: bool
+
+
+@dataclass(frozen=True)
 class ShardFacts:
-    """All of it."""
+    """All of it. trained: tokens of train that carry loss; None when not counted."""
 
     groups: dict[str, Amount]
     sources: dict[str, Amount]
@@ -65,24 +78,38 @@ class ShardFacts:
     tools: list[ToolUse]
     calling_rows: int
     shared_ids: int
-    languages: list[tuple[str, int]] = field(default_factory=list)
+    trained: int | None = None
+    languages: Languages = field(default_factory=lambda: Languages([], 0, True))
 
 
-def shard_facts(dataset: Path, manifest: Manifest, context: int) -> ShardFacts:
-    """Facts about all shards of a dataset; `context` is the training context in tokens."""
+def shard_facts(
+    dataset: Path, manifest: Manifest, context: int, metrics: Mapping[str, float] | None = None
+) -> ShardFacts:
+    """Facts about all shards of a dataset; `context` is the training context in tokens.
+
+    metrics: what the run counted of the rows that it wrote (gates.json).
+    """
+    metrics = metrics or {}
     rows = read_flat(dataset, manifest)
+    trained = {name: int(tokens) for name, tokens in named(metrics, "tokens.trained.")}
     roles, turns, tools, calling = messages_facts(shard_paths(dataset, manifest))
     return ShardFacts(
-        groups=amounts(rows, "group"),
-        sources=amounts(rows, "source"),
+        groups=amounts(rows, "group", trained),
+        sources=amounts(rows, "source", trained),
         lengths=lengths(rows, context),
         turns=turns,
         roles=roles,
         tools=tools,
         calling_rows=calling,
         shared_ids=shared_ids(rows),
-        languages=languages_of(dataset, manifest),
+        trained=sum(trained.values()) if trained else None,
+        languages=languages_written(metrics) or languages_of(dataset, manifest),
     )
+
+
+def named(metrics: Mapping[str, float], start: str) -> Iterator[tuple[str, float]]:
+    """The metrics whose names begin so, by the rest of their names."""
+    yield from ((name.removeprefix(start), n) for name, n in metrics.items() if name.startswith(start))
 
 
 def shard_paths(dataset: Path, manifest: Manifest) -> list[Path]:
@@ -101,9 +128,13 @@ def read_flat(dataset: Path, manifest: Manifest) -> pl.DataFrame:
     return pl.concat(frames).collect()
 
 
-def amounts(rows: pl.DataFrame, by: str) -> dict[str, Amount]:
-    """Written rows by group or source."""
+def amounts(rows: pl.DataFrame, by: str, trained: Mapping[str, int]) -> dict[str, Amount]:
+    """Written rows by group or source; `trained` are the tokens that carry loss by source."""
     train = pl.col("split") == "train"
+    loss = {
+        name: sum(trained.get(source, 0) for source in sources) if trained else None
+        for name, sources in rows.group_by(by).agg(sources=pl.col("source").unique()).iter_rows()
+    }
     told = rows.group_by(by).agg(
         train=train.sum(),
         eval=(~train).sum(),
@@ -113,7 +144,11 @@ def amounts(rows: pl.DataFrame, by: str) -> dict[str, Amount]:
         ),
         max_repeat=pl.col("repeat").filter(train).max().fill_null(0),
     )
-    return {entry.pop(by): Amount(**entry) for entry in told.sort(by).iter_rows(named=True)}
+    return {
+        name: Amount(**entry, trained=loss[name])
+        for entry in told.sort(by).iter_rows(named=True)
+        for name in [entry.pop(by)]
+    }
 
 
 def lengths(rows: pl.DataFrame, context: int) -> Lengths | None:
@@ -202,21 +237,32 @@ def turn_bins(turns: dict[int, int]) -> list[tuple[str, int]]:
     return [(str(a) if a == b else f"{a}\u2013{b}", n) for (a, b), n in sorted(bins.items())]
 
 
-def languages_of(dataset: Path, manifest: Manifest) -> list[tuple[str, int]]:
-    """Languages of the first train rows, most frequent first. Shard order is seeded: it is a fair choice."""
+def languages_written(metrics: Mapping[str, float]) -> Languages | None:
+    """The languages of all written rows, as the stage `language` judged them; None without it."""
+    counted = {name: int(rows) for name, rows in named(metrics, "language.written.")}
+    return Languages(most_first(counted), sum(counted.values()), True) if counted else None
+
+
+def languages_of(dataset: Path, manifest: Manifest) -> Languages:
+    """The languages of the first train rows. Shard order is seeded: it is a fair choice."""
     from curation.language_tiers import languages
     from curation.prose import proses
     from curation.row import encode
 
     files = shard_files(manifest, "train")
     if not files:
-        return []
+        return Languages([], 0, True)
     with pq.ParquetFile(dataset / files[0].path) as file:
         if not file.num_row_groups:
-            return []
+            return Languages([], 0, True)
         table = file.read_row_group(0, columns=["messages"]).slice(0, LANGUAGE_ROWS)
     verdicts = languages(proses([encode(messages) for messages in table["messages"].to_pylist()]))
     counted: dict[str, int] = {}
     for verdict in verdicts:
         counted[verdict.language] = counted.get(verdict.language, 0) + 1
+    return Languages(most_first(counted), len(verdicts), manifest.written.train == len(verdicts))
+
+
+def most_first(counted: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names with their counts, most frequent first, ties by name."""
     return sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -5,18 +5,23 @@ import shutil
 from html.parser import HTMLParser
 
 import orjson
+import polars as pl
 import pytest
 
 from curation.approval import approve
 from curation.errors import CurationError, Refusal
 from curation.gates import read_gates
 from curation.manifest import read_manifest
+from curation.rendering import load_template
 from curation.verify import verify
 from reports import report as report_module
+from reports import shard_facts
 from reports.documents import REPORT, documents, remake_report
 from reports.report import environment
 from reports.shown import shown
 from tests.finished import HOSTILE, finished, hostile
+from tests.tiny_tokenizer import train_tokenizer
+from train.encoding import Encoder
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +170,48 @@ def test_a_preview_says_that_it_cannot_be_approved(tmp_path):
     text = page_of(run.dataset).whole_text
     assert "A preview: it cannot be approved" in text
     assert "aj approve ." not in text
+
+
+def test_trained_tokens_and_languages_are_those_of_every_written_row(tmp_path):
+    tokenizer = train_tokenizer(tmp_path / "tokenizer")
+    stages = ["chat", {"language": {"keep": ["en"]}}, "exact_duplicates"]
+    dataset = finished(tmp_path, tokenizer={"path": str(tokenizer)}, template="chatml", stages=stages)
+    written, text = read_manifest(dataset).written, page_of(dataset).whole_text
+    encoder = Encoder(tokenizer, load_template("chatml", tokenizer))
+    train = pl.read_parquet(dataset / "train" / "*.parquet")
+    examples = encoder.examples(list(train.select("messages", "tools").iter_rows()))
+    masked = sum(int(one.trained.sum()) for several in examples for one in several)
+    assert f"{masked:,} of them trained" in text
+    assert f"All {written.train + written.eval:,} written rows:" in text
+
+
+def test_without_a_language_stage_the_languages_are_called_an_estimate(dataset, monkeypatch):
+    assert "Estimated from" not in page_of(dataset).whole_text
+    monkeypatch.setattr(shard_facts, "LANGUAGE_ROWS", 20)
+    page = report_module.report(dataset, read_manifest(dataset), read_gates(dataset)).decode()
+    assert "Estimated from 20 rows of train" in page
+
+
+def test_a_gate_that_passes_by_the_bound_of_one_source_names_source_and_bound(tmp_path):
+    gate = {"metric": "source.duplicate_share", "max": 0.02, "bounds": {"one": 0.03}}
+    text = page_of(finished(tmp_path, gates=[gate])).whole_text
+    assert "one is nearest to its bound, which is its own: at most 0.03" in text
+
+
+def test_a_pair_stands_with_the_drops_only_if_it_is_similar_enough():
+    told = [
+        (0.9, "dropped", "train"),
+        (0.7, "dropped", "train"),
+        (0.75, "eval", "train"),
+        (0.95, "train", "train"),
+    ]
+    pairs = pl.DataFrame(
+        [("near_pair", "near", s, "s", "f", n, a, b) for n, (s, a, b) in enumerate(told)],
+        schema=["kind", "stage", "similarity", "source", "file", "row", "fate", "other_fate"],
+        orient="row",
+    ).with_columns(messages=pl.lit(None, pl.String), other_messages=pl.lit(None, pl.String))
+    views = report_module.pair_views(pairs, {"near": 0.8}, lambda pair, *_: str(pair["similarity"]))
+    assert views == {"gone": ["0.9"], "stayed": ["0.95", "0.75"]}
 
 
 def test_failed_and_waived_gates_are_told_with_their_reasons(tmp_path):
