@@ -1,17 +1,21 @@
 """`aj check`: is the recipe right, are its files there, and can its mixture be had?"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+import polars as pl
+
+from curation.errors import SourceError
 from curation.fetched import fetched_sources
 from curation.gates import check_gates
-from curation.mixture import Available, Infeasible, plan
+from curation.mixture import Available, Infeasible, MixturePlan, plan
 from curation.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
 from curation.progress import Progress
 from curation.reading import chunks, read
-from curation.recipe import Recipe, check_files, load_recipe, stage_plan
+from curation.recipe import Recipe, cautions, check_files, load_recipe, stage_plan
 from curation.shortage import render
 from curation.stage import Context, Rows
 from curation.tasks import stage_kind
@@ -20,13 +24,44 @@ from curation.tasks import stage_kind
 PLENTY = 10**12
 
 
+@dataclass
+class Counted:
+    """Input rows of one source; of those that cannot be read, how many and what is wrong with the first."""
+
+    rows: int = 0
+    unreadable: int = 0
+    first: str | None = None
+
+    def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
+        """Count a batch of a file of which `before` rows came in earlier ones."""
+        bad = batch.filter(pl.col("reason") == "unreadable")
+        self.rows += batch.height
+        self.unreadable += bad.height
+        if self.first is None and bad.height:
+            row, detail = bad.select("row", "detail").row(0)
+            self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
+
+
 @dataclass(frozen=True)
 class Checked:
-    """A recipe that is right. `rows`: input rows by source, None where they are not known yet."""
+    """A recipe that is right. `counted`: what every source holds, None where that is not known yet.
+
+    solved: the mixture that all rows would make, or why they cannot make it
+    """
 
     recipe: Recipe
-    rows: Mapping[str, int | None]
-    shortage: Infeasible | None
+    counted: Mapping[str, Counted | None]
+    solved: MixturePlan | Infeasible
+
+    @property
+    def rows(self) -> dict[str, int | None]:
+        """Input rows by source, None where they are not known yet."""
+        return {name: None if one is None else one.rows for name, one in self.counted.items()}
+
+    @property
+    def shortage(self) -> Infeasible | None:
+        """Why the mixture cannot be had."""
+        return self.solved if isinstance(self.solved, Infeasible) else None
 
     @property
     def feasible(self) -> bool:
@@ -39,29 +74,63 @@ class Checked:
             {
                 "recipe": self.recipe.name,
                 "version": self.recipe.version,
-                "rows": dict(self.rows),
+                "rows": self.rows,
+                "unreadable": {n: None if one is None else one.unreadable for n, one in self.counted.items()},
                 "feasible": self.feasible,
                 "shortage": None if self.shortage is None else render(self.shortage),
+                "cautions": cautions(self.recipe),
             }
         )
 
-    def as_text(self) -> str:
-        """The result for a person."""
-        width = max(len(name) for name in self.rows)
+    def as_text(self, path: Path | None = None) -> str:
+        """The result for a person. `path`: the recipe, as the next command names it."""
+        width = max(len(name) for name in self.counted)
         lines = [f"{self.recipe.name} v{self.recipe.version}: the recipe is right", ""]
-        for name, count in self.rows.items():
+        for name, one in self.counted.items():
             source = self.recipe.sources[name]
-            rows = "not fetched yet" if count is None else f"{count:,} rows"
             take = f", take {source.take:,}" if source.take else ""
-            lines.append(f"  {name:<{width}}  {source.group}  {rows}{take}")
-        lines.append("")
+            lines.append(f"  {name:<{width}}  {source.group}  {counts(one)}{take}")
+            if one is not None and one.first is not None:
+                lines.append(f"  {'':<{width}}  first unreadable: {one.first}")
+        lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
+        named = f" {path}" if path else ""
         if self.shortage is not None:
             lines.append(render(self.shortage))
-        if None in self.rows.values():
-            lines.append("next    aj fetch, then aj curate")
-        elif self.shortage is None:
-            lines.append("the mixture can be had if the stages keep enough rows\nnext    aj curate")
+        if None in self.counted.values():
+            lines.append(f"next    aj fetch{named}, then aj curate{named}")
+        elif isinstance(self.solved, MixturePlan):
+            lines += [*self.largest(self.solved), f"next    aj curate{named}"]
         return "\n".join(lines)
+
+    def largest(self, solved: MixturePlan) -> Iterator[str]:
+        """That the mixture can be had; for a total of `max` how large it gets, and what keeps it there."""
+        yield "the mixture can be had if the stages keep enough rows"
+        mixture = self.recipe.mixture
+        if mixture.total != "max" or mixture.unit != "rows":
+            return
+        readable = {group: 0 for group in mixture.shares}
+        for name, one in self.counted.items():
+            source = self.recipe.sources[name]
+            readable[source.group] += at_most(one, source.take)
+        held = [
+            f"{group} ({plural(readable[group], 'row')}, {mixture.max_repeat} times each)"
+            for group, quota in solved.groups.items()
+            if quota and quota == readable[group] * mixture.max_repeat
+        ]
+        by = f"; what keeps it there: {', '.join(held[:3])}" if held else ""
+        yield f"total: max is at most {plural(solved.total, 'row')}{by}"
+
+
+def counts(one: Counted | None) -> str:
+    """The rows of a source in words."""
+    if one is None:
+        return "not fetched yet"
+    return plural(one.rows, "row") + (f", {one.unreadable:,} unreadable" if one.unreadable else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Path] | None = None) -> Checked:
@@ -73,37 +142,35 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
     """
     recipe = load_recipe(path, data_root=data_root)
     check_files(recipe)
-    check_gates(recipe.gates)
+    check_gates(recipe)
     root = recipe.data_folder.resolve()
     fetched = fetched_sources(recipe) if fetched is None else fetched
     check_stages(recipe, root, path.parent.resolve(), fetched.get(TOKENIZER))
-    rows = count_rows(recipe, root, fetched)
+    counted = count_rows(recipe, root, fetched)
     available = {
         name: Available(
-            rows=PLENTY if count is None and source.take is None else at_most(count, source.take),
-            tokens=PLENTY,
+            rows=at_most(counted[name], source.take),
+            tokens=PLENTY if at_most(counted[name], source.take) else 0,
             group=source.group,
             weight=source.weight,
         )
-        for (name, source), count in zip(recipe.sources.items(), rows.values(), strict=True)
+        for name, source in recipe.sources.items()
     }
     mixture = recipe.mixture
-    answer = None
-    if mixture.unit == "rows" and mixture.total != "max":
-        answer = plan(
-            available,
-            shares=mixture.shares,
-            unit="rows",
-            total=mixture.total,
-            max_repeat=mixture.max_repeat,
-            on_shortage=mixture.on_shortage,
-        )
-    return Checked(recipe, rows, answer if isinstance(answer, Infeasible) else None)
+    solved = plan(
+        available,
+        shares=mixture.shares,
+        unit=mixture.unit,
+        total=mixture.total,
+        max_repeat=mixture.max_repeat,
+        on_shortage=mixture.on_shortage,
+    )
+    return Checked(recipe, counted, solved)
 
 
-def at_most(count: int | None, take: int | None) -> int:
-    """The rows that a source can give."""
-    return min(n for n in (count, take) if n is not None)
+def at_most(one: Counted | None, take: int | None) -> int:
+    """The rows that a source can give; one that is not fetched yet, as many as are needed."""
+    return min(PLENTY if one is None else one.rows - one.unreadable, PLENTY if take is None else take)
 
 
 def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None) -> None:
@@ -124,17 +191,24 @@ def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None)
             kind.bind(stage.settings, context)
 
 
-def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[str, int | None]:
-    """Input rows of every source; None for one that is not fetched yet."""
-    known = {n for n, s in recipe.sources.items() if "://" not in s.uri or n in fetched}
-    rows: dict[str, int | None] = {name: 0 if name in known else None for name in recipe.sources}
-    local = {name: recipe.sources[name] for name in known}
+def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[str, Counted | None]:
+    """What every source holds; None for one that is not fetched yet.
+
+    Raises SourceError, naming the source, for one that cannot be read at all.
+    """
+    known = {n: s for n, s in recipe.sources.items() if "://" not in s.uri or n in fetched}
+    found: dict[str, Counted | None] = {n: Counted() if n in known else None for n in recipe.sources}
     files = input_files(recipe, root, fetched, only=known)
     with Progress("counting", sum(path.stat().st_size for _, path, _ in files)) as line:
         for name, path, file in files:
-            counted = 0
-            for chunk in chunks(path, local[name]):
-                counted += sum(batch.height for batch in read(chunk, local[name], file=file))
-            rows[name] = (rows[name] or 0) + counted
-            line.add(path.stat().st_size, counted)
-    return rows
+            one = found[name] or Counted()
+            before = start = one.rows
+            try:
+                for chunk in chunks(path, known[name]):
+                    for batch in read(chunk, known[name], file=file):
+                        one.add(batch, file, before - start)
+                    before = one.rows
+            except SourceError as error:
+                raise SourceError(f"source {name}: {str(error).removeprefix(f'source {name}: ')}") from None
+            line.add(path.stat().st_size, one.rows - start)
+    return found

@@ -221,8 +221,9 @@ def bounds(kind: Any) -> str:
     low = kind.ge if kind.ge is not None else kind.gt
     high = kind.le if kind.le is not None else kind.lt
     if low is not None and high is not None:
-        above = "" if kind.ge is not None else " above"
-        return f"{above} {low} to {high}" if above else f" from {low} to {high}"
+        if kind.le is None:
+            return f" {'of at least' if kind.ge is not None else 'above'} {low} and below {high}"
+        return f" {'from' if kind.ge is not None else 'above'} {low} to {high}"
     if low is not None:
         return f" of at least {low}" if kind.ge is not None else f" above {low}"
     return "" if high is None else f" of at most {high}" if kind.le is not None else f" below {high}"
@@ -246,7 +247,8 @@ def got(value: Any, scalar: Scalar | None) -> str:
         return f"the number {scalar.text if scalar else value}"
     if isinstance(value, str):
         return f"'{value[:60]}…'" if len(value) > 60 else f"'{value}'"
-    return "a list" if isinstance(value, list) else "a mapping"
+    empty = "" if value else "n empty"
+    return f"a{empty} list" if isinstance(value, list) else f"a{empty} mapping"
 
 
 def remedy(value: Any, told: Any, scalar: Scalar | None) -> str:

@@ -69,7 +69,7 @@ def curate(
     started = time.monotonic()
     recipe = load_recipe(recipe_path, data_root=data_root)
     check_files(recipe)
-    check_gates(recipe.gates)
+    check_gates(recipe)
     root = recipe.data_folder.resolve()
     dataset = out or default_out(recipe, sample)
     work = dataset.with_name(f"{dataset.name}.work")

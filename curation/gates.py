@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from curation.errors import Refusal
+from curation.errors import RecipeError, Refusal
 from curation.gate_metrics import SOURCE_METRICS, Measures, measures
 from curation.gate_sql import check_sql, measure_sql, tables
 from curation.manifest import Manifest, Part, difference, read_manifest, read_recipe
@@ -143,11 +143,14 @@ def read_gates(dataset: Path) -> GatesFile:
     return read_sealed(dataset / GATES, GatesFile)
 
 
-def check_gates(gates: Sequence[Gate]) -> None:
+def check_gates(recipe: Recipe) -> None:
     """Refuse, before a row is read, SQL that would be refused after the run. Raises RecipeError."""
-    for gate in gates:
+    for index, gate in enumerate(recipe.gates):
         if gate.sql is not None:
-            check_sql(gate.title, gate.sql)
+            try:
+                check_sql(gate.title, gate.sql)
+            except RecipeError as error:
+                raise RecipeError(f"{recipe.at('gates', index, 'sql')}: {error}") from None
 
 
 def waiver_of(name: str, waivers: Sequence[Waiver]) -> WaiverRef | None:

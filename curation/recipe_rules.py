@@ -4,7 +4,6 @@ Every rule yields faults with the path of the key to mend. The rules run on a do
 fits the model, so they never meet a wrong type.
 """
 
-import posixpath
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,8 +13,8 @@ import msgspec
 
 from curation.conform import Fault, conform, meant, suggestion
 from curation.recipe_model import Gate, RecipeModel
-from curation.settings import STAGE_SETTINGS, Tools
-from curation.source import Source
+from curation.settings import LANGUAGE_NAMES, LANGUAGES, STAGE_SETTINGS, Tools
+from curation.source_rules import inside_faults, source_faults
 from curation.yaml_lines import Document, KeyPath
 
 # Shares may be rounded: three thirds written with six digits still add up.
@@ -24,10 +23,6 @@ SUM_TOLERANCE = Fraction(3, 1_000_000)
 REPEATS_WITHOUT_WAIVER = 16
 REPEAT_GATE = "mixture.max_repeat"
 
-HUB_FORM = "hf://datasets/<owner>/<name>"
-HUB = re.compile(r"hf://datasets/[\w.-]+(/[\w.-]+)?")
-HUB_LONGER = re.compile(r"(hf://datasets/[\w.-]+/[\w.-]+?)(@[^/]+)?(/.*)?")
-SHA256 = re.compile(r"[0-9a-f]{64}")
 BUILT_IN_SCHEMAS = ("aj_tools", "any")
 
 
@@ -57,7 +52,7 @@ def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterat
     """Every fault of a recipe whose types are right. `plan`: (name, stage, settings) in order."""
     yield from share_faults(recipe)
     for name, source in recipe.sources.items():
-        yield from source_faults(name, source)
+        yield from source_faults(source, ("sources", name))
     yield from reference_faults(recipe, plan)
     yield from gate_faults(recipe)
     yield from waiver_faults(recipe)
@@ -93,63 +88,6 @@ def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
             yield Fault((*at, group), f"no source has the group '{group}'; give it one or remove the share")
 
 
-def source_faults(name: str, source: Source) -> Iterator[Fault]:
-    """Where a source is, and keys that only go with other kinds of source."""
-    at: KeyPath = ("sources", name)
-    scheme = source.uri.split("://")[0] if "://" in source.uri else ""
-    if scheme == "hf":
-        if not HUB.fullmatch(source.uri):
-            yield Fault((*at, "uri"), f"expected {HUB_FORM}, got '{source.uri}'{longer_uri(source.uri)}")
-    elif scheme == "http":
-        yield Fault((*at, "uri"), "plain http can be changed on the way; write https:// and a sha256")
-    elif scheme not in {"", "https"}:
-        yield Fault((*at, "uri"), f"unknown scheme '{scheme}://'; expected {HUB_FORM}, https:// or a path")
-    elif not scheme:
-        yield from inside_faults(source.uri, (*at, "uri"))
-    files = [source.files] if isinstance(source.files, str) else source.files or []
-    for pattern in files:
-        yield from inside_faults(pattern, (*at, "files"))
-    if source.answers is not None and not scheme:
-        beside = posixpath.join(posixpath.dirname(source.uri), source.answers)
-        yield from inside_faults(beside, (*at, "answers"))
-    if scheme != "hf":
-        for key in ("revision", "subset", "split"):
-            if getattr(source, key) is not None:
-                yield Fault((*at, key), f"only for {HUB_FORM}; '{source.uri}' is not on the hub")
-    if source.sha256 is not None and not SHA256.fullmatch(source.sha256):
-        yield Fault((*at, "sha256"), f"expected 64 hexadecimal digits, got '{source.sha256[:70]}'")
-    if (source.map is None) == (source.reader == "map"):
-        fault = "missing; 'reader: map' needs {turns: …, role: …, content: …, roles: …}"
-        yield Fault((*at, "map"), fault if source.map is None else "only with 'reader: map'")
-    for column, wanted in (source.where or {}).items():
-        values = wanted if isinstance(wanted, list) else [wanted]
-        if any(isinstance(value, dict | list) for value in values):
-            yield Fault((*at, "where", column), "expected a value or a list of values to keep")
-
-
-def longer_uri(uri: str) -> str:
-    """How to write a hub address that holds a revision or a file."""
-    found = HUB_LONGER.fullmatch(uri)
-    if not found or not (found[2] or found[3]):
-        return ""
-    keys = [f"uri: {found[1]}"]
-    if found[2]:
-        keys.append(f"revision: {found[2][1:]}")
-    if found[3] and found[3] != "/":
-        keys.append(f"files: {found[3][1:]}")
-    return f"; write {{{', '.join(keys)}}}"
-
-
-def inside_faults(path: str, at: KeyPath) -> Iterator[Fault]:
-    """A path must stay in the data root: what a recipe reads is what its data root holds."""
-    if not path.strip() or "\0" in path:
-        yield Fault(at, "expected a path from the data root, got nothing")
-    elif path.startswith(("/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
-        yield Fault(at, f"'{path}' is absolute; write it from the data root (data_root, or --data-root)")
-    elif posixpath.normpath(path.replace("\\", "/")).split("/")[0] == "..":
-        yield Fault(at, f"'{path}' leaves the data root; set data_root, or --data-root, to a folder above")
-
-
 def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
     """Stages that name sources or files."""
     for index, (_, stage, settings) in enumerate(plan):
@@ -164,6 +102,8 @@ def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> I
             yield from inside_faults(path, (*at, "against"))
         if stage == "exclude":
             yield from inside_faults(settings.file, (*at, "file"))
+        if stage == "language":
+            yield from language_faults(settings.keep, (*at, "keep"))
 
 
 def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
@@ -175,6 +115,18 @@ def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Ite
             yield Fault((*at, "sources", source), f"unknown source; {meant(source, recipe.sources)}")
         if schema not in BUILT_IN_SCHEMAS:
             yield from inside_faults(schema, (*at, "sources", source))
+
+
+def language_faults(keep: list[str], at: KeyPath) -> Iterator[Fault]:
+    """Codes that the language stage never says: under them every row would be dropped."""
+    if not keep:
+        yield Fault(at, "keeps no language; write [en], or remove the stage")
+    for code in keep:
+        if code not in LANGUAGES:
+            folded = code.strip().casefold()
+            near = LANGUAGE_NAMES.get(folded) or re.split("[-_]", folded)[0]
+            hint = f"write {near}" if near in LANGUAGES else "a language is an ISO 639-1 code such as en"
+            yield Fault(at, f"unknown language '{code[:60]}'; {hint}")
 
 
 def gate_faults(recipe: RecipeModel) -> Iterator[Fault]:

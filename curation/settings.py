@@ -1,5 +1,6 @@
 """The settings of every stage, as the recipe writes them. Unknown keys and wrong types are errors."""
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,6 +8,28 @@ import msgspec
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+# What the language stage can say of a row: the labels of its judges as ISO 639-1 codes, or py3langid's
+# own three letters where there is none (test_language.py holds it to them).
+LANGUAGES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gn
+        gu ha he hi hr ht hu hy id ig is it ja jv ka ki kk km kn ko ku ky la lb lg ln lo lt lv mg mk ml mn
+        mr ms mt my ne nl nn no oc om or pa pl ps pt qu ro ru rw sa se si sk sl sn so sq sr st sv sw ta te
+        tg th tk tl tr tt ug uk ur uz vi vo wa xh yo zh zu
+        ace bcl crh ext fuv gcf gcr gom grc guw hbo kab lij ltg nso pcm vec
+        """,
+    )
+)
+LANGUAGE_NAMES = {
+    "english": "en", "chinese": "zh", "mandarin": "zh", "german": "de", "deutsch": "de", "french": "fr",
+    "spanish": "es", "italian": "it", "portuguese": "pt", "dutch": "nl", "russian": "ru", "polish": "pl",
+    "japanese": "ja", "jp": "ja", "korean": "ko", "kr": "ko", "arabic": "ar", "hindi": "hi", "turkish": "tr",
+    "swahili": "sw", "swedish": "sv", "norwegian": "no", "nb": "no", "danish": "da", "greek": "el",
+    "cn": "zh", "eng": "en", "deu": "de", "fra": "fr", "zho": "zh", "jpn": "ja", "gb": "en", "us": "en",
+}  # fmt: skip
 
 
 class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

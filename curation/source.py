@@ -20,6 +20,18 @@ Reader = Literal[
     "lines",
 ]
 
+# What `columns` may name, by reader; the others find their texts otherwise.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "messages": ("messages", "tools", "system"),
+    "wildchat": ("messages", "tools", "system"),
+    "sharegpt": ("conversations", "tools", "system"),
+    "alpaca": ("instruction", "input", "output", "system"),
+    "qa": ("question", "answer", "system", "context"),
+    "adventure": ("text",),
+    "trajectory": ("steps", "task", "tools"),
+}
+ANSWER_READERS = ("bfcl", "lines", "map")
+ACTION_READERS = ("trajectory", "lines", "qa")
 
 SpokenRole = Literal["system", "user", "assistant", "tool", "skip"]
 
@@ -89,6 +101,6 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     columns: dict[str, str] | None = None
     player: Literal["assistant", "user"] = "assistant"
     action: Literal["bash", "text"] | None = None
-    system: str | None = None
+    system: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     answers: str | None = None
     book: str | None = None

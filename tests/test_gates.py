@@ -4,6 +4,7 @@ from pathlib import Path
 import jsonschema
 import orjson
 import pytest
+from msgspec import structs
 from tiny_dataset import RUN_METRICS, manifest_of, tiny_dataset, tiny_recipe
 
 from curation.errors import RecipeError, Refusal
@@ -186,12 +187,13 @@ def test_a_failed_error_stops_a_dataset(dataset):
     assert [(g.name, g.measured) for g in gates.failed] == [("few rows", 12)]
 
 
-def test_sql_is_checked_before_a_row_is_read():
-    with pytest.raises(RecipeError, match=r"^gate rows: no table"):
-        check_gates([Gate(sql="select count(*) from read_csv('x')", max=0, name="rows")])
-    check_gates(
-        [Gate(sql="select count(*) from ledger", max=0, name="rows"), Gate(metric="rows.eval", max=1)]
-    )
+def test_sql_is_checked_before_a_row_is_read_and_told_with_its_line():
+    recipe = tiny_recipe()
+    wrong = Gate(sql="select count(*) from read_csv('x')", max=0, name="rows")
+    with pytest.raises(RecipeError, match=r"^tiny\.yaml: gates\[0\]\.sql: gate rows: no table"):
+        check_gates(structs.replace(recipe, gates=[wrong]))
+    right = [Gate(sql="select count(*) from ledger", max=0, name="rows"), Gate(metric="rows.eval", max=1)]
+    check_gates(structs.replace(recipe, gates=right))
 
 
 def test_gates_come_back_as_they_were_written_with_the_run_s_metrics(dataset):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,12 +14,12 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.language import agreement, measure
 from benchmarks.sentences import SENTENCES
-from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect, langid
-from curation.language_tiers import languages
+from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect, langid, langid_tables
+from curation.language_tiers import SCRIPT_LANGUAGE, languages
 from curation.language_words import COUNTED, count_features
 from curation.prose import prose
 from curation.row import encode, frame, message
-from curation.settings import Language
+from curation.settings import LANGUAGES, Language
 from curation.stage import Context
 from curation.stages.language import STAGE, language
 
@@ -179,3 +180,9 @@ def test_fast_verdicts_on_real_rows_agree_with_langdetect(corpus):
     lines = (corpus / "aj_context_switching" / "context_switching.jsonl").read_text(encoding="utf-8-sig")
     texts = [prose(encode([message("user", line)])) for line in lines.split("\n")[:100]]
     assert {v.language for v in languages(texts)} <= {"en", UNDETERMINED}
+
+
+def test_the_languages_that_a_recipe_may_keep_are_those_that_the_stage_can_say():
+    detected = (path.name for path in Path(PROFILES_DIRECTORY).iterdir())
+    said = {*langid_tables()[0], *detected, *SCRIPT_LANGUAGE.values()}
+    assert {ISO.get(label, label) for label in said} - {UNDETERMINED} == LANGUAGES

@@ -1,6 +1,8 @@
 """Every source shape on tiny records: what goes in, and the row that comes out."""
 
+import inspect
 import json
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,12 +12,12 @@ from hypothesis import strategies as st
 
 from curation.conversion import converter
 from curation.errors import SourceError
-from curation.readers import adventure, lines
+from curation.readers import adventure, alpaca, lines, qa
 from curation.readers.bfcl import converter as bfcl
 from curation.readers.mapped import converter as mapped
 from curation.readers.shape import Unfit
 from curation.row import decode, encode
-from curation.source import Source
+from curation.source import COLUMNS, Source
 
 
 def source(reader, **settings):
@@ -551,3 +553,11 @@ def test_map_says_what_it_did_not_find(record, message):
 def test_a_map_that_does_not_say_where_the_turns_are_is_an_error_of_the_recipe(layout):
     with pytest.raises(SourceError, match="map"):
         read_map(layout, {"a": 1})
+
+
+def test_the_columns_that_a_recipe_may_name_are_those_that_the_readers_look_for():
+    known = {"qa": qa.WANTED, "alpaca": alpaca.WANTED, "adventure": adventure.WANTED}
+    assert {reader: COLUMNS[reader] for reader in known} == {r: tuple(w) for r, w in known.items()}
+    for reader, columns in COLUMNS.items():
+        text = inspect.getsource(sys.modules[converter(source(reader), Path("data")).__module__])
+        assert all(f'"{column}"' in text for column in columns), reader

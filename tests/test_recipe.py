@@ -236,6 +236,76 @@ def fault(text: str) -> str:
             "uri: chats.jsonl, where: {language: {not: English}}",
             "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep",
         ),
+        (
+            "uri: chats.jsonl",
+            "uri: chats.jsonl, where: {language: []}",
+            "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep",
+        ),
+        (
+            "uri: chats.jsonl",
+            "uri: 'https://x.org'",
+            "r.yaml:7: sources.chats.uri: 'https://x.org' names no file; expected https://<host>/<path>",
+        ),
+        (
+            "uri: chats.jsonl",
+            "uri: chats, files: []",
+            "r.yaml:7: sources.chats.files: expected a glob, or several, got an empty list",
+        ),
+        (
+            "uri: chats.jsonl",
+            "uri: chats.jsonl, encoding: base64",
+            "r.yaml:7: sources.chats.encoding: unknown encoding 'base64'; for example cp1252, gb18030, utf-16",
+        ),
+        ("uri: chats.jsonl", "uri: chats.jsonl, system: ''", "r.yaml:7: sources.chats.system: expected text, got ''"),
+        (
+            "reader: messages",
+            "reader: qa, columns: {questoin: q}",
+            "r.yaml:7: sources.chats.columns.questoin: unknown column of 'reader: qa'; did you mean 'question'?",
+        ),
+        (
+            "reader: messages",
+            "reader: messages, columns: {question: q}",
+            "r.yaml:7: sources.chats.columns.question: unknown column of 'reader: messages'; known: messages,"
+            " tools, system",
+        ),
+        (
+            "reader: herbal",
+            "reader: herbal, columns: {text: t}",
+            "r.yaml:8: sources.books.columns: 'reader: herbal' takes no columns",
+        ),
+        (
+            "reader: messages",
+            "reader: messages, player: user, book: Culpeper, action: bash, answers: a.jsonl",
+            "r.yaml: 4 faults\n"
+            "  r.yaml:7: sources.chats.answers: 'reader: messages' does not use it; only bfcl, lines, map\n"
+            "  r.yaml:7: sources.chats.action: 'reader: messages' does not use it; only trajectory, lines, qa\n"
+            "  r.yaml:7: sources.chats.book: 'reader: messages' does not use it; only herbal\n"
+            "  r.yaml:7: sources.chats.player: 'reader: messages' does not use it; only adventure",
+        ),
+        (
+            "reader: messages",
+            "reader: lines",
+            "r.yaml:7: sources.chats.answers: missing; 'reader: lines' needs the file with the other line of each"
+            " pair",
+        ),
+        (
+            "reader: messages",
+            "reader: map, map: {roles: {a: user}}",
+            "r.yaml:7: sources.chats.map: needs either 'turns:', a list in each record, or 'text:', one text with"
+            " markers",
+        ),
+        (
+            "reader: messages",
+            "reader: map, map: {turns: a, role: who}",
+            "r.yaml:7: sources.chats.map.roles: missing; from each speaker, or '*' for any, to user, assistant,"
+            " system, tool or skip",
+        ),
+        (
+            "reader: messages",
+            "reader: map, map: {turns: a, roles: {'*': assistant}, prompts: turns}",
+            "r.yaml:7: sources.chats.map.prompts: needs 'join:', the key that both files share, and the source's"
+            " 'answers:'",
+        ),
         # The mixture.
         (
             "herbs: 0.25",
@@ -310,6 +380,20 @@ def fault(text: str) -> str:
             "r.yaml:12: stages[0].chat.repair: expected true or false, got 'yes'; write true",
         ),
         (
+            "  - normalise",
+            "  - language: {keep: [English, en-US, zh_cn, xx]}",
+            "r.yaml: 4 faults\n"
+            "  r.yaml:12: stages[0].language.keep: unknown language 'English'; write en\n"
+            "  r.yaml:12: stages[0].language.keep: unknown language 'en-US'; write en\n"
+            "  r.yaml:12: stages[0].language.keep: unknown language 'zh_cn'; write zh\n"
+            "  r.yaml:12: stages[0].language.keep: unknown language 'xx'; a language is an ISO 639-1 code such as en",
+        ),
+        (
+            "  - normalise",
+            "  - language: {keep: []}",
+            "r.yaml:12: stages[0].language.keep: keeps no language; write [en], or remove the stage",
+        ),
+        (
             "max_tokens: 2048",
             "max_token: 2048",
             "r.yaml:13: stages[1].length.max_token: unknown key; did you mean 'max_tokens'?",
@@ -381,6 +465,11 @@ def fault(text: str) -> str:
             "waivers: [{gate: eval.leaked_rows, reason: small, by: Ada, until: 2027-02-30}]\ngates:",
             "r.yaml:15: waivers[0].until: expected a day such as 2027-01-31, got '2027-02-30'",
         ),
+        (
+            "gates:",
+            "split: {eval: 1}\ngates:",
+            "r.yaml:15: split.eval: expected a number of at least 0 and below 1, got the number 1",
+        ),
         ("gates:", "approval: {people: 3}\ngates:", "r.yaml:15: approval.people: expected one of 1, 2, got the number 3"),
         # Training.
         (
@@ -397,7 +486,7 @@ def fault(text: str) -> str:
         (
             "gates:",
             "train: {lora_dropout: 5%}\ngates:",
-            "r.yaml:15: train.lora_dropout: expected a number from 0 to 1, got '5%'; write 0.05",
+            "r.yaml:15: train.lora_dropout: expected a number of at least 0 and below 1, got '5%'; write 0.05",
         ),
         # Not a recipe at all.
         (

@@ -1,0 +1,79 @@
+"""`aj check`: what a recipe's sources hold, what of it cannot be read, and what mixture that can make."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curation.check import Checked, check
+from curation.errors import SourceError
+
+RECIPE = """\
+name: small
+version: 1.0.0
+seed: 1
+base_model: {{id: acme/tiny, code: Tiny}}
+sources:
+  chats: {{uri: chats.jsonl, reader: messages, group: talk}}
+  other: {{{other}, group: rest}}
+mixture:
+  shares: {{talk: 0.5, rest: 0.5}}
+"""
+CHAT = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
+PAIRS = "question,answer\nwhen?,now\nwhere?,here\n"
+
+
+def checked(folder: Path, other: str, files: dict[str, str], *, chats: str = "") -> Checked:
+    (folder / "chats.jsonl").write_text(json.dumps(CHAT) + "\n" + chats)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "r.yaml").write_text(RECIPE.format(other=other))
+    return check(folder / "r.yaml")
+
+
+def test_rows_that_cannot_be_read_are_told_and_count_for_no_mixture(tmp_path):
+    found = checked(tmp_path, "uri: a.csv, reader: qa", {"a.csv": PAIRS}, chats="\n{broken\n")
+    assert found.rows == {"chats": 2, "other": 2}
+    lines = found.as_text(Path("r.yaml")).splitlines()
+    assert lines[2] == "  chats  talk  2 rows, 1 unreadable"
+    assert lines[3].startswith("         first unreadable: chats.jsonl, row 1: JSON is malformed")
+    told = json.loads(found.as_json())
+    assert told["unreadable"] == {"chats": 1, "other": 0}
+    assert told["feasible"] is True
+
+
+def test_a_total_of_max_says_how_large_it_gets_and_what_keeps_it_there(tmp_path):
+    found = checked(tmp_path, "uri: a.csv, reader: qa", {"a.csv": PAIRS})
+    assert found.as_text(Path("r.yaml")).splitlines()[-3:] == [
+        "the mixture can be had if the stages keep enough rows",
+        "total: max is at most 8 rows; what keeps it there: talk (1 row, 4 times each)",
+        "next    aj curate r.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "name", "text"),
+    [
+        ("uri: a.csv, reader: qa", "a.csv", ""),
+        ("uri: a.txt, reader: adventure", "a.txt", "Just some notes.\n"),
+    ],
+)
+def test_a_group_that_has_no_readable_row_makes_any_mixture_impossible(tmp_path, other, name, text):
+    found = checked(tmp_path, other, {name: text})
+    assert not found.feasible
+    assert "rest has a share of 50 % and no rows left" in found.as_text()
+
+
+def test_what_is_allowed_and_perhaps_not_meant_is_noted(tmp_path):
+    (tmp_path / "chats.jsonl").write_text(json.dumps(CHAT) + "\n")
+    text = RECIPE.format(other="uri: chats.jsonl, reader: messages") + "stages: [normalise]\n"
+    (tmp_path / "r.yaml").write_text(text)
+    found = check(tmp_path / "r.yaml")
+    note = f"{tmp_path}/r.yaml:10: stages: exact_duplicates is not among the stages; copies stay"
+    assert f"note    {note}" in found.as_text().splitlines()
+    assert json.loads(found.as_json())["cautions"] == [note]
+
+
+def test_a_source_that_cannot_be_read_at_all_is_named(tmp_path):
+    with pytest.raises(SourceError, match=r"^source other: a\.txt: no herbal entries: looked for"):
+        checked(tmp_path, "uri: a.txt, reader: herbal", {"a.txt": "Just some notes.\n"})
