@@ -45,7 +45,8 @@ class Looked(NamedTuple):
 class Review:
     """A finished dataset and the marks of those who go through it.
 
-    marks  the exclusion file; it lies outside the dataset, which never changes
+    marks  the exclusion file; it lies outside the dataset, which never changes. It is read again before
+           every change, so that two sittings, or an editor, do not undo each other's marks
     """
 
     def __init__(self, dataset: Path, marks: Path | None = None) -> None:
@@ -82,11 +83,12 @@ class Review:
             lines = lines.filter(has_mark if choice.marked == "yes" else ~has_mark)
         return lines.sort("has_text", descending=True, maintain_order=True)
 
-    def page(self, choice: Choice, number: int) -> tuple[list[Looked], int]:
-        """One page of a choice, from 0, and how many rows it has in all."""
+    def page(self, choice: Choice, number: int) -> tuple[list[Looked], int, int]:
+        """One page of a choice, from 0, how many rows the choice has, and the page: the last if beyond it."""
         lines = self.chosen(choice)
+        number = min(number, max(lines.height - 1, 0) // ROWS_PER_PAGE)
         here = lines.slice(number * ROWS_PER_PAGE, ROWS_PER_PAGE)
-        return [self.look(line) for line in here.iter_rows(named=True)], lines.height
+        return [self.look(line) for line in here.iter_rows(named=True)], lines.height, number
 
     def look(self, line: Mapping[str, Any]) -> Looked:
         """One line of the ledger with its text, where the dataset has it."""
@@ -131,6 +133,7 @@ class Review:
         line = self.line(place)
         if line["input_id"] is None:
             raise CurationError(f"{place}: was not readable, so that it is left out already")
+        self.marks = read_marks(self.marks_path)
         self.marks[place] = Exclusion(
             id=line["id"], input_id=line["input_id"], note=note.strip(), row=place, by=by.strip() or None
         )
@@ -138,6 +141,7 @@ class Review:
 
     def unmark(self, place: str) -> None:
         """Take a mark back."""
+        self.marks = read_marks(self.marks_path)
         self.marks.pop(place, None)
         self.save()
 

@@ -7,13 +7,18 @@ address brings and a cookie keeps; what changes anything must also carry it in i
 
 import hmac
 import secrets
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from socketserver import ThreadingMixIn
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from curation.approval import approve, read_approvals
 from curation.errors import CurationError
+from curation.manifest import read_manifest
 from reports.remarks import verdict
 from reports.report import environment, render
 from reports.review import ROWS_PER_PAGE, Choice, Review
@@ -35,6 +40,8 @@ class Sitting:
         self.key = key or secrets.token_urlsafe(24)
         self.hosts = {f"{HOST}:{port}", f"localhost:{port}"}
         self.origin = f"http://{HOST}:{port}"
+        # Browsers give cookies to every port of a host: two sittings at once need two names.
+        self.cookie = f"aj_key_{port}"
 
     @property
     def address(self) -> str:
@@ -43,9 +50,10 @@ class Sitting:
 
 
 def make_app(sitting: Sitting) -> Any:
-    """The pages as a WSGI application."""
+    """The pages as a WSGI application. One request at a time reads and changes the marks."""
     app = bottle.Bottle()
     app.add_hook("before_request", lambda: guard(sitting))
+    app.install(one_at_a_time())
     app.route("/", "GET", lambda: overview(sitting))
     app.route("/rows", "GET", lambda: rows(sitting))
     app.route("/mark", "POST", lambda: mark(sitting))
@@ -53,12 +61,27 @@ def make_app(sitting: Sitting) -> Any:
     return app
 
 
+def one_at_a_time() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A plugin that lets no two pages be made at once."""
+    lock = Lock()
+
+    def alone(page: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(page)
+        def locked(*args: Any, **named: Any) -> Any:
+            with lock:
+                return page(*args, **named)
+
+        return locked
+
+    return alone
+
+
 def guard(sitting: Sitting) -> None:
     """Turn away whoever is not the person at this machine."""
     request = bottle.request
     if request.get_header("Host") not in sitting.hosts:
         raise bottle.HTTPError(403, "another host")
-    key = request.query.get("key") or request.get_cookie("aj_key") or ""
+    key = request.query.get("key") or request.get_cookie(sitting.cookie) or ""
     if not hmac.compare_digest(key.encode(), sitting.key.encode()):
         raise bottle.HTTPError(403, "open the address that aj review printed")
     if request.method == "POST":
@@ -66,8 +89,6 @@ def guard(sitting: Sitting) -> None:
             raise bottle.HTTPError(413, "too long")
         if not hmac.compare_digest((request.forms.get("key") or "").encode(), sitting.key.encode()):
             raise bottle.HTTPError(403, "a form of another page")
-    if request.query.get("key"):
-        bottle.response.set_cookie("aj_key", sitting.key, httponly=True, samesite="strict", path="/")
 
 
 def show(sitting: Sitting, template: str, **facts: Any) -> bytes:
@@ -95,10 +116,9 @@ def show(sitting: Sitting, template: str, **facts: Any) -> bytes:
 def overview(sitting: Sitting, told: str = "") -> bytes:
     """The verdict, the gates, every source and reason, the marks, and the approval."""
     if bottle.request.query.get("key"):
-        # The key goes from the address bar, and so from the history, into the cookie.
-        answer = bottle.HTTPResponse(status=303)
-        answer.set_header("Location", f"{sitting.origin}/")
-        answer.set_cookie("aj_key", sitting.key, httponly=True, samesite="strict", path="/")
+        # The key goes from the address bar, and so from the history, into the cookie of this very host.
+        answer = go_to("/")
+        answer.set_cookie(sitting.cookie, sitting.key, httponly=True, samesite="strict", path="/")
         raise answer
     review = sitting.review
     return show(
@@ -112,12 +132,19 @@ def overview(sitting: Sitting, told: str = "") -> bytes:
     )
 
 
+def go_to(path: str) -> Any:
+    """The answer that sends the browser to a page of this sitting, under the host that it used."""
+    answer = bottle.HTTPResponse(status=303)
+    answer.set_header("Location", f"http://{bottle.request.get_header('Host')}{path}")
+    return answer
+
+
 def rows(sitting: Sitting) -> bytes:
     """One page of rows."""
     asked = bottle.request.query
     choice = Choice(**{name: asked.getunicode(name) or "" for name in Choice._fields})
-    number = int(asked.get("page") or 0) if (asked.get("page") or "0").isdigit() else 0
-    looked, total = sitting.review.page(choice, number)
+    wanted = asked.getunicode("page") or "0"
+    looked, total, number = sitting.review.page(choice, int(wanted) if wanted.isdecimal() else 0)
     pages = max(-(-total // ROWS_PER_PAGE), 1)
     card: Any = environment().get_template("row.html.jinja").module
     return show(
@@ -150,9 +177,7 @@ def mark(sitting: Sitting) -> Any:
     except CurationError as error:
         return show(sitting, "review_told.html.jinja", told=str(error))
     back = form.getunicode("back") or "/"
-    answer = bottle.HTTPResponse(status=303)
-    answer.set_header("Location", sitting.origin + (back if back.startswith("/rows?") else "/"))
-    return answer
+    return go_to(back if back.startswith("/rows?") and back.isprintable() else "/")
 
 
 def record_approval(sitting: Sitting) -> Any:
@@ -165,6 +190,9 @@ def record_approval(sitting: Sitting) -> Any:
         )
         return show(sitting, "review_told.html.jinja", told=told)
     try:
+        if read_manifest(review.dataset).self_sha256 != review.manifest.self_sha256:
+            told = "The dataset was made again since this page was opened: start aj review once more"
+            return show(sitting, "review_told.html.jinja", told=told)
         made = approve(review.dataset, form.getunicode("by") or "", form.getunicode("note") or None)
     except CurationError as error:
         return show(sitting, "review_told.html.jinja", told=str(error))
@@ -180,11 +208,17 @@ class Quiet(WSGIRequestHandler):
         """Nothing."""
 
 
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread a connection: browsers hold idle ones open, which must not keep the next from its answer."""
+
+    daemon_threads = True
+
+
 def open_server(dataset: Path, marks: Path | None = None, port: int = 0) -> tuple[WSGIServer, Sitting]:
     """A server on the loopback address, not yet serving, and its sitting. Port 0 takes a free one."""
     review = Review(dataset, marks)
     try:
-        server = make_server(HOST, port, bottle.Bottle(), handler_class=Quiet)
+        server = make_server(HOST, port, bottle.Bottle(), server_class=Server, handler_class=Quiet)
     except OSError as error:
         raise CurationError(f"port {port}: {error.strerror}; choose another --port") from error
     sitting = Sitting(review, server.server_port)

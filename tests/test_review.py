@@ -3,6 +3,7 @@
 import http.client
 import re
 import shutil
+import socket
 import threading
 from urllib.parse import quote, urlencode
 
@@ -46,7 +47,7 @@ class Client:
     def ask(self, path, form=None, *, host=None, cookie=True):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {"Host": host or f"127.0.0.1:{self.port}"}
-        headers |= {"Cookie": f"aj_key={self.sitting.key}"} if cookie else {}
+        headers |= {"Cookie": f"{self.sitting.cookie}={self.sitting.key}"} if cookie else {}
         body = urlencode(form) if form is not None else None
         headers |= {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
         connection.request("POST" if body else "GET", path, body, headers)
@@ -90,6 +91,53 @@ def test_the_printed_address_moves_the_key_into_a_strict_cookie(client):
     cookie = answer.getheader("Set-Cookie").lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+
+
+def test_the_host_that_was_opened_is_the_host_that_gets_the_cookie(client):
+    host = f"localhost:{client.port}"
+    answer, _ = client.ask(f"/?key={client.sitting.key}", host=host, cookie=False)
+    assert answer.getheader("Location") == f"http://{host}/"
+    assert client.ask("/", host=host)[0].status == 200
+
+
+def test_two_sittings_at_once_keep_their_keys_and_each_others_marks(client):
+    other = Client(client.dataset)
+    try:
+        assert client.sitting.cookie != other.sitting.cookie
+        both = f"{client.sitting.cookie}={client.sitting.key}; {other.sitting.cookie}={other.sitting.key}"
+        for one in (client, other):
+            connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+            connection.request("GET", "/", headers={"Host": f"127.0.0.1:{one.port}", "Cookie": both})
+            assert connection.getresponse().status == 200
+            connection.close()
+        names = [place(client, fate="train")[0], place(client, fate="eval")[0]]
+        client.send("/mark", row=names[0], note="one")
+        other.send("/mark", row=names[1], note="other")
+        client.send("/mark", row=names[0], note="again")
+        marks = read_exclusions(client.sitting.review.marks_path)
+        assert {mark.row: mark.note for mark in marks} == {names[0]: "again", names[1]: "other"}
+    finally:
+        other.close()
+
+
+def test_an_idle_connection_keeps_nobody_waiting(client):
+    with socket.create_connection(("127.0.0.1", client.port)):
+        assert client.ask("/")[0].status == 200
+
+
+def test_a_page_beyond_the_last_is_the_last(client):
+    beyond = client.ask(f"/rows?fate=train&page={10**30}")[1]
+    pages = int(re.search(r"page (\d+) of (\d+)", beyond)[2])
+    assert f"page {pages} of {pages}" in beyond
+    assert "page 1 of" in client.ask("/rows?fate=train&page=-1")[1]
+
+
+def test_a_dataset_that_was_made_again_is_not_approved_by_those_who_read_the_old_one(client):
+    recipe = small_recipe(client.dataset.parent / "again", version="1.0.1")
+    shutil.rmtree(client.dataset)
+    curate(recipe, documents=no_documents, out=client.dataset, workers=1)
+    assert "made again since this page was opened" in client.send("/approve", by="A Person")[1]
+    assert read_approvals(client.dataset) == []
 
 
 def test_a_form_without_the_key_changes_nothing(client):
