@@ -2,6 +2,7 @@
 
 import codecs
 import glob
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,14 @@ from curation.readers.messages import CONVERSATION_KEYS
 from curation.readers.shape import Row
 from curation.readers.sharegpt import CONVERSATION_KEYS as SHARED
 from curation.reading import chunks, read, records_of
-from curation.records import is_structured
+from curation.records import Bad, Filtered, Record, is_structured
 from curation.source import Source
 
 LOOKED_AT = 20
+# A note with two headings is not a book.
+SHORTEST_HERBAL = 2_000
+_QUESTION = re.compile(r"question|query|prompt|ask|^q$", re.IGNORECASE)
+_ANSWER = re.compile(r"answer|response|reply|completion|output|^a$", re.IGNORECASE)
 _SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
 _SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
 _USERS = {"user", "human", "customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
@@ -39,12 +44,13 @@ _MARKERS = (
 
 @dataclass(frozen=True)
 class Guess:
-    """A reader and its settings, or None with the keys that were found instead."""
+    """A reader and its settings, or None with the keys that were found instead, or what else is there."""
 
     reader: str | None
     settings: dict[str, Any] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     has_calls: bool = False
+    problem: str = ""
 
 
 def guess(path: Path) -> Guess:
@@ -52,15 +58,17 @@ def guess(path: Path) -> Guess:
     try:
         opening = first_bytes(path, 64).lstrip(codecs.BOM_UTF8).lstrip()[:1]
         return _of_records(path) if is_structured(path) or opening in (b"{", b"[") else _of_text(path)
-    except SourceError:
-        return Guess(None)
+    except SourceError as error:
+        return Guess(None, problem=str(error))
 
 
 def _of_records(path: Path) -> Guess:
-    found = list(islice(_records(path), LOOKED_AT))
+    looked = list(islice(_records(path), LOOKED_AT))
+    found = [record for record in looked if isinstance(record, bytes)]
     objects = [value for data in found if isinstance(value := _value(data), dict)]
     if not objects:
-        return Guess(None)
+        bad = next((record for record in looked if isinstance(record, Bad)), None)
+        return Guess(None, problem=bad.error if bad else "no record is a readable JSON object")
     for reader, settings in _candidates(path, objects):
         rows = _rows(path, reader, settings, found)
         if len(rows) * 2 > len(found):
@@ -69,12 +77,12 @@ def _of_records(path: Path) -> Guess:
     return Guess(None, keys=tuple(objects[0]))
 
 
-def _records(path: Path) -> Iterator[bytes]:
+def _records(path: Path) -> Iterator[Record]:
     source = _source("messages", {})
     first = chunks(path, source)[0]
     # As `qa`, which looks at every column of a wide file.
     for batch in records_of(first, _source("qa", {}), partial(fits, converter(source, path))):
-        yield from (record for record in batch if isinstance(record, bytes))
+        yield from (record for record in batch if not isinstance(record, Filtered))
 
 
 def _value(data: bytes) -> Any:
@@ -120,6 +128,33 @@ def _candidates(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[tu
             if isinstance(value, str) and all(mark in value for mark in roles):
                 yield "map", {"map": {"text": key, "roles": roles}}
     yield "qa", {}
+    if columns := _asked_and_answered(objects):
+        yield "qa", {"columns": columns}
+
+
+def _asked_and_answered(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The two columns of text that look like a question and its answer: by name, else by what they say.
+
+    By what they say, the question is the column most of whose texts end with a question mark, and
+    the answer the one with the most text besides it.
+    """
+    texts = {
+        key: [str(record[key]) for record in objects if isinstance(record.get(key), str)]
+        for key in objects[0]
+        if isinstance(objects[0][key], str)
+    }
+    asking = {
+        key: sum(text.rstrip().endswith("?") for text in said) / len(said) for key, said in texts.items()
+    }
+    question = next((key for key in texts if _QUESTION.search(key)), None)
+    if question is None:
+        question = max(asking, key=lambda key: asking[key], default=None)
+        if question is None or asking[question] <= 0.5:
+            return {}
+    others = [key for key in texts if key != question]
+    named = [key for key in others if _ANSWER.search(key)]
+    answer = max(named or others, key=lambda key: sum(map(len, texts[key])), default=None)
+    return {"question": question, "answer": answer} if answer else {}
 
 
 def _is_turns(value: Any, *keys: str) -> bool:
@@ -176,9 +211,9 @@ def _of_text(path: Path) -> Guess:
     partner = _partner(path)
     if partner is not None:
         return Guess("lines", {"answers": partner.name})
-    if path.stat().st_size > 100_000 and _reads(path, "herbal", {}):
+    if path.stat().st_size > SHORTEST_HERBAL and _reads(path, "herbal", {}):
         return Guess("herbal")
-    return Guess(None)
+    return Guess(None, problem="text that is no playthrough, no herbal and not one of two files of lines")
 
 
 def _reads(path: Path, reader: str, settings: Mapping[str, Any]) -> bool:

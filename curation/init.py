@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -19,6 +19,8 @@ from curation.guessing import Guess, guess
 MOST_FILES = 5000
 # Of many files of one kind in a folder this many are looked at; all must agree.
 LOOKED_AT_PER_KIND = 5
+# Of many files alike that no reader fits this many are named.
+SHOWN_PER_KIND = 5
 _NOT_DATA = re.compile(
     r"(readme|licen[cs]e|changelog|tokenizer|config|vocab|merges|requirements|dataset_infos?)([_.-].*)?"
     r"|.*\.(md|py|ya?ml|toml|cfg|sh|html|css|js|pdf|png|jpe?g|zip|tar|safetensors|bin|pt|gguf|lock)",
@@ -63,13 +65,16 @@ def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
     known = [one for one in found if one.guess.reader is not None]
     unknown = [one for one in found if one.guess.reader is None]
     if not known:
-        raise SourceError(f"{folder}: no reader fits its files: " + "; ".join(map(_keys_of, unknown[:5])))
+        shown = [line for one in unknown for line in _why_unknown(one)]
+        raise SourceError(f"{folder}: no reader fits its files: " + "; ".join(shown[:5]))
     return "\n".join(_recipe(folder, out, known, unknown)) + "\n"
 
 
 def _sources(folder: Path) -> Iterator[Found]:
     """Files by folder and kind; a kind on which all looked at agree is one source with a glob."""
     data = [path for path in sorted(folder.rglob("*")) if _is_data(path, folder)][:MOST_FILES]
+    empty = tuple(path for path in data if path.stat().st_size == 0)
+    data = [path for path in data if path not in empty]
     answers = set[Path]()
     for parent, inside in groupby(data, key=lambda path: path.parent):
         files = list(inside)
@@ -84,12 +89,14 @@ def _sources(folder: Path) -> Iterator[Found]:
         }
         answers |= partners
         yield from _merged(folder, parent, [(p, g) for p, g in guesses if p not in partners])
+    for path in empty:
+        yield Found(path.relative_to(folder).as_posix(), (path,), Guess(None, problem="empty"))
 
 
 def _is_data(path: Path, folder: Path) -> bool:
     inside = path.relative_to(folder)
     hidden = any(part.startswith(".") for part in inside.parts)
-    return path.is_file() and not hidden and not _NOT_DATA.fullmatch(path.name) and path.stat().st_size > 0
+    return path.is_file() and not hidden and not _NOT_DATA.fullmatch(path.name)
 
 
 def _kind(path: Path) -> str:
@@ -106,7 +113,7 @@ def _guessed(files: Sequence[Path]) -> list[tuple[Path, Guess]]:
 
 
 def _signature(one: Guess) -> tuple[str | None, bytes, tuple[str, ...]]:
-    return one.reader, orjson.dumps(one.settings, option=orjson.OPT_SORT_KEYS), one.keys
+    return one.reader, orjson.dumps(one.settings, option=orjson.OPT_SORT_KEYS), (*one.keys, one.problem)
 
 
 def _merged(folder: Path, parent: Path, guesses: Sequence[tuple[Path, Guess]]) -> Iterator[Found]:
@@ -161,8 +168,11 @@ def _recipe(folder: Path, out: Path, known: Sequence[Found], unknown: Sequence[F
     for one, group in zip(known, groups, strict=True):
         yield from _source(one, group, _name(one, taken))
     if unknown:
-        yield "  # No reader fits these. `reader: map` or `columns` may: see the README."
-        yield from (f"  #   {_keys_of(one)}" for one in unknown)
+        yield "  # No reader fits these. Where the keys hold what you need, name them:"
+        yield "  #   {reader: qa, columns: {question: KEY, answer: KEY}}, or"
+        yield "  #   {reader: map, map: {turns: KEY, role: KEY, content: KEY,"
+        yield "  #                        roles: {SPEAKER: user, '*': assistant}}}"
+        yield from (f"  # - {line}" for one in unknown for line in _why_unknown(one))
     yield from _rest(groups)
 
 
@@ -225,10 +235,18 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48].strip("_")
 
 
-def _keys_of(one: Found) -> str:
+def _why_unknown(one: Found) -> Iterator[str]:
+    """A line for every file that no reader fits, up to a few: the keys it has, or what is wrong."""
     keys = ", ".join(one.guess.keys[:10]) + (", …" if len(one.guess.keys) > 10 else "")
-    shown = f"keys found: {keys}" if keys else "no records or text that a reader knows"
-    return f"{one.uri}: {shown}".replace("\n", " ")
+    shown = f"keys found: {keys}" if keys else one.guess.problem
+    names = [one.uri]
+    if len(one.files) > 1:
+        place = PurePosixPath(one.uri).parent if "*" in one.uri else PurePosixPath(one.uri)
+        names = [str(place / path.name) for path in one.files[:SHOWN_PER_KIND]]
+    for name in names:
+        yield f"{name}: {shown}".replace("\n", " ")
+    if len(one.files) > len(names):
+        yield f"and {len(one.files) - len(names)} more like {names[-1]}"
 
 
 def _scalar(value: object) -> str:

@@ -103,6 +103,52 @@ def test_files_alike_become_one_glob_and_the_second_column_an_answer(folder):
     assert (sources["shell"].uri, sources["shell"].answers) == ("shell/all.nl", "all.cm")
 
 
+def test_every_file_that_no_reader_fits_is_named_with_what_is_wrong(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "good.jsonl").write_text(lines({"messages": TALK}))
+    (folder / "empty.jsonl").touch()
+    (folder / "cut.jsonl").write_text('{"messages": [\n')
+    (folder / "words.json").write_text('["a", "b"]')
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text("Milk, bread.\n")
+    said = [line for line in first_recipe(folder).splitlines() if line.startswith("  # - ")]
+    text = "text that is no playthrough, no herbal and not one of two files of lines"
+    assert sorted(said) == [
+        f"  # - a.txt: {text}",
+        f"  # - b.txt: {text}",
+        "  # - cut.jsonl: no record is a readable JSON object",
+        "  # - empty.jsonl: empty",
+        "  # - words.json: no record is a readable JSON object",
+    ]
+
+
+def test_columns_of_any_name_are_told_by_their_words_or_by_what_they_say(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "faq.csv").write_text("id;Question Text;Answer Text\n1;When?;Now.\n2;Where?;Here.\n")
+    (folder / "fragen.csv").write_text(
+        "Nr,Frage,Antwort,Ort\n1,Wann?,Am besten jetzt.,Ulm\n2,Wo?,Hier.,Ulm\n"
+    )
+    (folder / "none.csv").write_text("place,weather\nUlm,rain\n")
+    sources = written(folder).sources
+    assert sources["faq"].columns == {"question": "Question Text", "answer": "Answer Text"}
+    assert sources["fragen"].columns == {"question": "Frage", "answer": "Antwort"}
+    assert "none" not in sources
+
+
+def test_a_short_herbal_is_one(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    entry = (
+        "{}.\n\n_Place._] It grows in meadows.\n\n_Virtues._] It is a herb of the Sun, and helps sleep.\n\n\n"
+    )
+    names = ("ANGELICA", "BETONY", "CHAMOMILE", "DILL", "ELDER", "FENNEL", "GARLIC", "HYSSOP", "IVY", "MINT")
+    book = "".join(entry.format(name) for name in (*names, *(f"WILD {name}" for name in names)))
+    (folder / "herbs.txt").write_text(book)
+    assert written(folder).sources["herbs"].reader == "herbal"
+
+
 def test_shares_of_the_groups_add_up(folder):
     shares = written(folder).mixture.shares
     assert sum(shares.values()) == pytest.approx(1)
@@ -112,7 +158,7 @@ def test_shares_of_the_groups_add_up(folder):
 def test_the_recipe_opens_with_its_command_and_lists_what_nothing_fits(folder):
     text = first_recipe(folder, Path("first.yaml"))
     assert text.startswith("# aj curate first.yaml\n")
-    assert "#   odd/o.jsonl: keys found: vector, label" in text
+    assert "# - odd/o.jsonl: keys found: vector, label" in text
 
 
 def test_names_that_yaml_would_misread_are_quoted(tmp_path):
@@ -132,7 +178,7 @@ def test_names_that_yaml_would_misread_are_quoted(tmp_path):
         ({}, "no data files there"),
         ({"README.md": "x", "model.bin": "x"}, "no data files there"),
         ({"a.jsonl": '{"vector": 1}\n'}, "no reader fits its files: a.jsonl: keys found: vector"),
-        ({"a.txt": "Once upon a time."}, "no reader fits its files: a.txt: no records or text"),
+        ({"a.txt": "Once upon a time."}, "no reader fits its files: a.txt: text that is no playthrough"),
     ],
 )
 def test_a_folder_without_data_says_so(tmp_path, files, message):
