@@ -60,7 +60,7 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
 
 
 def read_index(tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> pl.DataFrame:
-    """Every row that passed the stages: pos, piece, offset, id, tokens, first_user, source, group."""
+    """Every row that passed the stages: the columns of tasks.INDEX_SCHEMA, source and group."""
     frames = [
         read_frame(tasks / chunk["index"] / "index.arrow").with_columns(
             source=pl.lit(chunk["source"]), group=pl.lit(groups[chunk["source"]])
@@ -118,11 +118,14 @@ def written_rows(index: pl.DataFrame, chosen: pl.DataFrame, seed: int) -> pl.Dat
     train = train.with_columns(split=pl.lit("train"))
     held = index.filter("eval").with_columns(split=pl.lit("eval"), repeat=pl.lit(1, pl.UInt16))
     written = pl.concat([train, held.select(train.columns)])
-    order = [digest(seed, row_id, repeat) for row_id, repeat in written.select("id", "repeat").iter_rows()]
+    # The index has the order of a row's first copy, which for most rows is the only one.
+    again = written.filter(pl.col("repeat") > 1).select("id", "repeat")
+    later = [digest(seed, row_id, repeat) for row_id, repeat in again.iter_rows()]
+    order = written["order"].scatter((written["repeat"] > 1).arg_true(), later)
     return (
-        written.with_columns(pl.Series("order", order, dtype=pl.String))
+        written.with_columns(order)
         .sort(pl.col("split") == "eval", "order", "pos", "piece")
-        .drop("order")
+        .drop("order", "rank")
     )
 
 

@@ -5,7 +5,6 @@ exact (fractions, not floats), ties go by name, and rows rank by digest(seed, id
 on the order in which anything arrives.
 """
 
-import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import polars as pl
+
+from curation.row import ranks_of
 
 Unit = Literal["rows", "tokens"]
 OnShortage = Literal["stop", "shrink", "redistribute", "repeat"]
@@ -249,7 +250,7 @@ def select(rows: pl.DataFrame, plan: MixturePlan, *, seed: int) -> pl.DataFrame:
     """The rows that fill a plan: pos u64, piece u32, repeat u16, by pos, piece and repeat.
 
     rows  pos u64, piece u32, id str, source str, and tokens u32 when the plan counts tokens; those
-          that the plan's `available` was counted from
+          that the plan's `available` was counted from; digest(seed, id) may stand in `rank`
 
     Within a source the lowest digest(seed, id) come first, equal ones by position. A source that
     must repeat goes through all its rows, then through the lowest again. By tokens a source stops
@@ -258,7 +259,7 @@ def select(rows: pl.DataFrame, plan: MixturePlan, *, seed: int) -> pl.DataFrame:
     """
     assert plan.unit == "rows" or not rows["tokens"].null_count(), "a mixture by tokens counts them first"
     size = pl.col("tokens").cast(pl.Int64) if plan.unit == "tokens" else pl.lit(1, pl.Int64)
-    ranked = rows.select("pos", "piece", "source", size.alias("size"), rank_digests(rows["id"], seed))
+    ranked = rows.select("pos", "piece", "source", size.alias("size"), ranks_of(rows, seed))
     by_source = {
         str(name): frame.sort("rank", "pos", "piece")
         for (name,), frame in ranked.partition_by("source", as_dict=True).items()
@@ -273,12 +274,6 @@ def select(rows: pl.DataFrame, plan: MixturePlan, *, seed: int) -> pl.DataFrame:
     ]
     empty = pl.DataFrame(schema={"pos": pl.UInt64, "piece": pl.UInt32, "repeat": pl.UInt16})
     return pl.concat([empty, *chosen]).sort("pos", "piece", "repeat")
-
-
-def rank_digests(ids: pl.Series, seed: int) -> pl.Series:
-    """`row.digest(seed, id)` of each id, spelt out here because a million calls take a second more."""
-    found = [hashlib.sha256(f"{seed}\t{row_id}".encode()).hexdigest() for row_id in ids.to_list()]
-    return pl.Series("rank", found, dtype=pl.String)
 
 
 def settle(quotas: Mapping[str, int], sums: Mapping[str, list[int]], max_repeat: int) -> dict[str, int]:

@@ -241,6 +241,7 @@ class Pipeline:
                 "curation.tasks:index_rows",
                 {
                     **self.input_of(s),
+                    "seed": self.plan.recipe.seed,
                     "count_tokens": self.plan.recipe.mixture.unit == "tokens",
                     "context": self.plan.context_digest,
                 },

@@ -113,6 +113,18 @@ def digest(*values: object) -> str:
     return hashlib.sha256("\t".join(map(str, values)).encode()).hexdigest()
 
 
+def ranks_of(rows: pl.DataFrame, seed: int) -> pl.Series:
+    """digest(seed, id) of every row of a frame: its column `rank`, which the engine keeps, else computed."""
+    return rows["rank"] if "rank" in rows.columns else seeded("rank", rows["id"], seed)
+
+
+def seeded(name: str, ids: pl.Series, seed: int, *more: object) -> pl.Series:
+    """digest(seed, id, …) of a column, spelt out because a million calls of `digest` take a second more."""
+    tail = "".join(f"\t{value}" for value in more)
+    found = [hashlib.sha256(f"{seed}\t{row_id}{tail}".encode()).hexdigest() for row_id in ids.to_list()]
+    return pl.Series(name, found, dtype=pl.String)
+
+
 def frame(
     conversations: Sequence[Sequence[Mapping[str, Any]]],
     tools: Sequence[str | None] | None = None,

@@ -15,7 +15,7 @@ import polars as pl
 from curation.arrow import FrameWriter, read_batches, read_frame
 from curation.errors import CurationError
 from curation.reading import Chunk, read
-from curation.row import FRAME_SCHEMA, digest, row_ids
+from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
 from curation.settings import STAGE_SETTINGS
 from curation.source import Source
 from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, RowsFn
@@ -48,6 +48,8 @@ INDEX_SCHEMA: dict[str, Any] = {
     "id": pl.String,
     "tokens": pl.UInt32,
     "first_user": pl.String,
+    "rank": pl.String,
+    "order": pl.String,
 }
 
 
@@ -351,13 +353,14 @@ def write_outcome(out: Path, outcome: Any) -> dict[str, Any]:
 
 
 def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
-    """What choosing needs of every row that passed the stages: id, tokens, last first user text.
+    """What choosing needs of every row that passed the stages: its id, tokens, and digests.
 
     `offset` is the row's place in kept.arrow. `first_user` is the digest of the first user
-    message, null when that is empty.
+    message, null when that is empty; `rank` is digest(seed, id), `order` digest(seed, id, 1).
     """
     count = token_counter(task) if task.params["count_tokens"] else None
     exclude = drops_of(task, work)
+    seed = task.params["seed"]
     start = 0
     with FrameWriter(out / "index.arrow", INDEX_SCHEMA) as index:
         for batch in read_batches(kept_of(task, work)):
@@ -365,6 +368,8 @@ def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
             start += batch.height
             rows = rows.with_columns(
                 pl.Series("first_user", first_user(rows["messages"]), dtype=pl.String),
+                seeded("rank", rows["id"], seed),
+                seeded("order", rows["id"], seed, 1),
             )
             index.write(count(rows) if count else rows)
     return {"rows": index.rows}

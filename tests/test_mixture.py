@@ -14,11 +14,10 @@ from curation.mixture import (
     group_quotas,
     largest_total,
     plan,
-    rank_digests,
     select,
     source_quotas,
 )
-from curation.row import digest
+from curation.row import digest, ranks_of, seeded
 
 
 def has(**rows: int) -> dict[str, Available]:
@@ -225,7 +224,9 @@ def test_the_lowest_digests_are_taken():
 
 
 def test_ranks_are_the_digests_of_the_row_module():
-    assert rank_digests(pl.Series(["x", "y"]), 17).to_list() == [digest(17, "x"), digest(17, "y")]
+    rows = pl.DataFrame({"id": ["x", "y"]})
+    assert ranks_of(rows, 17).to_list() == [digest(17, "x"), digest(17, "y")]
+    assert seeded("order", rows["id"], 17, 1).to_list() == [digest(17, "x", 1), digest(17, "y", 1)]
 
 
 def test_a_source_repeats_whole_passes_and_then_its_lowest_rows():
