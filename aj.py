@@ -619,6 +619,7 @@ def whole_way(args: argparse.Namespace) -> Any:
 
         return "\n".join(e.as_text() for e in export(merged, quants, out=folder, force=replace))
 
+    model = load_early(args).base_model.id
     return Run(
         args.recipe,
         documents,
@@ -627,7 +628,7 @@ def whole_way(args: argparse.Namespace) -> Any:
         approve_by=getattr(args, "approve_by", None),
         workers=getattr(args, "workers", None),
         quants=tuple(args.quant or QUANTS),
-        with_base=base is None and not Path(load_early(args).base_model.id).is_dir(),
+        base=base or (Path(model) if Path(model).is_dir() else None),
     )
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from curation.errors import SourceError
 from curation.files import canonical, pretty, write_bytes
-from curation.recipe import Recipe, is_https, is_hub
+from curation.recipe import Recipe, is_commit, is_https, is_hub
 from curation.source import Source
 
 # The key of the tokenizer's folder among what was fetched; no source can have this name.
@@ -98,6 +98,20 @@ def base_model(recipe: Recipe) -> Address:
     uri = f"hf://{recipe.base_model.id}"
     source = Source(uri=uri, revision=recipe.base_model.revision, reader="lines", group=BASE_MODEL)
     return Address(BASE_MODEL, uri, source, recipe.at("base_model", "id"))
+
+
+def base_commit(recipe: Recipe) -> str | None:
+    """The commit that the base model's revision stands for, where it is known here. No network.
+
+    A commit stands for itself. Of a branch it is the one that the tokenizer came from, by which tokens
+    were counted, where that is the base model's; else that of the weights.
+    """
+    if is_commit(recipe.base_model.revision):
+        return recipe.base_model.revision
+    own = recipe.tokenizer is not None and recipe.tokenizer.id == recipe.base_model.id
+    tokenizers = [address for address in addresses(recipe) if own and address.name == TOKENIZER]
+    records = [read_record(address.entry) for address in [*tokenizers, base_model(recipe)]]
+    return next((record.commit for record in records if record and record.commit), None)
 
 
 def fetched_sources(recipe: Recipe) -> dict[str, Path]:

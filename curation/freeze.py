@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from curation.approval import Signed, check_approvals, ready
 from curation.errors import CurationError
+from curation.fetched import base_commit
 from curation.files import file_digest
 from curation.frozen import (
     FROZEN_FOLDER,
@@ -38,12 +41,21 @@ def freeze(
     frozen = freeze_of(dataset, manifest, recipe, approvals)
     path = out or FROZEN_FOLDER / f"{recipe.name}-v{recipe.version}.yaml"
     refuse_wrong_version(frozen, path.parent)
-    if path.exists() and path.read_bytes() == render(frozen):
+    if path.exists() and path.read_bytes() in same_but_for_commit(path, frozen):
         return path
     if path.exists() and not force:
         raise CurationError(f"{path}: holds something else already; use --force to replace it, or --out")
     write_frozen(path, frozen)
     return path
+
+
+def same_but_for_commit(path: Path, frozen: Frozen) -> list[bytes]:
+    """What may stand at `path` already: the base model may have been fetched, or its branch moved, since."""
+    try:
+        before = parse_frozen(path).base_commit
+    except CurationError:
+        return [render(frozen)]
+    return [render(frozen), render(msgspec.structs.replace(frozen, base_commit=before))]
 
 
 def freeze_of(dataset: Path, manifest: Manifest, recipe: Recipe, approvals: list[Signed]) -> Frozen:
@@ -72,6 +84,7 @@ def freeze_of(dataset: Path, manifest: Manifest, recipe: Recipe, approvals: list
         approvals=[FrozenApproval(document=s.approval, signature=s.signature) for s in approvals],
         train=content["train"],
         versions=manifest.versions,
+        base_commit=base_commit(recipe),
     )
 
 

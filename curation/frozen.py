@@ -17,7 +17,7 @@ from curation.approval import Approval, Signed, check_people
 from curation.errors import CurationError, RecipeError, Refusal
 from curation.files import canonical, self_digest, write_bytes
 from curation.manifest import ListedFile, Part, SourceFile
-from curation.recipe import Recipe, recipe_digest, recipe_from
+from curation.recipe import Recipe, is_commit, recipe_digest, recipe_from
 from curation.sealed import Sealed
 from curation.version import Version, parse_version
 from curation.yaml_lines import parse_yaml
@@ -50,7 +50,8 @@ class Frozen(Sealed, frozen=True):
     """A frozen recipe. Shards are named relative to the dataset directory.
 
     recipe: the resolved recipe, whose canonical JSON has the digest `recipe_sha256`. train: its
-    train settings. manifest_sha256: digest of the dataset's manifest.json.
+    train settings. manifest_sha256: digest of the dataset's manifest.json. base_commit: the base
+    model's commit; null where nothing here tells which one its revision stands for.
     """
 
     format: Literal[1]
@@ -66,6 +67,13 @@ class Frozen(Sealed, frozen=True):
     approvals: list[FrozenApproval]
     train: dict[str, Any]
     versions: dict[str, str]
+    base_commit: str | None = None
+
+    @property
+    def base_revision(self) -> str | None:
+        """The base model's commit, else its revision as the recipe has it."""
+        asked: str | None = self.recipe["base_model"].get("revision")
+        return self.base_commit or asked
 
     @property
     def signed(self) -> list[Signed]:
@@ -168,6 +176,9 @@ def frozen_recipe(frozen: Frozen, path: Path) -> Recipe:
         raise Refusal(f"{path}: the recipe in it reads differently in this version of aj")
     if (frozen.name, frozen.version, frozen.train) != (recipe.name, recipe.version, frozen.recipe["train"]):
         raise Refusal(f"{path}: name, version or train settings are not those of the recipe in it")
+    revision = recipe.base_model.revision
+    if is_commit(revision) and frozen.base_commit not in {None, revision}:
+        raise Refusal(f"{path}: the base model's commit is not that of the recipe in it")
     return recipe
 
 

@@ -49,6 +49,7 @@ __all__ = [
     "Waiver",
     "cautions",
     "check_files",
+    "is_commit",
     "is_https",
     "is_hub",
     "load_recipe",

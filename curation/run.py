@@ -1,6 +1,6 @@
 """`aj run`: the whole way of a recipe as steps, from fetching to quantised files.
 
-Training is above this package: its three steps come as functions from the command line.
+Training is above this package: its steps come as functions from the command line.
 """
 
 import sys
@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
+
 from curation.answers import companions
 from curation.approval import approve, check_approvals
 from curation.assemble import Documents
@@ -19,7 +21,7 @@ from curation.curate import curate, default_out
 from curation.errors import CurationError, Refusal
 from curation.fetched import RECORD, TOKENIZER, addresses, base_model, fetched_sources
 from curation.freeze import freeze
-from curation.frozen import FROZEN_FOLDER
+from curation.frozen import FROZEN_FOLDER, parse_frozen
 from curation.gates import judge_again
 from curation.manifest import APPROVALS, MANIFEST, read_manifest
 from curation.plan import input_files, make_context, stage_files_of
@@ -57,7 +59,7 @@ class Run:
     """A recipe on its whole way.
 
     approve_by  approve without a person, recorded as such
-    with_base   fetch the base model's weights too, before training
+    base        the base model's folder; null where its weights come from the hub, after the approval
     """
 
     path: Path
@@ -67,7 +69,7 @@ class Run:
     approve_by: str | None = None
     workers: int | None = None
     quants: Sequence[str] = QUANTS
-    with_base: bool = False
+    base: Path | None = None
 
     def steps(self) -> Steps:
         """The steps and how far they are."""
@@ -109,18 +111,21 @@ class Run:
             lambda: [frozen],
             lambda replace: f"{freeze(dataset, frozen, force=replace)}",
         )
-        if self.with_base:
-            base = base_model(recipe).entry
+
+        def weights() -> list[Path]:
+            return [base_model(as_frozen(recipe, frozen)).entry / RECORD]
+
+        if self.base is None:
             yield Step(
                 "weights",
                 lambda: [frozen],
-                lambda: base.name,
-                lambda: [base / RECORD],
-                partial(fetch_weights, recipe),
+                lambda: None,
+                weights,
+                lambda replace: fetch_weights(as_frozen(recipe, frozen)),
             )
         yield Step(
             "train",
-            lambda: [frozen],
+            lambda: [frozen, *(weights() if self.base is None else base_files(self.base))],
             lambda: training.asks,
             lambda: [adapter],
             lambda replace: training.train(frozen, dataset, adapter, replace),
@@ -186,7 +191,24 @@ class Run:
         return "by " + " and ".join(f"{s.approval.by} ({s.approval.mode})" for s in found)
 
 
-def fetch_weights(recipe: Recipe, replace: bool) -> str:
+def as_frozen(recipe: Recipe, frozen: Path) -> Recipe:
+    """The recipe, its base model at the commit that was frozen."""
+    try:
+        revision = parse_frozen(frozen).base_revision
+    except CurationError:
+        # Not there, or damaged: then freezing comes first.
+        return recipe
+    model = msgspec.structs.replace(recipe.base_model, revision=revision)
+    return msgspec.structs.replace(recipe, base_model=model)
+
+
+def base_files(folder: Path) -> list[Path]:
+    """What training reads of a base model."""
+    names = ("config.json", "tokenizer.json")
+    return [*(folder / name for name in names), *sorted(folder.glob("*.safetensors"))]
+
+
+def fetch_weights(recipe: Recipe) -> str:
     """The base model, into the hub's cache. Only after the approval: it may be a hundred times the data."""
     from curation.fetch_model import fetch_base_model
 

@@ -2,6 +2,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+import orjson
 import pytest
 import yaml
 from hypothesis import given
@@ -10,10 +12,12 @@ from tiny_dataset import tiny_dataset
 
 from curation.approval import approve
 from curation.errors import CurationError, Refusal
+from curation.fetched import Record, base_model, write_record
 from curation.files import file_digest
 from curation.freeze import freeze
 from curation.frozen import Quoted, parse_frozen, previous_frozen, read_frozen, render, write_frozen
 from curation.manifest import read_manifest
+from curation.recipe import recipe_from
 from curation.yaml_lines import parse_yaml
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -209,3 +213,37 @@ def test_whatever_is_written_reads_back(value):
 def test_the_bytes_are_those_of_the_content(dataset, tmp_path):
     path = freeze(dataset, tmp_path / "frozen.yaml")
     assert render(parse_frozen(path)) == path.read_bytes()
+
+
+COMMIT, LATER = "a" * 40, "b" * 40
+
+
+def fetched_at(dataset: Path, commit: str) -> None:
+    """As if the base model had been fetched at this commit."""
+    recipe = recipe_from(orjson.loads((dataset / "recipe.json").read_bytes()), "recipe.json")
+    entry = base_model(recipe).entry
+    entry.mkdir(parents=True, exist_ok=True)
+    write_record(entry, Record(uri="hf://org/model", asked=None, commit=commit, folder="x", files=[]))
+
+
+def test_the_base_model_s_commit_is_frozen_where_it_is_known(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("AJ_CACHE", str(tmp_path / "cache"))
+    path = freeze(dataset, tmp_path / "unknown.yaml")
+    assert read_frozen(path).base_commit is None
+    fetched_at(dataset, COMMIT)
+    assert read_frozen(freeze(dataset, tmp_path / "known.yaml")).base_commit == COMMIT
+    # What was frozen stays as it was, whatever was fetched since.
+    before = path.read_bytes()
+    fetched_at(dataset, LATER)
+    assert freeze(dataset, path).read_bytes() == before
+    assert read_frozen(freeze(dataset, tmp_path / "known.yaml")).base_commit == COMMIT
+
+
+def test_a_commit_in_the_recipe_is_the_frozen_one_and_no_other(tmp_path):
+    model = {"id": "example/base-1b", "code": "Base1B", "revision": COMMIT}
+    path = freeze(approved(tmp_path / "tiny", base_model=model), tmp_path / "frozen.yaml")
+    frozen = read_frozen(path)
+    assert frozen.base_commit == frozen.base_revision == COMMIT
+    write_frozen(path, msgspec.structs.replace(frozen, base_commit=LATER))
+    with pytest.raises(Refusal, match="commit is not that of the recipe in it"):
+        read_frozen(path)

@@ -10,7 +10,7 @@ from reports.training import thinned, training_documents, write_evaluation
 RECORD = {
     "model": "AJ-Tiny-v1.0.0-lora",
     "trial": False,
-    "base": {"id": "example/tiny", "revision": None},
+    "base": {"id": "example/tiny", "revision": None, "commit": None},
     "finished": "2026-01-02T03:04:05+00:00",
     "frozen": {"name": "tiny", "version": "1.0.0", "root": "a" * 64, "recipe_sha256": "b" * 64,
                "self_sha256": "c" * 64},

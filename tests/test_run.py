@@ -18,8 +18,11 @@ from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
 from curation.approval import approve
 from curation.errors import CurationError, Refusal
-from curation.frozen import read_frozen
-from curation.run import Run, Training, as_json, as_text, logged
+from curation.fetch_model import fetch_base_model
+from curation.fetched import base_commit
+from curation.frozen import parse_frozen, read_frozen
+from curation.recipe import load_recipe
+from curation.run import Run, Training, as_frozen, as_json, as_text, logged
 from curation.steps import Step, Steps
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,13 +74,14 @@ class Way:
         self.recipe = small_recipe(folder)
         self.stub = Stub()
         self.told: list[str] = []
-        self.with_base = False
+        self.base: Path | None = folder / "base"
+        self.base.mkdir()
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            (self.base / name).write_text(name)
 
     def steps(self, approve_by: str | None = None) -> Steps:
         training = Training(self.stub.train, self.stub.evaluate, self.stub.merge, self.stub.export)
-        run = Run(
-            self.recipe, no_documents, training, approve_by=approve_by, workers=1, with_base=self.with_base
-        )
+        run = Run(self.recipe, no_documents, training, approve_by=approve_by, workers=1, base=self.base)
         return run.steps()
 
     def run(self, approve_by: str | None = "CI") -> list[str]:
@@ -232,7 +236,7 @@ def test_the_base_model_comes_after_the_approval_and_once(way, tmp_path, monkeyp
         for name, value in point_at(hub, tmp_path / "cache").items():
             monkeypatch.setenv(name, value)
         hub.repos["org/model"] = tokenizer_model({"tokenizer.json": b"{}"})
-        way.with_base = True
+        way.base = None
         with pytest.raises(Refusal, match="not approved"):
             way.run(approve_by=None)
         assert not hub.requests
@@ -240,6 +244,33 @@ def test_the_base_model_comes_after_the_approval_and_once(way, tmp_path, monkeyp
         hub.requests.clear()
         assert way.run() == []
         assert not hub.requests
+
+
+def test_the_weights_come_at_the_commit_that_was_frozen_though_the_branch_moved_since(
+    way, tmp_path, monkeypatch
+):
+    with running() as hub:
+        for name, value in point_at(hub, tmp_path / "cache").items():
+            monkeypatch.setenv(name, value)
+        repo = hub.repos["org/model"] = tokenizer_model({"tokenizer.json": b"{}"})
+        files = repo.commits[repo.branches["main"]]
+        way.base = None
+        recipe = load_recipe(way.recipe)
+        first = fetch_base_model(recipe).commit
+        way.run()
+        frozen = parse_frozen(Path("recipes/frozen/small-v1.0.0.yaml"))
+        assert frozen.base_commit == first
+        repo.commit({**files, "config.json": b'{"changed": true}'})
+        assert fetch_base_model(recipe).commit != first
+        assert base_commit(as_frozen(recipe, Path("recipes/frozen/small-v1.0.0.yaml"))) == first
+        assert way.run() == []
+
+
+def test_another_base_model_in_the_same_folder_is_trained_on_anew(way):
+    way.run()
+    (way.base / "model.safetensors").write_text("other weights")
+    assert way.run() == ["train"]
+    assert way.stub.calls == ["train!"]
 
 
 def test_a_damaged_journal_is_told(way):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tiny_model import tiny_model
 
 from curation.errors import CurationError, Refusal
 from curation.recipe import TrainSettings
-from train.base import check_vocabulary, find_base
+from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
 from train.model import load, on_meta, parameters
@@ -153,3 +154,32 @@ def test_4_bit_needs_a_gpu(folder):
         pytest.skip("there is a GPU")
     with pytest.raises(CurationError, match="load_in_4bit needs a CUDA GPU"):
         load(find_base("example/tiny", folder=folder), TrainSettings(load_in_4bit=True))
+
+
+ONE, OTHER = "1" * 40, "2" * 40
+
+
+def noted(folder: Path, name: str, commit: str) -> None:
+    """What `hf download --local-dir` leaves beside a file."""
+    notes = folder / ".cache/huggingface/download"
+    notes.mkdir(parents=True, exist_ok=True)
+    (notes / f"{name}.metadata").write_text(f"{commit}\netag\n1764000000.0\n")
+
+
+def test_a_folder_tells_its_commit_where_the_hub_s_client_made_it(copy):
+    assert commit_of(copy) is None
+    noted(copy, "config.json", ONE)
+    noted(copy, "model.safetensors", ONE)
+    assert commit_of(copy) == ONE
+    noted(copy, "model.safetensors", OTHER)
+    assert commit_of(copy) is None, "files of two commits"
+    snapshot = tiny_model(copy / "models--example--tiny" / "snapshots" / OTHER)
+    assert commit_of(snapshot) == OTHER
+
+
+def test_another_commit_than_the_frozen_one_is_refused(copy):
+    noted(copy, "config.json", ONE)
+    assert find_base("example/tiny", ONE, copy).commit == ONE
+    assert find_base("example/tiny", "main", copy).as_dict()["commit"] == ONE
+    with pytest.raises(Refusal, match=f"at commit {ONE}, the frozen recipe names {OTHER}"):
+        find_base("example/tiny", OTHER, copy)

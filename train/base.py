@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import Refusal
+from curation.recipe import is_commit
 from train.sizes import architecture, cached, check_known, read_config
 from train.tensors import fingerprint
 
@@ -14,11 +15,13 @@ from train.tensors import fingerprint
 class Base:
     """A base model that lies in `folder`. `config` is its config.json.
 
-    fingerprint: of its weights, as `train.tensors.fingerprint` makes it.
+    revision: as it was asked for. commit: the hub's commit that the folder holds, null where nothing in
+    it tells. fingerprint: of its weights, as `train.tensors.fingerprint` makes it.
     """
 
     id: str
     revision: str | None
+    commit: str | None
     folder: Path
     config: Mapping[str, Any]
     fingerprint: str
@@ -28,6 +31,7 @@ class Base:
         return {
             "id": self.id,
             "revision": self.revision,
+            "commit": self.commit,
             "architecture": architecture(self.config),
             "fingerprint": self.fingerprint,
         }
@@ -36,12 +40,31 @@ class Base:
 def find_base(model_id: str, revision: str | None = None, folder: Path | None = None) -> Base:
     """The base model of a recipe, from `folder` or the hub's cache, with its weights.
 
-    Raises CurationError with one line that says what is missing and how to get it.
+    Raises CurationError with one line that says what is missing and how to get it, and Refusal when
+    `revision` is a commit and the folder holds another.
     """
     place = folder if folder is not None else cached(model_id, revision)
     config = read_config(place)
     check_known(model_id, config, place)
-    return Base(model_id, revision, place, config, fingerprint(place))
+    commit = commit_of(place)
+    if commit is not None and is_commit(revision) and commit != revision:
+        raise Refusal(f"{place}: holds {model_id} at commit {commit}, the frozen recipe names {revision}")
+    return Base(model_id, revision, commit, place, config, fingerprint(place))
+
+
+def commit_of(folder: Path) -> str | None:
+    """The hub's commit that a folder holds: of a snapshot in its cache, or as `hf download` noted it."""
+    place = folder.resolve()
+    if place.parent.name == "snapshots" and is_commit(place.name):
+        return place.name
+    notes = place / ".cache" / "huggingface" / "download"
+    # The first line of a note is the commit; a folder that was filled twice may hold files of two.
+    found = {
+        (notes / f"{path.name}.metadata").read_text(encoding="utf-8").split("\n")[0]
+        for path in [place / "config.json", *place.glob("*.safetensors")]
+        if (notes / f"{path.name}.metadata").is_file()
+    }
+    return next(iter(found)) if len(found) == 1 and all(map(is_commit, found)) else None
 
 
 def check_vocabulary(config: Mapping[str, Any], largest_id: int, where: Path) -> None:

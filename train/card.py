@@ -23,7 +23,8 @@ def intro(record: Mapping[str, Any]) -> str:
     """What this is."""
     trial = "\n**A trial: not for use. It cannot be exported.**\n" if record["trial"] else ""
     base = record["base"]
-    at = f" at revision `{base['revision']}`" if base["revision"] else ""
+    revision = base["commit"] or base["revision"]
+    at = f" at revision `{revision}`" if revision else ""
     return (
         f"{trial}\nA LoRA adapter on [{base['id']}](https://huggingface.co/{base['id']}){at}, trained for "
         f"{record['steps']:,} steps on {record['tokens']:,} tokens.\n"

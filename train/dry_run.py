@@ -118,7 +118,7 @@ def dry_run(
     """Check the data as training does, and compute the rest. Raises as `train.run.train` does."""
     admitted = admit(frozen, data)
     recipe, settings = admitted.recipe, admitted.recipe.train
-    config = sizes_of(recipe.base_model.id, base_model)
+    config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
     rows = list(row_lengths(admitted))
     fitting = [tokens for _, tokens, _, _ in rows if tokens <= settings.max_seq_length]
     packs = (

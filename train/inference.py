@@ -53,7 +53,7 @@ def base_folder(model: Model, given: Path | None) -> Path | None:
     folder = given
     if folder is None and recorded.get("id"):
         try:
-            folder = cached(recorded["id"], recorded.get("revision"))
+            folder = cached(recorded["id"], recorded.get("commit") or recorded.get("revision"))
         except CurationError:
             return None
     if folder is not None and recorded and model.kind != "adapter":
@@ -192,12 +192,12 @@ def tokenizer_folder(model: Model, base: Path | None) -> Path:
     """Where the tokenizer of a GGUF file lies: with its base model."""
     if base is not None:
         return base
-    named = (model.run.get("base") or {}).get("id")
-    if not named:
+    recorded = model.run.get("base") or {}
+    if not recorded.get("id"):
         raise CurationError(
             f"{model.path}: no record of its base model; give its folder with --base-model DIR"
         )
-    return cached(named, model.run["base"].get("revision"))
+    return cached(recorded["id"], recorded.get("commit") or recorded.get("revision"))
 
 
 def template_named(source: str, path: Path) -> Template:

@@ -81,7 +81,7 @@ def forget_machine(folder: Path, base: Mapping[str, Any]) -> None:
     """Name the base model in adapter_config.json as the recipe does, with sorted lists and keys."""
     path = folder / "adapter_config.json"
     config = orjson.loads(path.read_bytes())
-    config |= {"base_model_name_or_path": base["id"], "revision": base["revision"]}
+    config |= {"base_model_name_or_path": base["id"], "revision": base["commit"] or base["revision"]}
     config["target_modules"] = sorted(config["target_modules"])
     path.write_bytes(pretty(dict(sorted(config.items()))))
 

@@ -58,7 +58,7 @@ class Prepared:
 def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None) -> Prepared:
     """Encode and pack the approved rows for the base model. No weights are loaded."""
     settings, recipe = admitted.recipe.train, admitted.recipe
-    base = find_base(recipe.base_model.id, recipe.base_model.revision, base_model)
+    base = find_base(recipe.base_model.id, admitted.frozen.base_revision, base_model)
     template = load_template(recipe.template, base.folder, root=recipe.data_folder)
     encoder = Encoder(base.folder, template)
     check_vocabulary(base.config, encoder.largest_id, base.folder)

@@ -17,6 +17,10 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
     """What is about to happen, in a few lines."""
     how, lengths = loaded.how, prepared.examples.sequences.lengths()
     fill = fill_rate(lengths, prepared.packs, prepared.settings.max_seq_length)
+    commit, named = prepared.base.commit, prepared.admitted.frozen.base_commit
+    at = f" at {commit[:12]}" if commit else ""
+    if named and not commit:
+        at = f" (nothing in {prepared.base.folder} tells whether it is {named[:12]}, which was frozen)"
     trained = sum(told.trained for told in prepared.examples.sources.values())
     lines = [
         f"data      {prepared.admitted.frozen.name} {prepared.admitted.frozen.version}, root "
@@ -29,6 +33,7 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         ),
         f"packed    {len(prepared.packs):,} sequences of {prepared.settings.max_seq_length:,}, {fill:.1%} "
         f"full",
+        f"base      {prepared.base.id}{at}, fingerprint {prepared.base.fingerprint[:12]}…",
         f"model     {prepared.base.id}: {how['backend']} on {how['device']}, {how['dtype']}, "
         f"{how['attention']}, {how['trainable_parameters']:,} trainable of {how['parameters']:,}",
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",

@@ -27,7 +27,7 @@ def show(
     """The first `count` train rows, sources in turn, as the model reads them."""
     admitted = admit(frozen, data)
     base = admitted.recipe.base_model
-    folder = base_model or cached(base.id, base.revision)
+    folder = base_model or cached(base.id, admitted.frozen.base_revision)
     read_config(folder)
     template = load_template(admitted.recipe.template, folder, root=admitted.recipe.data_folder)
     encoder = Encoder(folder, template)

@@ -15,13 +15,13 @@ ARCHITECTURES = ("Qwen2ForCausalLM", "Qwen3ForCausalLM", "LlamaForCausalLM", "Mi
 SIZES = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
 
 
-def sizes_of(model_id: str, folder: Path | None = None) -> Mapping[str, Any]:
+def sizes_of(model_id: str, folder: Path | None = None, revision: str | None = None) -> Mapping[str, Any]:
     """The config that a dry run computes from: of a folder, a known model, or the hub's cache."""
     if folder is not None:
         return read_config(folder)
     if model_id in KNOWN:
         return KNOWN[model_id]
-    return read_config(cached(model_id, None))
+    return read_config(cached(model_id, revision))
 
 
 def cached(model_id: str, revision: str | None) -> Path:
