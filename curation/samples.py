@@ -21,7 +21,7 @@ PER_REASON = 12  # dropped rows of one source, stage and reason
 PER_GROUP = 24  # kept rows of one group
 PER_SOURCE = 4  # kept rows of one source
 PAIRS = 40  # near pairs at or above the threshold, and as many just under it
-MAX_BYTES = 60_000  # of one row's messages; longer rows are left out of the samples
+MAX_TEXT = 60_000  # characters of one row's messages and tools; longer rows are left out of the samples
 
 # kind is dropped, kept or near_pair; `other_*` is the survivor or the other row of a pair.
 # `messages` is canonical JSON text; null when the row could not be read.
@@ -107,6 +107,11 @@ def write_samples(task: Task, work: Path, out: Path) -> dict[str, Any]:
     return {"rows": frame.height}
 
 
+def fits(content: Record) -> bool:
+    """Whether a row is short enough to be a sample."""
+    return sum(len(content[key] or "") for key in ("messages", "tools", "notes")) <= MAX_TEXT
+
+
 def ranked(frame: pl.DataFrame, by: Sequence[str], most: int, seed: int, lookup: Lookup) -> pl.DataFrame:
     """At most `most` rows of every combination of `by`, those of lowest rank, in rank order."""
     ranks = [
@@ -143,7 +148,7 @@ def dropped_samples(
     found = []
     for row in ranked(every, ["source", "stage", "reason"], PER_REASON, seed, lookup).iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])
-        if len(content["messages"] or "") <= MAX_BYTES:
+        if fits(content):
             told = {key: row[key] for key in ("piece", "stage", "reason", "detail")}
             found.append(
                 {"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **told}
@@ -163,7 +168,7 @@ def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
     found = []
     for row in first.iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])
-        if len(content["messages"] or "") <= MAX_BYTES:
+        if fits(content):
             told = {"piece": row["piece"], "id": row["id"], "fate": row["split"]}
             found.append({"kind": "kept", **lookup.place(row["pos"]), **content, **told})
     return found
@@ -197,7 +202,7 @@ def pair_sample(
     """One pair as a sample; empty when one of the two is too long to show."""
     one, other = (pair["pos"], pair["piece"]), (pair["other_pos"], pair["other_piece"])
     content, twin = lookup.content(*one), lookup.content(*other)
-    if max(len(content["messages"] or ""), len(twin["messages"] or "")) > MAX_BYTES:
+    if not (fits(content) and fits(twin)):
         return {}
     row_id, fate = told.get(one, (None, "dropped"))
     other_id, other_fate = told.get(other, (None, "dropped"))

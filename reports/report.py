@@ -117,6 +117,7 @@ def environment() -> jinja2.Environment:
         "percent": visible.percent,
         "size": visible.size,
         "words": visible.words,
+        "short": visible.short,
     }
     return page
 

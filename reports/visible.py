@@ -36,6 +36,12 @@ def cut(text: str, most: int) -> tuple[str, int]:
     return (text, 0) if len(text) <= most else (text[:most], len(text) - most)
 
 
+def short(text: str, most: int = 100) -> str:
+    """A name from a row, cut where it is too long to be one."""
+    start, more = cut(text, most)
+    return f"{start} \u2026 {more:,} more characters" if more else start
+
+
 def count(number: float | None) -> str:
     """12,345; an en dash for what is not known."""
     return "\u2013" if number is None else f"{number:,.6g}" if isinstance(number, float) else f"{number:,}"

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from curation.approval import approve
+from curation.curate import curate
 from curation.errors import CurationError, Refusal
 from curation.gates import read_gates
 from curation.manifest import read_manifest
@@ -20,6 +21,7 @@ from reports.documents import REPORT, documents, remake_report
 from reports.report import environment
 from reports.shown import shown
 from tests.finished import HOSTILE, finished, hostile
+from tests.small_recipe import small_recipe, write_jsonl
 from tests.tiny_tokenizer import train_tokenizer
 from train.encoding import Encoder
 
@@ -149,6 +151,28 @@ def test_a_page_may_load_and_run_nothing_but_its_own(dataset):
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_tools_with_names_of_a_megabyte_make_no_large_page(tmp_path):
+    recipe = small_recipe(tmp_path, stages=["chat", "tools"])
+    rows = []
+    for number in range(6):
+        name = "n" * 1_000_000 + str(number)
+        call = {"id": "c", "type": "function", "function": {"name": name, "arguments": "{}"}}
+        offered = name if number % 2 else "another"
+        messages = [
+            {"role": "user", "content": f"call it {number}"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "done", "tool_call_id": "c", "name": name},
+            {"role": "assistant", "content": f"done {number}"},
+        ]
+        tool = {"name": offered, "parameters": {"type": "object", "properties": {}}}
+        rows.append({"messages": messages, "tools": [{"type": "function", "function": tool}]})
+    write_jsonl(tmp_path / "data/two.jsonl", rows)
+    curate(recipe, documents=documents, out=tmp_path / "out", workers=1)
+    assert (tmp_path / "out" / REPORT).stat().st_size < 1_000_000
+    assert "999,901 more characters" in page_of(tmp_path / "out").whole_text
+    assert pl.read_parquet(tmp_path / "out" / "samples.parquet")["tools"].str.len_bytes().max() is None
+
+
 def test_personal_data_in_samples_is_masked(hostile_dataset):
     html = (hostile_dataset / REPORT).read_text("utf-8")
     assert "mail.example.net" not in html
@@ -163,9 +187,6 @@ def test_every_chart_has_a_text_alternative(dataset):
 
 
 def test_a_preview_says_that_it_cannot_be_approved(tmp_path):
-    from curation.curate import curate
-    from tests.small_recipe import small_recipe
-
     run = curate(small_recipe(tmp_path), documents=documents, out=tmp_path / "p", workers=1, sample=40)
     text = page_of(run.dataset).whole_text
     assert "A preview: it cannot be approved" in text
