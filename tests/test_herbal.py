@@ -328,6 +328,51 @@ def test_essays_without_labels_are_plants_where_the_text_speaks_of_the_name():
     assert [entry.name for entry in named(ESSAYS)] == ["Mint", "Water Mint", "Garlic"]
 
 
+TITLED = """\
+Title: A Small Herbal
+Author: John Green
+
+*** START OF THE PROJECT GUTENBERG EBOOK A SMALL HERBAL ***
+
+A SMALL HERBAL
+
+By
+
+John Green, M.D. Author of "Outlines," etc.
+
+"A small herbal is a herbal all the same."
+
+[vii]
+
+""" + ESSAYS.replace(
+    "in the south.", "in the south (see _Onion_, _page_ 159). It belongs (_see page_ 12) to lilies."
+).replace("ONION (_see_ Garlic).", "ONION (Garden). _see_ Garlic, _page_ 9.")
+
+
+def test_a_title_page_is_no_entry_and_pages_of_the_printed_book_are_not_told():
+    rows = [message.messages for message in herbal.rows(TITLED, SOURCE, file="green.txt")]
+    told = " ".join(message["content"] for messages in rows for message in messages)
+    assert [entry.name for entry in named(ESSAYS)] == ["Mint", "Water Mint", "Garlic"]
+    assert "all the same" not in told
+    assert "ONION" not in told
+    assert "[vii]" not in told
+    assert "page" not in told
+    assert "in the south (see Onion). It belongs to lilies." in told
+
+
+def test_well_known_is_not_a_name():
+    plants = "".join(
+        f"{name}.\n\n{text}\n\n_Place._] In hedges.\n\n_Virtues._] Mars owns the shrub.\n\n\n"
+        for name, text in {
+            "BARBERRY": "The shrub is so well known by every boy that it needs no description.",
+            "ARRACH": "It is also known by the name of Orach.",
+        }.items()
+    )
+    said = {question: body(answer) for question, answer in asked(plants)}
+    names = [q for q in said if "other names" in q or "else" in q]
+    assert [said[question] for question in names] == ["It is also known by the name of Orach."]
+
+
 def test_names_in_plain_lines_are_headings_where_the_text_opens_with_them():
     text = (
         "Lemon Balm\n\nLemon balm is a herb of the mint family.\n\nIt makes a good tea.\n\n"

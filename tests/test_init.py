@@ -140,11 +140,9 @@ def test_columns_of_any_name_are_told_by_their_words_or_by_what_they_say(tmp_pat
 def test_a_short_herbal_is_one(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    entry = (
-        "{}.\n\n_Place._] It grows in meadows.\n\n_Virtues._] It is a herb of the Sun, and helps sleep.\n\n\n"
-    )
+    entry = "{}.\n\n_Place._] It grows in meadows.\n\n_Virtues._] A herb of the Sun; it helps sleep.\n\n\n"
     names = ("ANGELICA", "BETONY", "CHAMOMILE", "DILL", "ELDER", "FENNEL", "GARLIC", "HYSSOP", "IVY", "MINT")
-    book = "".join(entry.format(name) for name in (*names, *(f"WILD {name}" for name in names)))
+    book = "".join(entry.format(f"{kind} {name}") for kind in ("WILD", "COMMON", "GREAT") for name in names)
     (folder / "herbs.txt").write_text(book)
     assert written(folder).sources["herbs"].reader == "herbal"
 

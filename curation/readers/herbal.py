@@ -1,5 +1,6 @@
 """Herbals: a raw public-domain book as questions and the book's own answers."""
 
+import re
 from pathlib import PurePosixPath
 
 from curation.errors import SourceError
@@ -22,7 +23,7 @@ def rows(text: str, source: Source, *, file: str) -> list[Row]:
     what was looked for and what was found, where no entry can be made out.
     """
     book = read_book(text)
-    found = parts(book)
+    found = [part for part in parts(book) if not _is_title(part.heading, book.title)]
     named = entries(found)
     title, author = _credit(book, source, file)
     asker = Asker(title, author)
@@ -30,6 +31,12 @@ def rows(text: str, source: Source, *, file: str) -> list[Row]:
     if not asked:
         raise SourceError(_nothing(file, found))
     return [Row(_messages(question, answer, source), None, []) for question, answer in asked]
+
+
+def _is_title(heading: str, title: str | None) -> bool:
+    """Whether a heading is the book's own title, over its title page."""
+    words = [re.findall(r"\w+", text.casefold()) for text in (heading_text(heading), title or "")]
+    return bool(words[0]) and words[0] == words[1]
 
 
 def _messages(question: str, answer: str, source: Source) -> list[dict[str, object]]:

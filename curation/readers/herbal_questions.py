@@ -29,7 +29,8 @@ MIN_ANSWER_WORDS = 3
 MAX_LEAD_WORDS = 30
 
 _NAMED = re.compile(
-    r"(?:\b(?:is|are|besides)\b.{0,40}|\balso\s+|^)(?:call(?:s|ed)?|names?|known by)\b"
+    r"(?:\b(?:is|are|besides)\b.{0,40}|\balso\s+|^)"
+    r"(?:call(?:s|ed)?|names?|known by(?! (?:all|any|every|most|almost)\b))\b"
     r"|\b(?:some|others) call",
     re.I,
 )

@@ -19,7 +19,17 @@ _BRACKETED = re.compile(
     re.I,
 )
 # Page marks and footnote marks; a mark takes the space before it along.
-_MARKS = re.compile(r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?\d{1,4}\]|\[[A-Za-z*†‡§]\]|\{\d{1,4}\})", re.I)
+_MARKS = re.compile(
+    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\{\d{1,4}\})", re.I
+)
+# A page of the printed book that a text refers to: in brackets alone, or after what to see.
+_PAGE_REFERENCE = re.compile(
+    r"[ \t]*\(_?(?:see[ \t]+)?_?_?(?:page|p\.)_?[ \t]+\d{1,4}_?[ \t]*\)"
+    r"|(?<=\w|\)|_|\"),?[ \t]+_?page_?[ \t]+\d{1,4}\.?(?=[ \t]*\))",
+    re.I,
+)
+# A line that only sends to another entry: `RHUBARB (Garden). see Dock, page 159.`
+_SENDS_ON = re.compile(r"^[A-Z][A-Z'’ -]{2,}(?:\([^)]*\))?[.,:;]?\s+_?[Ss]ee_?\s[^.]{2,60}\.?$")
 _PAGE_LINE = re.compile(
     r"^\s*(?:page \d{1,4}|-{1,2} ?\d{1,4} ?-{1,2}|\d{1,4}|\[\d{1,4}\]|[\d\s*.·—_-]{3,})\s*$", re.I
 )
@@ -179,8 +189,10 @@ def _without_footnotes(blocks: list[Block]) -> list[Block]:
 
 
 def _clean(block: Block) -> Block:
-    """Take page and footnote marks out of a block."""
-    lines = [_MARKS.sub("", line).rstrip() for line in block.lines]
+    """Take page and footnote marks out of a block; a line that only sends to another entry is dropped."""
+    lines = [_PAGE_REFERENCE.sub("", _MARKS.sub("", line)).rstrip() for line in block.lines]
+    if len(lines) == 1 and _SENDS_ON.match(lines[0].strip()):
+        return block._replace(lines=())
     return block._replace(lines=tuple(line for line in lines if line.strip()))
 
 
