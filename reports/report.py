@@ -22,7 +22,7 @@ from curation.gates import GateResult, GatesFile, SourceResult
 from curation.manifest import Manifest, read_recipe, shard_files
 from curation.recipe import Recipe, stage_plan
 from curation.settings import NearDuplicates
-from reports import charts, visible
+from reports import charts, meanings, visible
 from reports.changes import changes_since, read_baseline
 from reports.ledger_facts import ledger_facts
 from reports.remarks import Remark, remarks, verdict
@@ -67,6 +67,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "threshold": min(near_thresholds(recipe).values(), default=None),
         "settings_text": settings_text,
         "nearest": nearest,
+        "meanings": meanings,
     }
     return render(page, "report.html.jinja", **facts)
 
@@ -118,6 +119,7 @@ def environment() -> jinja2.Environment:
         "size": visible.size,
         "words": visible.words,
         "short": visible.short,
+        "capitalised": lambda text: text[:1].upper() + text[1:],
     }
     return page
 

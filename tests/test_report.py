@@ -3,6 +3,7 @@
 import re
 import shutil
 from html.parser import HTMLParser
+from importlib import import_module
 
 import orjson
 import polars as pl
@@ -15,8 +16,8 @@ from curation.gates import read_gates
 from curation.manifest import read_manifest
 from curation.rendering import load_template
 from curation.verify import verify
+from reports import meanings, shard_facts
 from reports import report as report_module
-from reports import shard_facts
 from reports.documents import REPORT, documents, remake_report
 from reports.report import environment
 from reports.shown import shown
@@ -171,6 +172,19 @@ def test_tools_with_names_of_a_megabyte_make_no_large_page(tmp_path):
     assert (tmp_path / "out" / REPORT).stat().st_size < 1_000_000
     assert "999,901 more characters" in page_of(tmp_path / "out").whole_text
     assert pl.read_parquet(tmp_path / "out" / "samples.parquet")["tools"].str.len_bytes().max() is None
+
+
+@pytest.mark.parametrize("stage", ["chat", "tools"])
+def test_every_reason_and_repair_that_a_stage_documents_has_a_meaning(stage):
+    said = import_module(f"curation.stages.{stage}").__doc__
+    reasons, repairs = (
+        re.split(rf"^{part}\b[^\n]*", said, flags=re.MULTILINE)[1].split("\n\n")[1]
+        for part in ("Reasons", "Repairs")
+    )
+    for lines, known in ((reasons, meanings.REASONS), (repairs, meanings.NOTES)):
+        names = re.findall(r"^([a-z_]+(?:, [a-z_]+)*)  ", lines, re.MULTILINE)
+        assert len(names) >= 5
+        assert not {name for line in names for name in line.split(", ")} - set(known)
 
 
 def test_personal_data_in_samples_is_masked(hostile_dataset):
