@@ -56,7 +56,7 @@ def licence(manifest: Manifest) -> dict[str, Any]:
     if "other" not in names:
         return {"license": names[0] if len(names) == 1 else names}
     told = sorted(visible(name or "not stated") for name in stated)
-    return {"license": "other", "license_name": "by-source", "license_details": "; ".join(told)}
+    return {"license": "other", "license_name": "by-source", "license_details": " | ".join(told)}
 
 
 def size_category(rows: int) -> str:
