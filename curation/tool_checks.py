@@ -7,11 +7,15 @@ import orjson
 
 from curation.bash_syntax import bash_error
 from curation.tool_pairs import Call, Problem, Turn
-from curation.tool_repairs import is_wrapper, strict_json, unquote, unwrap
+from curation.tool_repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
 from curation.tool_schemas import Tool, Toolset, explain
 
 BashSyntax = Literal["drop", "flag", "ignore"]
 
+_JSON_KINDS = {
+    list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean",
+    type(None): "null",
+}  # fmt: skip
 _REMOTE = frozenset({"remote_bash", "remote_bash_all"})
 _SHELLS = _REMOTE | {"bash"}
 
@@ -35,7 +39,7 @@ def is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> b
         if turn.tool_calls:
             waiting, at = [], 0
             for call in turn.tool_calls:
-                if call.id is None or call.id in ids or not is_call_plainly_right(call, offered, bash):
+                if not call.id or call.id in ids or not is_call_plainly_right(call, offered, bash):
                     return False
                 ids.add(call.id)
                 waiting.append(call.id)
@@ -51,7 +55,7 @@ def is_call_plainly_right(call: Call, offered: Toolset, bash: BashSyntax) -> boo
         arguments = orjson.loads(call.arguments)
         if type(arguments) is not dict or "arguments" in arguments or "parameters" in arguments:
             return False
-        if not tool.is_valid(arguments):
+        if not tool.is_valid(arguments) or _may_repeat_keys(call.arguments, arguments):
             return False
     except ValueError:
         return False
@@ -87,8 +91,11 @@ class CallCheck:
                 "arguments_not_json", {**where, "error": error.msg, "near": _near(text, error.pos)}
             )
         if type(arguments) is not dict:
-            kind = type(arguments).__name__
+            kind = _JSON_KINDS[type(arguments)]
             return Problem("arguments_invalid", {**where, "path": "$", "error": f"not an object but {kind}"})
+        if _may_repeat_keys(text, arguments) and (repeated := repeated_key(text)) is not None:
+            told = f"the key {repeated[1][:200]!r} is written twice, and nobody can tell which one counts"
+            return Problem("arguments_invalid", {**where, "path": repeated[0][:300], "error": told})
         if not tool.affordable(text):
             return Problem(
                 "schema_invalid", {**where, "error": "these arguments would cost too much to check"}
@@ -112,6 +119,15 @@ class CallCheck:
             return Problem("bash_syntax", where)
         self.flags.append(where)
         return None
+
+
+def _may_repeat_keys(text: str, arguments: dict[str, Any]) -> bool:
+    """Whether the text may hold a key twice. Without one, written again it has as many quotes."""
+    try:
+        return orjson.dumps(arguments).count(b'"') != text.count('"')
+    except TypeError:
+        # Integers beyond 64 bits are not written by orjson.
+        return True
 
 
 def _is_valid(tool: Tool, arguments: Any) -> bool:

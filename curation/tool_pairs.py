@@ -25,6 +25,7 @@ class Turn(msgspec.Struct, gc=False):
     role: str
     tool_calls: list[Call] | None = None
     tool_call_id: str | None = None
+    name: str | None = None
 
 
 class Block(NamedTuple):
@@ -64,8 +65,8 @@ def blocks(turns: list[Turn]) -> Iterator[Block]:
 class Pairing:
     """Pairs the calls and results of one row, block by block, and repairs ids if it may.
 
-    `repaired` counts repairs by kind: `ids` (missing or repeated ids of calls), `order` (results
-    without an id, taken in call order).
+    `repaired` counts repairs by kind: `ids` (missing, empty or repeated ids of calls), `order`
+    (results without an id: of the calls of the tool that they name, else of all, in call order).
     """
 
     def __init__(self, turns: list[Turn], repairs: frozenset[str]) -> None:
@@ -105,7 +106,10 @@ class Pairing:
     def _match_in_order(
         self, block: Block, strangers: list[tuple[int, Turn]], answers: dict[int, Turn]
     ) -> Problem | None:
-        """Results without a usable id: each belongs to the next call that it can belong to."""
+        """Results without a usable id: each belongs to the next call that it can belong to.
+
+        A result that names a tool which was called belongs to a call of that tool.
+        """
         waiting = [entry for entry in block.calls if id(entry[1]) not in answers]
         if len(strangers) < len(waiting):
             # Fewer results than calls: those that expect one come first.
@@ -121,12 +125,14 @@ class Pairing:
                 usable = in_order if "order" in self._repairs else deque()
             while usable and id(usable[0]) in answers:
                 usable.popleft()
-            if not usable:
+            of_name = (c for c in usable if c.name == result.name and id(c) not in answers)
+            chosen = next(of_name, usable[0]) if usable else None
+            if chosen is None:
                 still = [call.id for call in named if id(call) not in answers]
                 return Problem(
                     "orphan_result", {"message": index, "id": result.tool_call_id, "open": still[:20]}
                 )
-            answers[id(usable.popleft())] = result
+            answers[id(chosen)] = result
             if result.tool_call_id is None:
                 self._count("order")
         return None
@@ -142,11 +148,11 @@ class Pairing:
         """Give calls without an id of their own one, and results the id of their call."""
         for index, call in block.calls:
             self._calls += 1
-            if call.id is None or call.id in self._seen:
+            if not call.id or call.id in self._seen:
                 if "ids" in self._repairs:
                     call.id = self._new_id()
                     self._count("ids")
-                elif call.id is not None:
+                elif call.id in self._seen:
                     return Problem("repeated_call_id", {"message": index, "id": call.id, "tool": call.name})
             if call.id is not None:
                 self._seen.add(call.id)

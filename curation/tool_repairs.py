@@ -1,13 +1,20 @@
 """Repairs of the arguments of a tool call whose meaning is beyond doubt, and no others.
 
 strict_json   Python's or JavaScript's way of writing an object → JSON, token by token
+repeated_key  what nobody can mend: a key that an object has twice
 unwrap        arguments put one level too deep → the arguments, as the slice of text they were
 """
 
+import json
 import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
+
+from curation.tool_schemas import json_path
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -77,6 +84,38 @@ def _strict_character(match: re.Match[str]) -> str:
         # Known escapes stay; of the others the check of the whole text makes an end.
         return found
     return f"\\u{ord(found):04x}"
+
+
+class _Twice(NamedTuple):
+    """Stands for an object that has a key twice."""
+
+    key: str
+
+
+def repeated_key(text: str) -> tuple[str, str] | None:
+    """(JSONPath of the object, key) of the first key that the JSON text writes twice; else None."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Twice:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        return _Twice(next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1))
+
+    def look(value: Any, path: str) -> tuple[str, str] | None:
+        if isinstance(value, _Twice):
+            return path, value.key
+        inner: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            inner = value.items()
+        elif isinstance(value, list):
+            inner = enumerate(value)
+        return next((found for key, v in inner if (found := look(v, path + json_path([key])[1:]))), None)
+
+    try:
+        return look(json.loads(text, object_pairs_hook=members), "$")
+    except (RecursionError, ValueError):
+        # Nested deeper than anyone writes, or a number longer than Python reads.
+        return None
 
 
 def is_json(text: str) -> bool:

@@ -212,7 +212,7 @@ def explain(tool: Tool, arguments: Any, text: str) -> dict[str, str]:
     try:
         tool.validate(arguments)
     except jsonschema_rs.ValidationError as error:
-        path, message = _json_path(error.instance_path), error.message
+        path, message = json_path(error.instance_path), error.message
     except ValueError as error:
         return {"path": "$", "error": str(error)[:_MAX_MESSAGE]}
     found = _in_reference_words(tool, arguments, text)
@@ -232,7 +232,8 @@ def _in_reference_words(tool: Tool, arguments: Any, text: str) -> tuple[str, str
     return None if found is None else (found.json_path, found.message)
 
 
-def _json_path(parts: Sequence[str | int]) -> str:
+def json_path(parts: Sequence[str | int]) -> str:
+    """Keys and indices as a JSONPath."""
     return "$" + "".join(
         f"[{p}]" if isinstance(p, int) else f".{p}" if p.isidentifier() else f"['{p}']" for p in parts
     )

@@ -39,6 +39,25 @@ def test_missing_ids_are_made_up_in_call_order():
     assert settle(turns) == (None, {"ids": 2, "order": 2}, ["call_0", "call_1"], ["call_0", "call_1"])
 
 
+def test_a_result_without_id_that_names_its_tool_belongs_to_a_call_of_that_tool():
+    def named(*names):
+        return [Turn("tool", name=name) for name in names]
+
+    turns = [Turn("assistant", [Call("look", "{}"), Call("find", "{}"), Call("find", "{}")])]
+    turns += [*named("find", "look", "find"), END]
+    reason, _, calls, results = settle(turns)
+    assert (reason, calls) == (None, ["call_0", "call_1", "call_2"])
+    assert results == ["call_1", "call_0", "call_2"]
+    # A name of no call says nothing: call order counts.
+    turns = [Turn("assistant", [Call("look", "{}"), Call("find", "{}")]), *named("tool", None), END]
+    assert settle(turns)[3] == ["call_0", "call_1"]
+
+
+def test_an_empty_id_is_none():
+    turns = [asks("", ""), *answers("", ""), END]
+    assert settle(turns) == (None, {"ids": 2}, ["call_0", "call_1"], ["call_0", "call_1"])
+
+
 def test_a_repeated_id_is_renumbered_and_its_result_follows():
     turns = [asks("x"), *answers("x"), asks("x"), *answers("x"), END]
     assert settle(turns) == (None, {"ids": 1}, ["x", "call_1"], ["x", "call_1"])

@@ -38,6 +38,18 @@ def frame_of(*cases):
     return row.frame([case["messages"] for case in cases], [offered(case) for case in cases])
 
 
+def called(arguments, name="f"):
+    """A conversation around one call."""
+    call = {"id": "1", "name": name, "arguments": arguments}
+    messages = [
+        row.message("user", "x"),
+        row.message("assistant", tool_calls=[call]),
+        row.message("tool", "ok", tool_call_id="1"),
+        row.message("assistant", "done"),
+    ]
+    return {"messages": messages, "tools": None}
+
+
 def judged(case):
     """What the stage says of a labelled conversation, in the terms of its label."""
     kept, dropped = tools(frame_of(case), schema=AJ, **case.get("settings", {}))
@@ -86,6 +98,47 @@ def test_the_detail_tells_the_path_of_the_violation(case):
 
 
 DEFAULTS = [case for case in LABELLED if "settings" not in case]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "key"),
+    [
+        ('{"command": "ls", "command": "rm -rf /"}', "$", "command"),
+        ('{"command": "ls", "comm\\u0061nd": "pwd"}', "$", "command"),
+        ('{"a": [{"b c": {"d": 1, "d": 2}}]}', "$.a[0]['b c']", "d"),
+        ('{"n": 123456789012345678901234567890, "n": 1}', "$", "n"),
+    ],
+)
+def test_a_key_written_twice_is_invalid_whichever_of_its_values_would_do(arguments, path, key):
+    _, dropped = tools(frame_of(called(arguments)), schema="any")
+    assert dropped["reason"].to_list() == ["arguments_invalid"]
+    detail = orjson.loads(dropped["detail"][0])
+    assert detail["path"] == path
+    assert detail["error"].startswith(f"the key '{key}' is written twice")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"a": {"x": 1}, "b": {"x": 1}}',
+        r'{"a": "\u0022\"", "b": "\\"}',
+        '{"n": 123456789012345678901234567890}',
+        '{"a": ' * 100 + "1" + "}" * 100,
+    ],
+)
+def test_keys_of_different_objects_may_be_equal(arguments):
+    kept, _ = tools(frame_of(called(arguments)), schema="any")
+    assert [call["arguments"] for m in row.decode(kept["messages"][0]) for call in m["tool_calls"] or []] == [
+        arguments
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"), [("[1]", "an array"), ("null", "null"), ("5", "a number"), ("true", "a boolean")]
+)
+def test_arguments_that_are_no_object_are_told_in_json_s_words(arguments, kind):
+    _, dropped = tools(frame_of(called(arguments)), schema="any")
+    assert orjson.loads(dropped["detail"][0])["error"] == f"not an object but {kind}"
 
 
 def test_every_row_is_kept_or_dropped_in_order_with_its_other_columns():

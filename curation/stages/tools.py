@@ -10,7 +10,7 @@ schema_invalid      the row's own tools are no definitions or no JSON Schema (20
                     `$schema` says), refer outside themselves, or ask for too much work
 unknown_tool        a call to a tool that is not offered
 arguments_not_json  arguments that are no JSON
-arguments_invalid   arguments that violate the schema; `path` is a JSONPath
+arguments_invalid   arguments that violate the schema, or hold a key twice; `path` is a JSONPath
 bash_syntax         a `bash` command that is not bash (`bash_syntax: drop`)
 orphan_result       a tool result that answers no open call
 missing_result      a call without result before the conversation goes on. A call in the row's
@@ -23,8 +23,8 @@ Repairs, each a note {"stage": "tools", "repair": kind, "count": n} and each swi
 types     type names of programming languages in the row's schemas ("dict", "float", "tuple", "any")
 json      single quotes, trailing commas, Python literals, bare control characters in arguments
 nesting   arguments one level too deep ({"arguments": {…}}), or a JSON string of JSON
-ids       missing or repeated call ids become call_<n>; their results follow
-order     results without id belong to the calls in call order
+ids       missing, empty or repeated call ids become call_<n>; their results follow
+order     results without id belong to the calls of the tool that they name, else to all in call order
 
 Flags: {"stage": "tools", "flag": "bash_syntax", …} for `bash` commands if the setting says `flag`,
 and for `remote_bash` and `remote_bash_all` always but under `ignore`: they may run PowerShell.
