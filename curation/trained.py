@@ -1,34 +1,57 @@
 """How many tokens of a row carry loss: what the assistant says and calls, through the end of each turn."""
 
-from itertools import repeat
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
+from curation import tokens
 from curation.rendering import Template
 from curation.row import decode
-from curation.tokens import Counter
+from curation.template_parts import Markup
 
 
-def trained_tokens(rows: pl.DataFrame, counter: Counter, template: Template) -> dict[str, int] | None:
-    """Trained tokens by source, for rows with `source`, `messages` and `tools`.
+def trained_tokens(rows: pl.DataFrame, counter: tokens.Counter, template: Template) -> dict[str, int] | None:
+    """Trained tokens by source, for rows with `source`, `messages`, `tools` and `tokens`, which may be null.
 
-    As many as the mask of `train` leaves unmasked: a turn opens and ends with tokens of its own, so that
-    it can be counted alone, less its opening. None for a template that is not built in.
+    As many as the mask of `train` leaves open: a turn opens and ends with tokens of its own, so that it
+    can be counted alone, less its opening, or all the rest of the row, whichever is shorter. None for a
+    template that is not built in.
     """
     if template.markup is None:
         return None
-    texts: list[str] = []
-    sources: list[str] = []
-    for source, text, tools in rows.select("source", "messages", "tools").iter_rows():
-        messages = decode(text)
-        pieces = template.parts(messages, tools)[1:]
-        turns = [p for m, p in zip(messages, pieces, strict=True) if m["role"] == "assistant"]
-        texts += [turn.removesuffix(template.markup.tail) for turn in turns]
-        sources += repeat(source, len(turns))
     (opening,) = counter.count([template.markup.assistant_open])
-    counted = pl.DataFrame(
-        {"source": sources, "tokens": counter.count(texts)},
-        schema={"source": pl.String, "tokens": pl.Int64},
-    )
-    found = counted.group_by("source").agg(pl.col("tokens").sum() - pl.len().cast(pl.Int64) * opening)
-    return dict(sorted(found.iter_rows()))
+    found: Counter[str] = Counter()
+    texts: list[str] = []
+    owners: list[tuple[str, int, int]] = []
+    for source, text, tools, whole in rows.select("source", "messages", "tools", "tokens").iter_rows():
+        messages = decode(text)
+        turns, rest = turns_and_rest(template.markup, messages, template.parts(messages, tools))
+        found[source] -= opening * len(turns)
+        if whole is not None and sum(map(len, rest)) < sum(map(len, turns)):
+            found[source] += whole
+            turns, sign = rest, -1
+        else:
+            sign = 1
+        texts += turns
+        owners.append((source, sign, len(turns)))
+    counts = iter(counter.count(texts))
+    for source, sign, number in owners:
+        found[source] += sign * sum(next(counts) for _ in range(number))
+    return dict(sorted(found.items()))
+
+
+def turns_and_rest(
+    markup: Markup, messages: Sequence[Mapping[str, Any]], parts: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """A rendered row cut at its assistant turns: these, each through its end token, and what is between."""
+    turns: list[str] = []
+    rest = [parts[0]]
+    for message, part in zip(messages, parts[1:], strict=True):
+        if message["role"] == "assistant":
+            turns.append(part.removesuffix(markup.tail))
+            rest.append(markup.tail)
+        else:
+            rest[-1] += part
+    return turns, rest

@@ -5,7 +5,7 @@ import pytest
 
 from curation.rendering import Template, load_template
 from curation.row import encode, message
-from curation.tokens import load_counter
+from curation.tokens import count_rows, load_counter
 from curation.trained import trained_tokens
 from tests.tiny_tokenizer import train_tokenizer
 from train.encoding import Encoder
@@ -32,6 +32,14 @@ CONVERSATIONS = {
 TOOLS = '[{"name": "bash", "description": "runs a command", "parameters": {"type": "object"}}]'
 
 
+def frame(sources, messages, tools):
+    """Rows whose tokens are not counted yet."""
+    return pl.DataFrame(
+        {"source": sources, "messages": messages, "tools": tools, "tokens": None},
+        schema={"source": pl.String, "messages": pl.String, "tools": pl.String, "tokens": pl.UInt32},
+    )
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     return train_tokenizer(tmp_path_factory.mktemp("tokenizer"))
@@ -39,26 +47,28 @@ def tokenizer(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["aj_r1", "chatml"])
 @pytest.mark.parametrize("conversation", CONVERSATIONS)
-def test_as_many_tokens_are_counted_as_the_mask_leaves_open(tokenizer, name, conversation):
+@pytest.mark.parametrize("counted", [False, True])
+def test_as_many_tokens_are_counted_as_the_mask_leaves_open(tokenizer, name, conversation, counted):
     template = load_template(name, tokenizer)
     messages = CONVERSATIONS[conversation]
     tools = TOOLS if conversation == "calls" else None
-    rows = pl.DataFrame({"source": ["s"], "messages": [encode(messages)], "tools": [tools]})
+    rows = frame(["s"], [encode(messages)], [tools])
+    counter = load_counter(tokenizer)
+    rows = rows.with_columns(tokens=count_rows(rows, counter, template)) if counted else rows
     (examples,) = Encoder(tokenizer, template).examples([(messages, tools)])
     masked = sum(int(example.trained.sum()) for example in examples)
-    found = trained_tokens(rows, load_counter(tokenizer), template)
-    assert found == ({"s": masked} if masked else {})
+    assert trained_tokens(rows, counter, template) == {"s": masked}
 
 
 def test_sources_are_counted_apart_and_copies_each(tokenizer):
     template, counter = load_template("aj_r1", tokenizer), load_counter(tokenizer)
     text = encode(CONVERSATIONS["plain"])
-    rows = pl.DataFrame({"source": ["b", "a", "b"], "messages": [text] * 3, "tools": [None] * 3})
+    rows = frame(["b", "a", "b"], [text] * 3, [None] * 3)
     once = trained_tokens(rows.head(1), counter, template)["b"]
     assert trained_tokens(rows, counter, template) == {"a": once, "b": 2 * once}
 
 
 def test_a_foreign_template_is_not_guessed_at(tokenizer):
     foreign = Template(name="own", source="{{ messages }}", end="</s>")
-    rows = pl.DataFrame({"source": ["s"], "messages": [encode(CONVERSATIONS["plain"])], "tools": [None]})
+    rows = frame(["s"], [encode(CONVERSATIONS["plain"])], [None])
     assert trained_tokens(rows, load_counter(tokenizer), foreign) is None
