@@ -56,6 +56,17 @@ def test_padding_is_an_example_without_targets():
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0], [0, 1, 0, 1]]
 
 
+def test_a_flat_batch_is_one_row_with_one_padding_and_the_length_of_every_example():
+    rows = [sequences([3, 2, 1]).joined([0, 2]), sequences([3, 2, 1]).joined([1])]
+    batch = Collator(pad_id=7, capacity=64, multiple=4, flat=True, lengths=True)(rows)
+    assert batch["input_ids"].tolist() == [[100, 101, 102, 105, 103, 104, 7, 7]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 0, 1, 0, 1]]
+    assert batch["packed_seq_lengths"].tolist() == [3, 1, 2, 2]
+    full = Collator(pad_id=7, capacity=6, flat=True, lengths=True)([sequences([6]).joined([0])] * 3)
+    assert full["input_ids"].shape == (1, 18)
+    assert full["packed_seq_lengths"].tolist() == [6, 6, 6]
+
+
 def test_each_epoch_has_every_pack_in_an_order_of_its_own():
     run = PackedRun(sequences([10] * 9), [[n] for n in range(9)], 27, seed=17)
     epochs = [[run[n]["input_ids"][0] for n in range(start, start + 9)] for start in (0, 9, 18)]

@@ -16,7 +16,7 @@ from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
 from train.model import load, on_meta, parameters
-from train.packing import Sequences
+from train.packing import Collator, Sequences
 from train.sizes import KNOWN, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
@@ -80,7 +80,8 @@ def test_the_adapter_begins_the_same_whatever_was_drawn_before(folder):
 
 def test_packed_examples_do_not_see_each_other(folder):
     model = load(find_base("example/tiny", folder=folder), SMALL).model
-    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400) < 1e-5
+    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64), 2) < 1e-5
+    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64, flat=True), 2) < 1e-5
 
 
 def test_the_leak_test_finds_a_leak(folder):
@@ -94,7 +95,24 @@ def test_the_leak_test_finds_a_leak(folder):
     model.forward = leaking
     sequences = Sequences(np.arange(7, dtype=np.int32), np.ones(7, dtype=np.bool_), np.array([0, 4, 7]))
     with pytest.raises(Refusal, match="packed examples see each other with this model's attention"):
-        check_packing(model, sequences, 400)
+        check_packing(model, sequences, 400, Collator(0, 64), 1)
+
+
+def test_the_leak_test_finds_what_leaks_only_in_a_batch_of_several(folder):
+    """As flash attention does in transformers: it reads positions of a single row alone."""
+    model = load(find_base("example/tiny", folder=folder), SMALL).model
+    forward = model.forward
+
+    def flash(**given):
+        if len(given["input_ids"]) > 1:
+            given.pop("position_ids")
+        return forward(**given)
+
+    model.forward = flash
+    sequences = Sequences(np.arange(7, dtype=np.int32), np.ones(7, dtype=np.bool_), np.array([0, 4, 7]))
+    check_packing(model, sequences, 400, Collator(0, 64, flat=True), 2)
+    with pytest.raises(Refusal, match="packed examples see each other"):
+        check_packing(model, sequences, 400, Collator(0, 64), 2)
 
 
 def test_another_architecture_is_refused(copy):

@@ -2,12 +2,15 @@
 
 No attention mask is given: position ids that start again at 0 mark where an example begins, and
 transformers builds the block-causal mask (or the cumulative lengths of flash attention) from them.
-That needs `use_cache=False`; `train/leaks.py` tests it on the loaded model.
+That needs `use_cache=False`, and for flash attention a batch in one row: of several it takes each for
+one example. Unsloth reads lengths instead. `train/leaks.py` tests it on the loaded model.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,21 +133,28 @@ class PackedRun:
 class Collator:
     """Rows of a batch to equal length: padding is an example of its own, without targets.
 
-    The length is that of the longest, rounded up to `multiple`, at most `capacity`.
+    The length is that of the longest, rounded up to `multiple`, at most `capacity`. flat: all in one
+    row, end to end, padded at its end. lengths: with `packed_seq_lengths`, which Unsloth reads.
     """
 
     pad_id: int
     capacity: int
     multiple: int = 64
+    flat: bool = False
+    lengths: bool = False
 
-    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, object]:
+    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """input_ids, labels, position_ids as int64 tensors. No attention mask, on purpose."""
         import torch
 
+        capacity = self.capacity
+        if self.flat:
+            capacity *= len(rows)
+            rows = [{key: list(chain.from_iterable(row[key] for row in rows)) for key in rows[0]}]
         longest = max(len(row["input_ids"]) for row in rows)
-        width = min(-(-longest // self.multiple) * self.multiple, self.capacity)
+        width = min(-(-longest // self.multiple) * self.multiple, capacity)
         fills = {"input_ids": self.pad_id, "labels": IGNORED}
-        batch: dict[str, object] = {}
+        batch: dict[str, Any] = {}
         for key in ("input_ids", "labels", "position_ids"):
             padded = []
             for row in rows:
@@ -152,4 +162,8 @@ class Collator:
                 padding = [fills[key]] * missing if key in fills else list(range(missing))
                 padded.append(row[key] + padding)
             batch[key] = torch.tensor(padded, dtype=torch.int64)
+        if self.lengths:
+            starts = torch.nonzero(batch["position_ids"].reshape(-1) == 0).reshape(-1)
+            ends = torch.cat([starts[1:], torch.tensor([batch["position_ids"].numel()])])
+            batch["packed_seq_lengths"] = (ends - starts).to(torch.int32)
         return batch

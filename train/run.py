@@ -21,7 +21,7 @@ from train.model import load
 from train.output import RUN, Documents, read_run, write_output
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
-from train.trainer import quiet, run_to_the_end
+from train.trainer import collator, quiet, run_to_the_end
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,13 @@ def train(
         loaded = load(prepared.base, prepared.settings)
         journal.say(summary(prepared, loaded, start))
         if prepared.settings.packing:
-            found = check_packing(loaded.model, prepared.examples.sequences, prepared.binding["vocabulary"])
+            found = check_packing(
+                loaded.model,
+                prepared.examples.sequences,
+                prepared.binding["vocabulary"],
+                collator(prepared, loaded),
+                prepared.settings.batch_size,
+            )
             journal.say(f"packing   leak test passed ({found:.1g})")
         batches = run_to_the_end(prepared, loaded, journal, saves, start, pause_at)
         record = run_record(prepared, loaded, journal, batches)

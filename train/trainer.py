@@ -173,12 +173,19 @@ def make_trainer(
         args=arguments,
         train_dataset=run,
         eval_dataset=held_out_run(prepared) if evaluates else None,
-        data_collator=Collator(pad_id(prepared), settings.max_seq_length),
+        data_collator=collator(prepared, loaded),
         callbacks=[measure, stop, sealing],
         optimizers=(loraplus(loaded.model, settings, arguments), None),
     )
     silence(trainer)
     return trainer, stop
+
+
+def collator(prepared: Prepared, loaded: Loaded) -> Collator:
+    """Batches in the form in which the model keeps packed examples apart."""
+    settings, unsloth = prepared.settings, loaded.how["backend"] == "unsloth"
+    flat = settings.packing and (unsloth or "flash" in loaded.how["attention"])
+    return Collator(pad_id(prepared), settings.max_seq_length, flat=flat, lengths=flat and unsloth)
 
 
 def loraplus(model: Any, settings: TrainSettings, arguments: Any) -> Any:
