@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy import uint64 as u64
+
+from curation.instructions import byte_at, eight_at, set_bits, trailing_zeros
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Arrays by element type. mypy sees Any: compiled arithmetic is not numpy's.
@@ -64,53 +64,6 @@ def compiled(function: F) -> F:
         return njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def instruction(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one machine instruction, from its typing function."""
-    return intrinsic(function)
-
-
-@instruction
-def _byte(context: Any, address: Any) -> Any:
-    """The byte at an address, as u64."""
-
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return builder.zext(builder.load(pointer), ir.IntType(64))
-
-    return types.uint64(types.int64), emit
-
-
-@instruction
-def _eight(context: Any, address: Any) -> Any:
-    """The eight bytes at an address of any alignment, the first one lowest (x86, ARM)."""
-
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.load(pointer, align=1)
-
-    return types.uint64(types.int64), emit
-
-
-@instruction
-def _trailing_zeros(context: Any, value: Any) -> Any:
-    """Zero bits below the lowest set bit; 64 for 0."""
-
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.IntType(1)(0))
-
-    return types.int64(types.uint64), emit
-
-
-@instruction
-def _set_bits(context: Any, value: Any) -> Any:
-    """The number of set bits."""
-
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), emit
-
-
 class Characters(NamedTuple):
     """Classes and case folding of code points; `minhash.characters` makes it.
 
@@ -127,7 +80,7 @@ def _some(address: int, count: int) -> u64:
     """Fewer than eight bytes, zeros above them."""
     found = _NONE
     for k in range(count):
-        found |= _byte(address + k) << (8 * k)
+        found |= byte_at(address + k) << (8 * k)
     return found
 
 
@@ -146,10 +99,10 @@ def _ascii_word(address: int, length: int, end: int) -> u64:
     """
     state = _START
     while length > 8:
-        state = _mixed(state, _eight(address) | _FOLD)
+        state = _mixed(state, eight_at(address) | _FOLD)
         address += 8
         length -= 8
-    last = _eight(address) if address + 8 <= end else _some(address, length)
+    last = eight_at(address) if address + 8 <= end else _some(address, length)
     return _mixed(state, (last | _FOLD) & (_ALL >> (64 - 8 * length)))
 
 
@@ -177,7 +130,7 @@ def _word_bits(address: int, end: int) -> tuple[u64, int]:
     if address + 64 <= end:
         high = _NONE
         for k in range(8):
-            x = _eight(address + 8 * k)
+            x = eight_at(address + 8 * k)
             high |= x
             bits |= _eight_bits(x) << (8 * k)
         if high & _HIGH == _NONE:
@@ -186,11 +139,11 @@ def _word_bits(address: int, end: int) -> tuple[u64, int]:
     done = 0
     while done < 64 and address + done < end:
         at = address + done
-        x = _eight(at) if at + 8 <= end else _some(at, end - at)
+        x = eight_at(at) if at + 8 <= end else _some(at, end - at)
         size = 8
         foreign = x & _HIGH
         if foreign != _NONE:
-            size = _trailing_zeros(foreign) >> 3
+            size = trailing_zeros(foreign) >> 3
             x &= (_ONE << (8 * size)) - _ONE
         bits |= _eight_bits(x) << done
         done += size
@@ -203,16 +156,16 @@ def _word_bits(address: int, end: int) -> tuple[u64, int]:
 def _code_point(address: int) -> tuple[u64, int]:
     """The code point at an address, and its length in bytes."""
     six = u64(0x3F)
-    first = _byte(address)
+    first = byte_at(address)
     if first < u64(0x80):
         return first, 1
-    second = _byte(address + 1) & six
+    second = byte_at(address + 1) & six
     if first < u64(0xE0):
         return ((first & u64(0x1F)) << 6) | second, 2
-    third = _byte(address + 2) & six
+    third = byte_at(address + 2) & six
     if first < u64(0xF0):
         return ((first & u64(0x0F)) << 12) | (second << 6) | third, 3
-    fourth = _byte(address + 3) & six
+    fourth = byte_at(address + 3) & six
     return ((first & u64(0x07)) << 18) | (second << 12) | (third << 6) | fourth, 4
 
 
@@ -243,7 +196,7 @@ def _foreign_words(address: int, end: int, characters: Characters, out: U64, cou
     chunk = _NONE
     used = 0
     is_first = True
-    while address < end and (used > 0 or is_first or _byte(address) >= u64(0x80)):
+    while address < end and (used > 0 or is_first or byte_at(address) >= u64(0x80)):
         is_first = False
         code, length = _code_point(address)
         address += length
@@ -293,9 +246,9 @@ def _hash_words(address: int, length: int, characters: Characters, out: U64) -> 
         # Where words begin and end, in turn; the end of one that touches bit 63 is not there.
         edges = bits ^ (bits << 1)
         while edges != _NONE:
-            start = _trailing_zeros(edges)
+            start = trailing_zeros(edges)
             edges &= edges - _ONE
-            after = _trailing_zeros(edges)
+            after = trailing_zeros(edges)
             edges &= edges - _ONE
             if after >= known and not complete:
                 # The word may go on behind what is known.
@@ -545,7 +498,7 @@ def _most_alike(one: int, other: int, sizes: I32, sketches: U64) -> float:
     """
     differing = 0
     for k in range(SKETCH_BITS // 64):
-        differing += _set_bits(sketches[one, k] ^ sketches[other, k])
+        differing += set_bits(sketches[one, k] ^ sketches[other, k])
     differing = max(differing, abs(sizes[one] - sizes[other]))
     total = sizes[one] + sizes[other]
     return float((total - differing) / (total + differing))

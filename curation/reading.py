@@ -5,11 +5,11 @@ line without messages, with the reason and how its text begins.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +21,7 @@ from curation.answers import check_answers
 from curation.conversion import Found, converted, converter, fits, text_rows, wanted_columns
 from curation.decoding import BrokenFile
 from curation.errors import SourceError
+from curation.quick_chat import canonical_messages, quick_key
 from curation.readers.shape import Row
 from curation.readers.turns import KEYS
 from curation.records import Bad, Filtered, Record
@@ -34,6 +35,8 @@ READ_SCHEMA: dict[str, Any] = {
     "reason": pl.String,
     "detail": pl.String,
 }
+# Below this, loading the compiled loop takes longer than it saves.
+QUICK_BYTES = 4 << 20
 _SHOWN = 200
 _BATCH_ROWS = 1 << 16
 _PROBED = 100
@@ -194,8 +197,18 @@ def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -
     file: the path from the data root, which a book's citation shows where it has no title.
     limit: read no more than so many records, for a preview.
     """
+    key = quick_key(source)
+    is_large = limit is None and chunk.end - chunk.start >= QUICK_BYTES
+    if key is not None and is_large and records.file_format(chunk.path) == "lines":
+        yield from _quick_frames(chunk, source, key)
+    else:
+        yield from _frames(islice(_found(chunk, source, file), limit))
+
+
+def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
+    """Rows, one by one, as frames; at least one."""
     out = _Lines(0)
-    for found in islice(_found(chunk, source, file), limit):
+    for found in rows:
         if isinstance(found, Row):
             out.add_row(found)
         else:
@@ -205,6 +218,38 @@ def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -
             out = _Lines(out.start + len(out.texts))
     if out.texts or out.start == 0:
         yield out.frame()
+
+
+def _quick_frames(chunk: Chunk, source: Source, key: str) -> Iterator[pl.DataFrame]:
+    """The frames of a chunk of JSON lines: plain conversations by the kernel, all else by the reader."""
+    _check_encoding(source)
+    convert = converter(source, chunk.path)
+    start = 0
+    for batch in _gathered(records_of(chunk, source, partial(fits, convert))):
+        lines = [record if record.__class__ is bytes else b"" for record in batch]
+        messages = canonical_messages(lines, key)
+        places = messages.is_null().arg_true()
+        left = pl.concat(_frames(converted([[batch[place] for place in places]], convert, source)))
+        columns = [pl.int_range(start, start + len(batch), dtype=pl.UInt32, eager=True).alias("row")]
+        columns.append(messages.scatter(places, left["messages"]))
+        for name in ("tools", "notes", "reason", "detail"):
+            empty = pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias(name)
+            columns.append(empty.scatter(places, left[name]))
+        yield pl.DataFrame(columns, schema=READ_SCHEMA)
+        start += len(batch)
+
+
+def _gathered(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Batches of records as larger ones of about 16 MB and at most _BATCH_ROWS; at least one."""
+    gathered: list[Record] = []
+    size = 0
+    for record in chain.from_iterable(batches):
+        if size >= records.BATCH_BYTES or len(gathered) >= _BATCH_ROWS:
+            yield gathered
+            gathered, size = [], 0
+        gathered.append(record)
+        size += len(record) if isinstance(record, bytes) else 0
+    yield gathered
 
 
 def probe(paths: list[Path], source: Source, *, name: str) -> None:

@@ -1,0 +1,173 @@
+"""JSON lines to rows the quick way: it takes what is plain, and never says else than the reader."""
+
+import json
+
+import orjson
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from curation import reading
+from curation.conversion import converted, converter
+from curation.quick_chat import canonical_messages, quick_key
+from curation.readers.shape import Row
+from curation.reading import chunks, read
+from curation.row import encode
+from curation.source import Source
+
+MESSAGES = Source(uri="x.jsonl", reader="messages", group="g")
+WILDCHAT = Source(uri="x.jsonl", reader="wildchat", group="g")
+
+
+def by_reader(line: bytes, source: Source, tmp_path) -> str | None:
+    """What the reader makes of a line; None where it makes no row, or one with tools or notes."""
+    (found,) = converted([[line]], converter(source, tmp_path / "x.jsonl"), source)
+    if not isinstance(found, Row) or found.tools is not None or found.notes:
+        return None
+    return encode(found.messages)
+
+
+texts = st.text(max_size=12) | st.sampled_from(
+    ['"', "\\", "\n\t\r\b\f\x00\x1f\x7f", "é漢🌿\u2028", "", "</s>"]
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+roles = st.sampled_from(["user", "assistant", "system", "tool", "user", "assistant", "human", "User", "tööl"])
+turns = st.fixed_dictionaries(
+    {"role": roles, "content": texts | st.none() | texts | texts},
+    optional={
+        "name": texts | st.none(),
+        "tool_calls": st.none() | st.just([{"name": "bash", "arguments": {}}]),
+        "tool_call_id": st.none() | texts,
+        "function_call": st.none(),
+        "reasoning_content": st.none() | texts,
+        "extra": anything,
+    },
+)
+conversations = st.lists(turns, max_size=4)
+records = st.fixed_dictionaries(
+    {"messages": conversations},
+    optional={"id": anything, "tools": anything, "system": texts | st.none(), "meta": anything},
+)
+
+
+def spelt(record: object, *, ascii_only: bool, spaces: bool) -> bytes:
+    """JSON text as one of many programs would write it."""
+    separators = (" , ", " : ") if spaces else (",", ":")
+    text = json.dumps(record, ensure_ascii=ascii_only, separators=separators)
+    return text.encode("utf-8", "surrogatepass")
+
+
+@given(st.lists(records, max_size=4), st.booleans(), st.booleans())
+def test_what_is_taken_is_byte_for_byte_what_the_reader_gives(tmp_path_factory, rows, ascii_only, spaces):
+    lines = [spelt(row, ascii_only=ascii_only, spaces=spaces) for row in rows]
+    for line, found in zip(lines, canonical_messages(lines, "messages"), strict=True):
+        assert found is None or found == by_reader(line, MESSAGES, tmp_path_factory.getbasetemp())
+
+
+@given(
+    records, st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4), st.integers(0, 400)
+)
+@example({"messages": [{"role": "user", "content": "é"}]}, [(37, 0x80)], 400)
+@example({"messages": [{"role": "user", "content": "ab"}]}, [], 20)
+def test_a_damaged_line_is_taken_only_where_the_reader_agrees(tmp_path_factory, row, changes, length):
+    line = bytearray(spelt(row, ascii_only=False, spaces=False)[:length])
+    for place, byte in changes:
+        if place < len(line) and byte != 10:
+            line[place] = byte
+    (found,) = canonical_messages([bytes(line)], "messages")
+    assert found is None or found == by_reader(bytes(line), MESSAGES, tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]}',
+        ' { "id" : 7 , "messages" : [ { "content" : "Hi" , "role" : "user" } ] } \r',
+        '{"messages":[{"role":"user","content":"\\u00e9\\ud83c\\udf3f\\/\\u0007\\u0022"}],"x":{"y":[1.5e-3,[],{}]}}',
+        '{"messages":[{"role":"assistant","content":null,"tool_calls":null,"name":"Ada","weight":1}]}',
+        '{"prompt":"p","messages":[{"role":"system","content":""},{"role":"tool"}],"prompt_id":null}',
+    ],
+)
+def test_plain_lines_are_taken(tmp_path, line):
+    (found,) = canonical_messages([line.encode()], "messages")
+    assert found == by_reader(line.encode(), MESSAGES, tmp_path)
+    assert found is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b'{"messages":[]}',
+        b'{"messages":[{"role":"user","content":"a"}],"messages":[]}',
+        b'{"messages":[{"role":"user","role":"tool","content":"a"}]}',
+        b'{"messages":[{"role":"human","content":"a"}]}',
+        b'{"messages":[{"content":"a"}]}',
+        b'{"messages":[{"role":"user","content":["a"]}]}',
+        b'{"messages":[{"role":"user","content":"a"}],"tools":"[]"}',
+        b'{"m\\u0065ssages":[{"role":"user","content":"a"}]}',
+        b'{"messages":[{"role":"user","content":"\\ud800"}]}',
+        b'{"messages":[{"role":"user","content":"\xed\xa0\x80"}]}',
+        b'{"messages":[{"role":"user","content":"a\x01"}]}',
+        b'{"messages":[{"role":"user","content":"a"}]} x',
+        b'{"messages":[{"role":"user","content":"a"},]}',
+        b'{"messages":[{"role":"user","content":"a"}],"x":01}',
+        b'{"messages":[{"role":"user","content":"a"}],"x":NaN}',
+        b'{"messages":[{"role":"user","content":"a"}],"x":[1}',
+        b'\xef\xbb\xbf{"messages":[{"role":"user","content":"a"}]}',
+    ],
+)
+def test_what_a_reader_must_look_at_is_left_to_it(line):
+    assert canonical_messages([line, b""], "messages").to_list() == [None, None]
+
+
+def test_a_very_deep_value_is_left(tmp_path):
+    line = b'{"x":' + b"[" * 5000 + b"]" * 5000 + b',"messages":[{"role":"user","content":"a"}]}'
+    assert canonical_messages([line], "messages").to_list() == [None]
+
+
+def test_only_readers_of_conversations_without_settings_go_the_quick_way():
+    assert quick_key(MESSAGES) == "messages"
+    assert quick_key(WILDCHAT) == "conversation"
+    for setting in ({"columns": {"messages": "chat"}}, {"where": {"lang": "en"}}, {"system": "Be brief."}):
+        assert quick_key(Source(uri="x.jsonl", reader="messages", group="g", **setting)) is None
+    assert quick_key(Source(uri="x.jsonl", reader="sharegpt", group="g")) is None
+
+
+@pytest.fixture
+def always_quick(monkeypatch):
+    monkeypatch.setattr(reading, "QUICK_BYTES", 0)
+
+
+@pytest.mark.usefixtures("always_quick")
+def test_a_file_reads_the_same_whichever_way_its_lines_go(tmp_path):
+    plain = [{"messages": [{"role": "user", "content": f"q{n}"}]} for n in range(6)]
+    call = {"name": "bash", "arguments": {"command": "ls"}}
+    odd = [{"messages": [{"role": "assistant", "tool_calls": [call]}], "tools": []}, {"messages": 1}]
+    lines = [orjson.dumps(row) for row in [*plain[:2], odd[0], *plain[2:4], odd[1], *plain[4:]]]
+    lines.insert(3, b"{broken")
+    lines.insert(1, b"  ")
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    (chunk,) = chunks(path, MESSAGES)
+    quick = pl.concat(read(chunk, MESSAGES, file="rows.jsonl"))
+    # A preview goes the other way.
+    slow = pl.concat(read(chunk, MESSAGES, file="rows.jsonl", limit=100))
+    assert quick.equals(slow)
+    assert quick["row"].to_list() == list(range(9))
+    assert quick["reason"].drop_nulls().to_list() == ["unreadable", "unreadable"]
+
+
+@pytest.mark.usefixtures("always_quick")
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_file_without_a_line_is_one_empty_frame(tmp_path, text):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    frames = [frame for chunk in chunks(path, MESSAGES) for frame in read(chunk, MESSAGES, file="rows.jsonl")]
+    assert [frame.height for frame in frames] == [0]
