@@ -21,7 +21,7 @@ Move = tuple[str, str]
 
 def converter(source: Source) -> Convert:
     """Records with a playthrough in a `text` column (`columns` may name it)."""
-    columns = Columns(WANTED, source.columns, ("text",))
+    columns = Columns(WANTED, source.columns, ("text",), source.reader)
 
     def convert(data: bytes) -> Row:
         return conversation(columns(data)["text"] or "", player=source.player)

@@ -25,7 +25,7 @@ def converter(source: Source) -> Convert:
 
     `columns` may name `instruction`, `input`, `output` and `system`.
     """
-    columns = Columns(WANTED, source.columns, ("output",))
+    columns = Columns(WANTED, source.columns, ("output",), source.reader)
 
     def convert(data: bytes) -> Row:
         found = columns(data)

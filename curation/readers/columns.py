@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import plain
-from curation.readers.shape import Unfit, missing
+from curation.readers.shape import Unfit, missing, refuse_calls
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
@@ -23,6 +23,7 @@ class Columns:
                last part of `QUESTION.question`
     overrides  column → its exact name or a dotted path (`evaluation.example`, `choices.0.text`)
     required   columns a record must have; Unfit names what was found instead
+    reader     what messages call the reader; tool calls, which no column holds, are refused
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Columns:
         wanted: Mapping[str, Sequence[str]],
         overrides: Mapping[str, str] | None,
         required: Sequence[str],
+        reader: str,
     ) -> None:
         self._wanted = wanted
         self._overrides = dict(overrides or {})
         self._required = required
+        self._reader = reader
         self._known: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         # Whether all columns of this set are text so far: then one pass decodes them.
         self._all_text = not any("." in path for path in self._overrides.values())
@@ -46,6 +49,7 @@ class Columns:
             except msgspec.ValidationError:
                 self._all_text = False
         record = _SHALLOW.decode(data)
+        refuse_calls(record, self._reader)
         found: dict[str, str | None] = {}
         for column, key in self._places(record):
             raw = record.get(key)
@@ -56,6 +60,7 @@ class Columns:
         return found
 
     def _texts(self, record: dict[str, str | None]) -> dict[str, str | None]:
+        refuse_calls(record, self._reader)
         found = {column: record.get(key) for column, key in self._places(record)}
         for column in self._required:
             if found.get(column) is None:

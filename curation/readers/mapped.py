@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from curation.errors import SourceError
 from curation.readers.columns import as_text, look_up
-from curation.readers.shape import Convert, Row, Unfit, missing
+from curation.readers.shape import Convert, Row, Unfit, missing, refuse_calls
 from curation.readers.turns import offered, say
 from curation.source import Mapping as Map
 from curation.source import Source
@@ -66,6 +66,7 @@ def _spoken(record: Mapping[str, Raw], layout: Map) -> list[Said]:
             turn: dict[str, Raw] = {layout.content: raw}
         else:
             turn = _SHALLOW.decode(raw)
+            refuse_calls(turn, "map")
         content = _text(look_up(turn, layout.content), layout)
         if content is None:
             raise missing(turn, [layout.content], "content: %s")

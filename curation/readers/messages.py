@@ -1,6 +1,6 @@
 """Chat messages with role and content, tool calls included: OpenAI's shape and its relatives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -33,6 +33,7 @@ class _Usual(msgspec.Struct):
     # Raw admits no union with None: an absent value is an empty slice.
     tools: Raw = _ABSENT
     functions: Raw = _ABSENT
+    function: Raw = _ABSENT
     system: Raw = _ABSENT
 
 
@@ -56,8 +57,8 @@ def converter(source: Source) -> Convert:
             return row_of_turns(decode_turns(data), None)
         record = _SHALLOW.decode(data)
         turns = _turns(record, keys)
-        tools = next((record[key] for key in tool_keys if key in record), None)
-        return row_of_turns(turns, offered(tools), _system(record.get(system_key), turns))
+        tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
+        return row_of_turns(turns, tools, _system(record.get(system_key), turns))
 
     def usual(data: bytes) -> Row:
         try:
@@ -67,12 +68,22 @@ def converter(source: Source) -> Convert:
         turns = record.messages
         if turns is UNSET:
             return looked_for(data)
-        tools = record.tools if record.tools is not _ABSENT else record.functions
-        if tools is _ABSENT and record.system is _ABSENT:
-            return row_of_turns(turns, None)
-        return row_of_turns(turns, offered(tools), _system(record.system, turns))
+        tools = _first_offered(zip(TOOL_KEYS, (record.tools, record.functions, record.function), strict=True))
+        if record.system is _ABSENT:
+            return row_of_turns(turns, tools)
+        return row_of_turns(turns, tools, _system(record.system, turns))
 
     return usual if keys[0] == "messages" and not columns else looked_for
+
+
+def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
+    """The tools under the first key that holds any; a word under `function` is no tool but a name."""
+    for key, raw in found:
+        if raw is _ABSENT or (key == "function" and bytes(raw)[:1] not in (b"[", b"{")):
+            continue
+        if (text := offered(raw)) is not None:
+            return text
+    return None
 
 
 def conversation_keys(reader: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def converter(source: Source) -> Convert:
     `columns` may name `question`, `answer`, `system` and `context` (a passage set before the
     question). With `action: bash` the answer is a command and becomes a call of `bash`.
     """
-    columns = Columns(WANTED, source.columns, ("question", "answer"))
+    columns = Columns(WANTED, source.columns, ("question", "answer"), source.reader)
 
     def convert(data: bytes) -> Row:
         found = columns(data)

@@ -1,9 +1,11 @@
 """What every reader of a shape gives back, and how it says that a record is not of its shape."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+from msgspec import Raw
 
 
 class Row(NamedTuple):
@@ -19,6 +21,11 @@ class Row(NamedTuple):
     notes: list[dict[str, Any]]
 
 
+# Where chat APIs put calls.
+CALL_KEYS = ("tool_calls", "function_call")
+_NONE = (b"", b"null", b"[]", b'"[]"', b'""')
+
+
 class Unfit(Exception):
     """A record that does not have the reader's shape. The message says what was expected."""
 
@@ -26,6 +33,14 @@ class Unfit(Exception):
 # A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row
 # as an object) become a row. Raises Unfit, or what decoding JSON raises.
 Convert = Callable[[bytes], Row]
+
+
+def refuse_calls(found: Mapping[str, object], reader: str) -> None:
+    """Raise Unfit for an object with tool calls, which its reader would drop without a word."""
+    for key in CALL_KEYS:
+        value = found.get(key)
+        if value is not None and bytes(value if isinstance(value, Raw) else str(value).encode()) not in _NONE:
+            raise Unfit(f"`{key}` is not read by `reader: {reader}`; chat with tool calls is `messages`")
 
 
 def missing(found: Iterable[str], expected: Iterable[str], setting: str = "") -> Unfit:

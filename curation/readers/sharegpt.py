@@ -17,6 +17,7 @@ from curation.readers.turns import (
     ask,
     call,
     decode_turns,
+    given,
     offered,
     row_of_turns,
     say,
@@ -29,6 +30,8 @@ _NAMED = re.compile(r'^\s*\{\s*["\']name["\']\s*:\s*["\']([^"\']+)["\']\s*,\s*["
 class _Turn(msgspec.Struct, rename={"speaker": "from"}):
     speaker: str
     value: str | None = None
+    tool_calls: Raw = Raw(b"null")
+    function_call: Raw = Raw(b"null")
 
 
 CONVERSATION_KEYS = ("conversations", "conversation")
@@ -78,6 +81,9 @@ def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:
 
 def _message(turn: _Turn) -> dict[str, object]:
     speaker = turn.speaker.lower()
+    for raw in (turn.tool_calls, turn.function_call):
+        if bytes(raw) not in (b"null", b"[]"):
+            raise Unfit("calls in their own key beside `value`; a call is a turn of `from: function_call`")
     if speaker in ("function_call", "tool_call"):
         return ask(calls(turn.value or ""))
     role = ROLE_ALIASES.get(speaker, speaker)
@@ -99,4 +105,4 @@ def calls(text: str) -> list[dict[str, str | None]]:
             raise Unfit(f"a function_call turn names no function: {text[:60]}") from None
         rest = text[named.end() :].strip()
         return [call(named.group(1), rest.removesuffix("}").strip())]
-    return [call(one.name, arguments_text(one.arguments)) for one in found]
+    return [call(one.name, arguments_text(given(one))) for one in found]

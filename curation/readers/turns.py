@@ -26,10 +26,16 @@ _EMPTY = Raw(b"")
 
 
 class Function(msgspec.Struct):
-    """What a call names and passes; `arguments` is a JSON string or the raw slice of an object."""
+    """What a call names and passes; `arguments` is a JSON string or the raw slice of an object.
+
+    The other keys are what some sets call the arguments.
+    """
 
     name: str
     arguments: Raw = _EMPTY
+    parameters: Raw = _EMPTY
+    input: Raw = _EMPTY
+    args: Raw = _EMPTY
 
 
 class Call(msgspec.Struct):
@@ -40,6 +46,15 @@ class Call(msgspec.Struct):
     name: str | None = None
     arguments: Raw = _EMPTY
     parameters: Raw = _EMPTY
+    input: Raw = _EMPTY
+    args: Raw = _EMPTY
+
+
+def given(made: Function | Call) -> Raw:
+    """The arguments of a call under whichever name they have; empty where there are none."""
+    if len(bytes(made.arguments)):
+        return made.arguments
+    return next((raw for raw in (made.parameters, made.input, made.args) if len(bytes(raw))), _EMPTY)
 
 
 class Turn(msgspec.Struct):
@@ -146,7 +161,7 @@ def row_of_turns(turns: list[Turn], tools: str | None, system: str | None = None
         if role not in ("user", "assistant", "system", "tool"):
             role = ROLE_ALIASES.get(role.lower(), role.lower())
         if content.__class__ is list:
-            content = _joined(content)
+            content = _joined(content, role)
         if turn.reasoning_content:
             content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
             notes.append({"stage": "read", "repair": "reasoning_content"})
@@ -177,14 +192,17 @@ def _calls(turn: Turn) -> list[dict[str, Any]]:
     calls = []
     for entry in turn.tool_calls or ():
         if entry.function is not None:
-            name, arguments = entry.function.name, entry.function.arguments
+            name, arguments = entry.function.name, given(entry.function)
         elif entry.name is not None:
-            name, arguments = entry.name, entry.arguments if len(bytes(entry.arguments)) else entry.parameters
+            name, arguments = entry.name, given(entry)
         else:
             raise Unfit("a tool call has no name")
         calls.append(call(name, arguments_text(arguments), _identifier(entry.id)))
     if turn.function_call is not None:
-        calls.append(call(turn.function_call.name, arguments_text(turn.function_call.arguments)))
+        made = call(turn.function_call.name, arguments_text(given(turn.function_call)))
+        # Some clients write the one call in the old place too.
+        if made not in [{**one, "id": None} for one in calls]:
+            calls.append(made)
     return calls
 
 
@@ -204,14 +222,19 @@ class _Part(msgspec.Struct):
     text: str | None = None
 
 
-def _joined(parts: Any) -> str:
-    """The text of a list of parts. Raises Unfit for an image, a file or any other part."""
+def _joined(parts: Any, role: str) -> str:
+    """The text of a list of parts. Raises Unfit for an image, a file or any other part.
+
+    What a tool gives back may also be a list of any JSON values: that is its text.
+    """
     texts = []
     for part in parts:
         data = bytes(part)
         if data[:1] == b'"':
             texts.append(_TEXT.decode(data))
             continue
+        if role == "tool" and not (data[:1] == b"{" and b'"type"' in data):
+            return f"[{', '.join(bytes(part).decode() for part in parts)}]"
         known = msgspec.json.decode(data, type=_Part)
         if known.type not in ("text", "input_text", "output_text", None) or known.text is None:
             raise Unfit(f"a content part of type {known.type or 'unknown'} is no text")
