@@ -101,7 +101,8 @@ def result(folder: Path, rows: int) -> dict[str, Any]:
     """What one size gave, for a program."""
     manifest = json.loads((folder / "new" / "manifest.json").read_text())
     written = sum(manifest["written"].values())
-    return {"rows": rows, "written": written, "measured": measure(folder)}
+    load = round(os.getloadavg()[0], 1)
+    return {"rows": rows, "written": written, "load": load, "measured": measure(folder)}
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -151,7 +152,11 @@ def main() -> None:
         print(json.dumps({"sizes": found}))
     else:
         options = f"--rows {' '.join(map(str, args.rows))}{' --tokenizer' if args.tokenizer else ''}"
-        head = f"## Reports\n\n`python -m benchmarks.reports {options}`, {machine('polars', 'pyarrow')}.\n\n"
+        load = ", ".join(str(size["load"]) for size in found)
+        head = (
+            f"## Reports\n\n`python -m benchmarks.reports {options}`, {machine('polars', 'pyarrow')}; "
+            f"load of the machine when measuring began: {load}.\n\n"
+        )
         write_section("reports", head + table(found))
 
 
