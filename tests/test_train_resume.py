@@ -11,11 +11,13 @@ import orjson
 import pytest
 import torch
 from frozen_dataset import Frozen, frozen_dataset
+from safetensors.torch import load_file
 
 from curation.errors import CurationError, Refusal
 from train import checkpoints
-from train.callbacks import Sealing
-from train.prepare import versions
+from train.callbacks import Measure, Sealing
+from train.packing import Collator
+from train.prepare import pad_id, versions
 from train.run import train
 
 ADAPTER = "adapter_model.safetensors"
@@ -162,6 +164,59 @@ def test_out_of_memory_halves_the_batch_and_goes_on_from_the_last_step(whole, tm
     [event] = done.record["events"]
     assert event["message"] == "out of GPU memory: batch 2 → 1, accumulation 4"
     assert done.record["settings"]["batch_size"] == 2
+
+
+def test_an_update_is_the_same_however_it_is_cut_into_batches(tmp_path, monkeypatch):
+    """Loss is averaged over the trained tokens of an update, of which sequences have unlike many."""
+    still = {"lora_dropout": 0.0, "max_steps": 2, "warmup_steps": 0}
+    ways: list[dict[str, int]] = [
+        {"batch_size": 4, "gradient_accumulation_steps": 1},
+        {"batch_size": 1, "gradient_accumulation_steps": 4},
+    ]
+    made = [frozen_dataset(tmp_path / str(n), train={**still, **way}) for n, way in enumerate(ways)]
+    first, second = [train(run.frozen, **run.kwargs) and load_file(run.out / ADAPTER) for run in made]
+    assert closest(first, second) < 1e-6
+
+    # The same in one row, as flash attention needs it.
+    run = made[0]._replace(out=tmp_path / "flat")
+    monkeypatch.setattr(
+        "train.trainer.collator", lambda p, _: Collator(pad_id(p), p.settings.max_seq_length, flat=True)
+    )
+    train(run.frozen, **run.kwargs)
+    assert closest(first, load_file(run.out / ADAPTER)) < 1e-6
+
+    # And when the memory ends within an update, which is then done over.
+    monkeypatch.undo()
+    run = made[0]._replace(out=tmp_path / "small")
+    full_above(monkeypatch, batch=2, from_step=1)
+    batches = train(run.frozen, **run.kwargs).record["batches"]
+    assert batches == [{"step": 0, "batch": 4}, {"step": 1, "batch": 2}]
+    assert closest(first, load_file(run.out / ADAPTER)) < 1e-6
+
+
+def closest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """The largest difference between two adapters, that are no fresh ones."""
+    assert any(weight.abs().max() > 1e-4 for name, weight in one.items() if "lora_B" in name)
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def test_ctrl_c_while_the_memory_ends_stops_the_run_all_the_same(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=1, from_step=3)
+    presses = [os.kill]
+    begin = Measure.on_step_begin
+
+    def press_once(self, args, state, *rest, **more):
+        if state.global_step == 3 and presses:
+            presses.pop()(os.getpid(), signal.SIGINT)
+        return begin(self, args, state, *rest, **more)
+
+    monkeypatch.setattr(Measure, "on_step_begin", press_once)
+    with pytest.raises(KeyboardInterrupt, match="stopped at step 4 of 6, all of it saved"):
+        train(run.frozen, **run.kwargs)
+    monkeypatch.undo()
+    train(run.frozen, **run.kwargs, resume=True)
+    assert (run.out / ADAPTER).is_file()
 
 
 def test_out_of_memory_at_the_first_step_starts_over_with_half_the_batch(whole, tmp_path, monkeypatch):

@@ -42,9 +42,10 @@ def run_to_the_end(
     """
     batch = start.batch if start else prepared.settings.batch_size
     used = [{"step": start.step if start else 0, "batch": batch}]
+    asked = False
     while True:
         trainer, stop = make_trainer(prepared, loaded, journal, saves, batch)
-        stop.pause_at = pause_at
+        stop.pause_at, stop.asked = pause_at, asked
         with asked_to_stop(stop.ask):
             full = False
             try:
@@ -71,7 +72,7 @@ def run_to_the_end(
         message = f"out of GPU memory: batch {batch} → {smaller}, accumulation {longer}"
         journal.record("event", used[-1]["step"], {"what": "out_of_memory", "message": message})
         journal.say(f"step {used[-1]['step']:,}: {message}")
-        batch = smaller or 1
+        batch, asked = smaller or 1, stop.asked
         del trainer
         gc.collect()
         torch.cuda.empty_cache()
