@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import orjson
 import polars as pl
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import CurationError
@@ -77,19 +77,20 @@ def search_shard(path: Path, text: str) -> list[Hit]:
 def search_group(file: pq.ParquetFile, group: int, text: str, pattern: str) -> dict[int, str]:
     """Rows of one row group that hold the text, each with the words around it."""
     columns = [f"messages.list.element.{leaf}" for leaf in LEAVES]
-    table = file.read_row_group(group, columns=columns, use_threads=False)
-    messages = table["messages"].combine_chunks()
+    messages = file.read_row_group(group, columns=columns, use_threads=False)["messages"].combine_chunks()
     flat = messages.flatten()
-    calls = pc.struct_field(flat, "tool_calls")
+    calls = flat.field("tool_calls")
     rows: dict[int, str] = {}
-    for leaf, lists in ((flat, None), (calls.flatten(), calls)):
-        texts = pc.struct_field(leaf, "content" if lists is None else "arguments")
+    for texts, lists in (
+        (flat.field("content"), (messages,)),
+        (calls.flatten().field("arguments"), (calls, messages)),
+    ):
         places = pl.Series(texts, dtype=pl.String).str.contains(pattern).arg_true().head(4 * MOST)
-        if len(places):
-            of_message = pc.list_parent_indices(messages)
-            parents = of_message if lists is None else pc.take(of_message, pc.list_parent_indices(lists))
-            for place in places:
-                rows.setdefault(parents[place].as_py(), excerpt(texts[place].as_py(), text))
+        for place in places:
+            row = place
+            for parent in lists:
+                row = int(np.searchsorted(parent.offsets.to_numpy(), row, side="right")) - 1
+            rows.setdefault(row, excerpt(texts[place].as_py(), text))
     return rows
 
 
