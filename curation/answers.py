@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from curation import decoding, records
-from curation.decoding import BrokenFile
+from curation.decoding import BrokenFile, UnknownEncoding
 from curation.errors import SourceError
-from curation.jsontext import JSON_ERRORS, mend
+from curation.jsontext import JSON_ERRORS, explain, mend
 from curation.readers.columns import as_text, look_up
 from curation.source import Source
 
@@ -56,13 +56,22 @@ def keyed_records(path: Path, key: str) -> Callable[[str], bytes | None]:
         for record in batch:
             if not isinstance(record, bytes):
                 raise SourceError(f"{path}: {getattr(record, 'error', 'cannot be read')}")
-            try:
-                value = as_text(look_up(_SHALLOW.decode(record), key))
-            except JSON_ERRORS:
-                value = as_text(look_up(_SHALLOW.decode(mend(record)[0]), key))
+            value = _value(record, key, path)
             if value is not None:
                 found.setdefault(value, record)
     return found.get
+
+
+def _value(record: bytes, key: str, path: Path) -> str | None:
+    try:
+        return as_text(look_up(_SHALLOW.decode(record), key))
+    except JSON_ERRORS:
+        pass
+    try:
+        return as_text(look_up(_SHALLOW.decode(mend(record)[0]), key))
+    except (*JSON_ERRORS, UnknownEncoding) as error:
+        start = record[:80].decode(errors="replace")
+        raise SourceError(f"{path}: answers cannot be read: {explain(error)}: {start!r}") from error
 
 
 def _records(path: Path) -> list[list[records.Record]]:
@@ -71,7 +80,7 @@ def _records(path: Path) -> list[list[records.Record]]:
         if records.file_format(path) == "json":
             return list(records.json_document(parts, lambda data: False))
         return list(records.json_lines(parts))
-    except (OSError, *JSON_ERRORS) as error:
+    except (OSError, BrokenFile, *JSON_ERRORS) as error:
         raise SourceError(f"{path}: answers cannot be read: {error}") from None
 
 

@@ -17,13 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import polars as pl
 import pytest
 from hub_layouts import fill
 from hub_recipe import hub_recipe, only, point_at
 from hub_server import HubServer, running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
-from test_reading_fuzz import mutated
 from tiny_dataset import tiny_dataset
 
 from curation.approval import approve, read_approvals
@@ -34,9 +32,7 @@ from curation.fetch import fetch
 from curation.files import write_bytes
 from curation.freeze import freeze
 from curation.frozen import read_frozen
-from curation.reading import chunks, read
 from curation.recipe import load_recipe
-from curation.source import Source
 from curation.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -501,32 +497,6 @@ def test_merge_and_export_on_a_full_disk_say_so_and_succeed_once_there_is_space(
         resize(small_disk, 256 << 10)
         assert write()
         shutil.rmtree(small_disk / name)
-
-
-BOOK = (ROOT / "recipes/demo/herbal.txt").read_bytes()
-TEXTS = {
-    "herbal": ({"reader": "herbal", "book": "The Cottage Herbal"}, "herbal.txt", BOOK),
-    "lines": (
-        {"reader": "lines", "answers": "answers.txt"},
-        "lines.txt",
-        b"list files\nshow the date\n" * 20,
-    ),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TEXTS)
-def test_mutated_books_and_lines_never_crash_their_readers(tmp_path, name):
-    settings, file, data = TEXTS[name]
-    source = Source(uri=file, group="g", **settings)
-    (tmp_path / "answers.txt").write_bytes(b"ls\ndate\n" * 20)
-    chance = random.Random(22)
-    for _ in range(int(os.environ.get("AJ_FUZZ_FILES", "25"))):
-        path = tmp_path / file
-        path.write_bytes(mutated(data, chance))
-        found = pl.concat([f for c in chunks(path, source) for f in read(c, source, file=file)])
-        assert (found["messages"].is_null() == found["reason"].is_not_null()).all()
-        assert found["row"].to_list() == list(range(found.height))
 
 
 HUGE = {
