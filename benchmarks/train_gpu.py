@@ -28,6 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import polars as pl
@@ -39,9 +40,10 @@ from benchmarks.results import machine, write_section
 from curation.recipe import TrainSettings
 from train.gpus import GPUS, step_flops
 from train.model import attention, load, lora_config
-from train.packing import IGNORED, best_fit
+from train.packing import IGNORED, Collator, best_fit
 from train.settings import effective_batch
 from train.sizes import KNOWN
+from train.tiny import tiny_tokenizer
 
 ARMS = ("full", "grouped", "packed", "unsloth", "7b")
 BIG, SMALL = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"
@@ -123,18 +125,25 @@ def grouped(lengths: Sequence[int], settings: TrainSettings) -> Iterator[int]:
 
 
 def batch_of(arm: str, rows: Sequence[list[int]], vocabulary: int, capacity: int, device: str) -> Batch:
-    """A batch of random ids. Padded arms get an attention mask, packed ones positions that start again."""
-    width = max(map(sum, rows)) if arm == "grouped" else capacity
-    ids = torch.randint(0, vocabulary, (len(rows), width))
-    labels, positions, mask = ids.clone(), torch.zeros_like(ids), torch.zeros_like(ids)
-    for place, row in enumerate(rows):
-        spans = [*row, width - sum(row)]
-        positions[place] = torch.cat([torch.arange(span) for span in spans])
-        mask[place, : sum(row)] = 1
-        labels[place, sum(row) :] = IGNORED
-    batch = {"input_ids": ids, "labels": labels}
-    batch |= {"attention_mask": mask} if arm == "grouped" else {"position_ids": positions}
+    """A batch of random ids: padded with an attention mask, or packed as `aj train` gives it to the model."""
+    if arm == "grouped":
+        width = max(map(sum, rows))
+        ids = torch.randint(0, vocabulary, (len(rows), width))
+        mask = torch.tensor([[1] * sum(row) + [0] * (width - sum(row)) for row in rows])
+        batch = {"input_ids": ids, "labels": ids.masked_fill(mask == 0, IGNORED), "attention_mask": mask}
+    else:
+        flat = arm == "unsloth" or "flash" in attention()
+        collate = Collator(0, capacity, multiple=capacity, flat=flat, lengths=arm == "unsloth")
+        batch = collate([joined(row, vocabulary) for row in rows])
     return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def joined(lengths: Sequence[int], vocabulary: int) -> dict[str, list[int]]:
+    """Examples of random ids end to end, all of them trained."""
+    ids = torch.randint(0, vocabulary, (sum(lengths),)).tolist()
+    positions = [place for length in lengths for place in range(length)]
+    labels = [token if place else IGNORED for token, place in zip(ids, positions, strict=True)]
+    return {"input_ids": ids, "labels": labels, "position_ids": positions}
 
 
 def build(arm: str, settings: TrainSettings, *, check: bool) -> Any:
@@ -161,24 +170,23 @@ def build(arm: str, settings: TrainSettings, *, check: bool) -> Any:
 
 
 def build_unsloth(known: Mapping[str, Any], settings: TrainSettings) -> Any:
-    """The same architecture with Unsloth's classes, made without files: 65 GB of weights need no disk."""
-    from unsloth import FastLanguageModel
-    from unsloth.models.qwen2 import FastQwen2Model
+    """The model as `aj train` has Unsloth load it, weights made on the GPU: 65 GB of them need no disk."""
+    from train.base import Base
 
-    FastQwen2Model.pre_patch()
     automatic: Any = AutoModelForCausalLM
-    with torch.device("cuda"):
-        model = automatic.from_config(AutoConfig.for_model("qwen2", **known), dtype=torch.bfloat16)
-    model.max_seq_length = settings.max_seq_length
-    return FastLanguageModel.get_peft_model(
-        FastQwen2Model.post_patch(model, None)[0],
-        r=settings.lora_r,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules=list(settings.target_modules),
-        use_gradient_checkpointing="unsloth",
-        max_seq_length=settings.max_seq_length,
-    )
+    config = AutoConfig.for_model("qwen2", **known)
+    config.architectures, config.dtype = ["Qwen2ForCausalLM"], torch.bfloat16
+
+    def made(*_: Any, **given: Any) -> Any:
+        with torch.device("cuda"):
+            return automatic.from_config(given.get("config") or config, dtype=torch.bfloat16)
+
+    with tempfile.TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
+        tiny_tokenizer().save_pretrained(folder)
+        base = Base(BIG, None, None, Path(folder), config.to_dict(), "")
+        with mock.patch.object(automatic, "from_pretrained", made):
+            return load(base, settings, backend="unsloth").model
 
 
 def build_small(known: Mapping[str, Any], settings: TrainSettings) -> Any:

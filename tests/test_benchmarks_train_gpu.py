@@ -33,5 +33,8 @@ def test_padding_is_masked_one_way_or_the_other():
     packed = batch_of("packed", [[3, 2]], 50, 8, "cpu")
     assert packed["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1, 2]]
     assert packed["labels"][0, 5:].tolist() == [IGNORED] * 3
+    flat = batch_of("unsloth", [[3, 2], [4]], 50, 8, "cpu")
+    assert flat["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6]]
+    assert flat["packed_seq_lengths"].tolist() == [3, 2, 4, 7]
     padded = batch_of("grouped", [[5], [2]], 50, 8, "cpu")
     assert padded["attention_mask"].tolist() == [[1] * 5, [1, 1, 0, 0, 0]]

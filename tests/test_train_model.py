@@ -2,20 +2,24 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny_model import tiny_model
+from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
 from curation.recipe import TrainSettings
 from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
-from train.model import load, on_meta, parameters
+from train.model import check_device, load, on_meta, parameters
 from train.packing import Collator, Sequences
 from train.sizes import KNOWN, sizes_of
 
@@ -201,3 +205,57 @@ def test_another_commit_than_the_frozen_one_is_refused(copy):
     assert find_base("example/tiny", "main", copy).as_dict()["commit"] == ONE
     with pytest.raises(Refusal, match=f"at commit {ONE}, the frozen recipe names {OTHER}"):
         find_base("example/tiny", OTHER, copy)
+
+
+class Unsloth:
+    """Stands for Unsloth 2026.10.7: its arguments by name, what it patches, and that it prints."""
+
+    def __init__(self, patched: int) -> None:
+        self.patched = patched
+
+    def from_pretrained(
+        self, *, model_name, max_seq_length, dtype, load_in_4bit, local_files_only,
+        use_gradient_checkpointing, use_exact_model_name,
+    ):  # fmt: skip
+        print("a banner")
+        assert local_files_only
+        assert use_exact_model_name
+        model = AutoModelForCausalLM.from_pretrained(model_name, dtype=dtype)
+        for layer in model.model.layers[: self.patched]:
+            layer.self_attn.forward = lambda *_: None
+            layer.self_attn.forward.__module__ = "unsloth.models.llama"
+        return model, None
+
+    def get_peft_model(
+        self, model, *, r, lora_alpha, lora_dropout, target_modules, use_rslora, bias,
+        use_gradient_checkpointing, random_state, max_seq_length,
+    ):  # fmt: skip
+        return get_peft_model(model, LoraConfig(r=r, target_modules=target_modules))
+
+
+def test_unsloth_is_told_what_it_takes_and_prints_nothing_where_results_go(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Unsloth(2)))
+    loaded = load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4), backend="unsloth")
+    assert (loaded.how["backend"], loaded.how["patched_layers"]) == ("unsloth", 2)
+    shown = capsys.readouterr()
+    assert (shown.out, "a banner" in shown.err) == ("", True)
+
+
+def test_a_model_that_unsloth_patched_in_part_is_not_trained(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Unsloth(1)))
+    with pytest.raises(CurationError, match="unsloth patched 1 of 2 layers of example/tiny"):
+        load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4), backend="unsloth")
+
+
+def test_what_the_card_cannot_do_is_one_line(monkeypatch):
+    with pytest.raises(CurationError, match="adamw_8bit needs a CUDA GPU; on a CPU set `optimizer: adamw"):
+        check_device(TrainSettings(optimizer="adamw_8bit"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    with pytest.raises(CurationError, match="Tesla T4 has no bfloat16; set `bf16: false`"):
+        check_device(TrainSettings())
+    check_device(TrainSettings(bf16=False))
+    monkeypatch.setattr("train.model.has_package", lambda _: False)
+    with pytest.raises(CurationError, match="paged_adamw_8bit needs bitsandbytes; install the extra"):
+        check_device(TrainSettings(optimizer="paged_adamw_8bit", bf16=False))

@@ -11,6 +11,7 @@ import transformers
 from peft.optimizers import create_loraplus_optimizer
 from safetensors import SafetensorError
 from transformers import Trainer, TrainingArguments
+from transformers.utils.import_utils import is_torch_tf32_available
 
 from curation.errors import CurationError, Refusal
 from curation.recipe import TrainSettings
@@ -145,7 +146,7 @@ def make_trainer(
         optim=settings.optimizer,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.bf16 and cuda,
-        tf32=settings.tf32 if cuda else None,
+        tf32=settings.tf32 if is_torch_tf32_available() else None,
         use_cpu=not cuda,
         gradient_checkpointing=settings.gradient_checkpointing and loaded.how["backend"] == "peft",
         gradient_checkpointing_kwargs={"use_reentrant": False},
