@@ -38,9 +38,8 @@ gates: [{{metric: eval.leaked_rows, max: 0}}]
 """
 
 
-def make_input(folder: Path, rows: int) -> int:
-    """Write the rows as JSON lines in a few files; returns their bytes."""
-    lines = conversations(ROOT / "recipes" / "corpus.yaml", CORPUS)
+def make_input(folder: Path, lines: list[bytes], rows: int) -> int:
+    """Write the rows as JSON lines in a few files, edited copies of the given ones; returns their bytes."""
     names = [f"{half}-{n}.jsonl" for half in ("half", "rest") for n in range(FILES // 2)]
     files = [(folder / name).open("wb") for name in names]
     for number, line in enumerate(multiplied(lines, rows)):
@@ -85,11 +84,11 @@ def measure(recipe: Path, out: Path, workers: int) -> dict[str, Any]:
     }
 
 
-def run(rows: int, *, tokenizer: bool, workers: int = 2) -> dict[str, Any]:
+def run(lines: list[bytes], rows: int, *, tokenizer: bool, workers: int = 2) -> dict[str, Any]:
     """One measurement in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="aj-bench-"))
     try:
-        size = make_input(folder, rows)
+        size = make_input(folder, lines, rows)
         found = measure(make_recipe(folder, tokenizer=tokenizer), folder / "out", workers)
         return {"rows": rows, "mb": round(size / 1e6), "tokenizer": tokenizer, "workers": workers, **found}
     finally:
@@ -125,7 +124,8 @@ def main() -> None:
     if not CORPUS.is_dir():
         raise SystemExit("the corpus is not beside the project; this benchmark needs its rows")
     kinds = [False, True] if args.tokenizer else [False]
-    found = [run(rows, tokenizer=kind, workers=args.workers) for rows in args.rows for kind in kinds]
+    lines = conversations(ROOT / "recipes" / "corpus.yaml", CORPUS)
+    found = [run(lines, rows, tokenizer=kind, workers=args.workers) for rows in args.rows for kind in kinds]
     print(table(found))
     if args.json:
         print(json.dumps(found))

@@ -11,11 +11,9 @@ of the process, the best of the rounds, which are interleaved; all must agree on
 
 import argparse
 import json
-import platform
 import random
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +23,7 @@ import orjson
 import polars as pl
 
 import schemas
+from benchmarks.results import machine, write_section
 from curation import row
 from curation.stages.tools import tools
 from curation.tool_checks import is_call_plainly_right
@@ -159,22 +158,26 @@ def table(results: Sequence[Result], count: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run and print."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, record."""
     parser = argparse.ArgumentParser(description="Schema checks of tool calls beside the usual libraries.")
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    options = parser.parse_args()
+    parser.add_argument("--json", action="store_true", help="print one JSON object last, and record nothing")
+    options = parser.parse_args(arguments)
     results = measure(options.messages)
     differing = disagreements(results)
-    libraries = ("jsonschema", "fastjsonschema", "jsonschema-rs", "orjson", "polars")
-    versions = {name: version(name) for name in libraries}
+    told = machine("jsonschema", "fastjsonschema", "jsonschema-rs", "orjson", "polars")
     print(table(results, options.messages))
-    print(f"\n{differing} disagreements; Python {platform.python_version()}, {versions}")
+    print(f"\n{differing} disagreements; {told}")
     if options.json:
         rates = {result.name: round(result.rows_per_cpu_s) for result in results}
         figures = {"messages": options.messages, "rows_per_cpu_s": rates, "disagreements": differing}
-        print(json.dumps({**figures, "versions": versions}))
+        print(json.dumps({**figures, "machine": told}))
+        return
+    command = f"python -m benchmarks.validation --messages {options.messages}"
+    head = f"## Schema checks of tool calls\n\n`{command}`, {told}.\n\n"
+    tail = f"\n\nMessages on which two of them disagree: {differing}."
+    write_section("validation", head + table(results, options.messages) + tail)
 
 
 if __name__ == "__main__":
