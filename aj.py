@@ -408,7 +408,8 @@ def run_review(args: argparse.Namespace) -> int:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print(f"\n{len(sitting.review.marks):,} rows are marked")
+            marked = len(sitting.review.marks)
+            print(f"\n{marked:,} row{'s are' if marked != 1 else ' is'} marked")
     return DONE
 
 

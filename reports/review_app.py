@@ -185,7 +185,7 @@ def record_approval(sitting: Sitting) -> Any:
     form, review = bottle.request.forms, sitting.review
     if review.marks:
         told = (
-            f"{len(review.marks)} rows are marked to leave out, so nothing was approved: name "
+            f"Nothing was approved, because rows are marked to leave out ({len(review.marks):,}): name "
             f"{review.marks_path.name} in the recipe's exclude stage and curate again, or take the marks back"
         )
         return show(sitting, "review_told.html.jinja", told=told)

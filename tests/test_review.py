@@ -152,7 +152,7 @@ def test_rows_are_shown_by_source_fate_and_reason(client):
     _, text = client.ask("/rows?source=one&fate=dropped&reason=near_duplicate")
     row, _ = place(client, reason="near_duplicate")
     assert row in text
-    assert "<h1>1 rows" in text
+    assert "<h1>1 row ·" in text
     assert client.ask(f"/rows?row={quote(row)}")[1].count("<article") == 1
     _, first = client.ask("/rows?fate=train")
     _, second = client.ask("/rows?fate=train&page=1")
@@ -205,7 +205,7 @@ def test_what_cannot_be_is_told_on_the_page(client):
     assert "left out already" in client.send("/mark", row=name, note="")[1]
     assert "no row of this dataset" in client.send("/mark", row="x:y:1", note="")[1]
     client.send("/mark", row=place(client, fate="train")[0], note="")
-    assert "nothing was approved" in client.send("/approve", by="A Person")[1]
+    assert "Nothing was approved" in client.send("/approve", by="A Person")[1]
     assert read_approvals(client.dataset) == []
 
 
