@@ -7,6 +7,7 @@ approved.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -180,8 +181,13 @@ def standing_approval(path: Path, digests: Digests) -> Approval | None:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are spelt alike but for case."""
-    return one.casefold() == other.casefold()
+    """Whether two names are spelt alike but for case and for how their letters are composed."""
+    return folded(one) == folded(other)
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: `José` is one person, typed with one character or with two for é."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def write_approval(path: Path, approval: Approval, key: Path | None) -> None:
@@ -241,7 +247,7 @@ def check_people(
         raise Refusal(f"{what}: not approved; read its report, then run `aj approve {what} --by NAME`")
     if not asked.unattended and any(s.approval.mode == "unattended" for s in approvals):
         raise Refusal(f"{what}: approved without a person, which its recipe forbids; run `aj approve`")
-    if len({s.approval.by.casefold() for s in approvals}) < asked.people:
+    if len({folded(s.approval.by) for s in approvals}) < asked.people:
         by = approvals[0].approval.by
         raise Refusal(f"{what}: approved by {by} alone; its recipe asks for {asked.people} people")
     if know_signers:

@@ -48,6 +48,8 @@ def read_sealed(path: Path, kind: type[Document]) -> Document:
     was written: not JSON, another layout, a digest that does not match, or other bytes than ours
     (a second key of the same name, say, which readers resolve in different ways).
     """
+    if path.exists() and not path.is_file():
+        raise CurationError(f"{path}: no regular file")  # a pipe would be waited for, for ever
     try:
         data = path.read_bytes()
     except OSError as error:

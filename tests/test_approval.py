@@ -1,3 +1,4 @@
+import os
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ from curation.files import file_digest
 from curation.gates import read_gates
 from curation.manifest import read_manifest
 from curation.sealed import write_sealed
+from curation.verify import verify
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILING = {"metric": "rows.train", "max": 1}
@@ -173,6 +175,25 @@ def test_two_people_are_two_people(tmp_path):
     assert [signed.approval.by for signed in check_approvals(dataset, recipe)] == ["Ada", "Grace"]
     with pytest.raises(CurationError, match="approved by Grace at"):
         approve(dataset, "Edsger")
+
+
+@pytest.mark.parametrize("again", ["Jose\u0301", "JOSÉ", "\uff2aosé"])
+def test_a_name_typed_in_another_way_is_no_other_person(tmp_path, again):
+    dataset = tiny_dataset(tmp_path / "tiny", approval={"people": 2})
+    approval = approve(dataset, "José")
+    with pytest.raises(CurationError, match="another person must approve too"):
+        approve(dataset, again)
+    write_sealed(dataset / "approval-2.json", approval.__class__(**{**as_dict(approval), "by": again}))
+    with pytest.raises(Refusal, match="approved by José alone"):
+        check_approvals(dataset, tiny_recipe(approval={"people": 2}))
+
+
+@pytest.mark.parametrize("name", ["approval.json", "manifest.json"])
+def test_a_pipe_in_a_dataset_is_not_waited_for(dataset, name):
+    approve(dataset, "Ada")
+    (dataset / name).unlink()
+    os.mkfifo(dataset / name)
+    assert str(verify(dataset).problems[0]).startswith(f"{name}: ")
 
 
 def test_the_same_person_twice_does_not_count_twice(tmp_path):

@@ -119,6 +119,58 @@ def test_no_other_person_and_no_other_key_counts(tmp_path, keys, by, key):
     assert not verify(dataset).ok
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ('valid-before="20200101"', "key has expired"),
+        ('valid-after="20990101"', "key is not yet valid"),
+        ('namespaces="git"', "not permitted for use in signature namespace"),
+    ],
+)
+def test_a_key_that_may_not_sign_now_or_this_does_not_count(tmp_path, keys, allowed, options, reason):
+    dataset = tiny_dataset(tmp_path / "tiny", approval=SIGNED)
+    approve(dataset, "Ada Lovelace", key=keys["ada"])
+    allowed.write_text(f'"Ada Lovelace" {options} {keys["ada"].with_suffix(".pub").read_text()}')
+    with pytest.raises(Refusal, match=reason):
+        freeze(dataset, tmp_path / "frozen.yaml")
+    assert not verify(dataset).ok
+
+
+@pytest.mark.parametrize(
+    "by", ["*", "Ada?Lovelace", "!Mallory", "-I", "Ada Lovelace,Mallory", 'Ada"Lovelace']
+)
+def test_a_name_is_no_pattern_of_names(tmp_path, keys, by):
+    dataset = tiny_dataset(tmp_path / "tiny", approval=SIGNED)
+    approve(dataset, by, key=keys["ada"])
+    with pytest.raises(Refusal, match="no valid signature by"):
+        freeze(dataset, tmp_path / "frozen.yaml")
+
+
+def test_a_signature_of_an_earlier_approval_does_not_count(tmp_path, keys):
+    dataset = tiny_dataset(tmp_path / "tiny", approval=SIGNED)
+    approve(dataset, "Ada Lovelace", key=keys["ada"])
+    earlier = (dataset / "approval.json.sig").read_bytes()
+    approve(dataset, "Ada Lovelace", "with a note", key=keys["ada"], force=True)
+    (dataset / "approval.json.sig").write_bytes(earlier)
+    with pytest.raises(Refusal, match="incorrect signature"):
+        freeze(dataset, tmp_path / "frozen.yaml")
+
+
+def test_without_ssh_keygen_one_line_says_what_is_missing(tmp_path, keys, monkeypatch):
+    dataset = tiny_dataset(tmp_path / "tiny", approval=SIGNED)
+    approve(dataset, "Ada Lovelace", key=keys["ada"])
+    before = (dataset / "approval.json").read_bytes()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for command in (
+        lambda: freeze(dataset, tmp_path / "frozen.yaml"),
+        lambda: approve(dataset, "Ada Lovelace", key=keys["ada"], force=True),
+    ):
+        with pytest.raises(CurationError, match="ssh-keygen: not found; signatures need OpenSSH") as missing:
+            command()
+        assert missing.value.exit_code == 2
+    assert (dataset / "approval.json").read_bytes() == before
+
+
 def test_a_removed_signature_is_missed(tmp_path, keys):
     dataset = tiny_dataset(tmp_path / "tiny", approval=SIGNED)
     approve(dataset, "Ada Lovelace", key=keys["ada"])

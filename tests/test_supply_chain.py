@@ -27,10 +27,10 @@ def locked() -> dict[str, tuple[str, int]]:
 
 
 def asked() -> list[Requirement]:
-    """What pyproject.toml asks for, for the commands of the README: the project and its tests."""
+    """What pyproject.toml asks for, for the commands of the README: all but the extra `gpu`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["train"], *extras["test"]]
+    lines = [*project["dependencies"], *extras["train"], *extras["test"], *extras["export"]]
     return [Requirement(line) for line in lines if not line.startswith(project["name"])]
 
 
