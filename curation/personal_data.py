@@ -97,7 +97,10 @@ _PHONE_WORD = re.compile(
     r"\.?[\"']?[ \t]*[:=#]?[ \t]*[\"']?$",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"\+?(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d")
+_DATE = re.compile(
+    r"\+?(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d"
+    r"|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)"
+)
 # The country calling codes of one and two digits; all others have three (ITU-T E.164 list).
 _CODES = (
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 "

@@ -71,6 +71,7 @@ def test_found(text, kind, said):
         "npm install lodash@4.17.21 react@18.2.0",
         "@app.route and a @ b.c",
         "2024-01-15 12:30:45.123456",
+        "phone: 2024-2025 season, call 1998 - 2001",
         "+2024-01-15 10:00 added",
         "ISBN 978-0-306-40615-7 and 0-306-40615-2",
         "order 114-3941689-8772232, invoice 20240115001",
