@@ -88,6 +88,23 @@ def test_a_click_on_a_heading_sorts_numbers_as_numbers(opened):
     assert [int(t.replace(",", "")) for t in opened.execute_script(column)] == sorted(down)
 
 
+def test_on_paper_stand_a_dozen_rows_and_every_thing_to_know(opened):
+    seen = (
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".filter((e) => e.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert opened.execute_script(seen, "#kept .row") == 12
+        assert opened.execute_script(seen, "#pairs details:first-of-type .pair") <= 4
+        assert opened.execute_script(seen, "#verdict details .remarks li") > 0
+        assert opened.execute_script(seen, "nav, .filter") == 0
+        assert "On paper the first twelve stand here" in opened.find_element("id", "kept").text
+    finally:
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert opened.execute_script(seen, "#kept .row") > 12
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_but_minor_faults(page, dark):
     axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python: pip install '.[test]'")
