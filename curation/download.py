@@ -50,9 +50,9 @@ def size_of(client: httpx.Client, url: str) -> int | None:
     """How large the server says that a file is; None when it does not say."""
     try:
         told = client.head(url).headers.get("Content-Length", "")
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return None
-    return int(told) if told.isdigit() else None
+    return int(told) if told.isascii() and told.isdigit() else None
 
 
 def download(
@@ -115,6 +115,8 @@ class Transfer:
                         f"{self.url}: broke off {TRIES} times ({first_line(error)}); the same command goes on"
                     ) from error
                 wait(self.url, error, attempt)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                raise SourceError(f"{self.url}: {first_line(error)}") from error
             except OSError as error:
                 raise CurationError(f"{self.part}: cannot write: {error.strerror or error}") from error
 
@@ -151,7 +153,7 @@ class Transfer:
                 file.write(block)
                 got += len(block)
                 self.tick(len(block))
-        if expected.isdigit() and got != int(expected):
+        if expected.isascii() and expected.isdigit() and got != int(expected):
             raise Broken(f"{got} bytes came of {expected}")
 
 

@@ -8,6 +8,7 @@ more and then refused.
 import email.utils
 import hashlib
 import os
+import re
 import threading
 import time
 import warnings
@@ -82,17 +83,24 @@ class Hub:
     def snapshot(self, repo: str, revision: str | None, kind: Kind) -> Snapshot:
         """What a repository holds at a revision; a branch becomes the commit that it stands at now."""
         what = f"{repo}{f'@{revision}' if revision else ''}"
-        info = patiently(
-            what, lambda: self.api.repo_info(repo, repo_type=kind, revision=revision, timeout=TIMEOUT_S)
-        )
-        commit = str(info.sha)
-        entries = patiently(
-            what,
-            lambda: list(self.api.list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)),
-        )
-        card = getattr(info, "card_data", None)
-        files = {e.path: as_file(e) for e in entries if isinstance(e, ListedFile)}
-        return Snapshot(repo, kind, commit, files, card.to_dict() if card is not None else {})
+        try:
+            info = patiently(
+                what, lambda: self.api.repo_info(repo, repo_type=kind, revision=revision, timeout=TIMEOUT_S)
+            )
+            commit = str(info.sha)
+            entries = patiently(
+                what,
+                lambda: list(self.api.list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)),
+            )
+            card = getattr(info, "card_data", None)
+            files = {e.path: as_file(e) for e in entries if isinstance(e, ListedFile)}
+            return Snapshot(repo, kind, commit, files, card.to_dict() if card is not None else {})
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # The client takes what answers for a hub; a proxy's login page is none.
+            raise SourceError(
+                f"{what}: the answer is not a hub's ({first_line(error)}); "
+                "is a proxy between, or HF_ENDPOINT wrong?"
+            ) from error
 
     def download(self, at: Snapshot, path: str, tick: Tick, stop: threading.Event) -> tuple[Path, str]:
         """A file in the hub's cache on this machine, and its sha256.
@@ -156,7 +164,9 @@ def hub_cache() -> Path | None:
 
 
 def as_file(entry: ListedFile) -> RepoFile:
-    """A listed file with the digests that its commit names."""
+    """A listed file with the digests that its commit names. Raises TypeError for what is none."""
+    if not isinstance(entry.path, str) or not isinstance(entry.size, int) or entry.size < 0:
+        raise TypeError("a file without a path or a size")
     return RepoFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None, entry.blob_id)
 
 
@@ -206,6 +216,8 @@ def patiently(what: str, call: Callable[[], Answer]) -> Answer:
             failure: Exception = error
         except (HfHubHTTPError, httpx.HTTPStatusError, httpx.TransportError) as error:
             failure = error
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise SourceError(f"{what}: {first_line(error)}") from error
         except OSError as error:
             # The client's word for a file that came shorter than announced; others are the disk's.
             if "Consistency check failed" not in str(error):
@@ -231,7 +243,7 @@ def retry_after(response: Any) -> float | None:
     told = response.headers.get("Retry-After") if response is not None else None
     if told is None:
         return None
-    if told.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", told):
         return float(told)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())

@@ -67,7 +67,10 @@ class Fault:
 
 
 class HubServer:
-    """The repositories, the faults still to come, and every request so far as `METHOD path range`."""
+    """The repositories, the faults still to come, and every request so far as `METHOD path range`.
+
+    authorised: those that came with a token
+    """
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -75,6 +78,7 @@ class HubServer:
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
+        self.authorised: list[str] = []
         self.sent = 0
         self.lock = threading.Lock()
         self.url = ""
@@ -116,6 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.hub.lock:
             self.hub.requests.append(request)
             self.hub.tokens.add(self.headers.get("Authorization"))
+            self.hub.authorised += [request] if self.headers.get("Authorization") else []
         self.fault = self.hub.fault_for(request)
         if self.fault is not None:
             time.sleep(self.fault.pause_s)

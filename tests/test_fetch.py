@@ -26,6 +26,7 @@ from curation.fetch_model import fetch_base_model
 from curation.fetched import TOKENIZER, fetched_sources
 from curation.freeze import freeze
 from curation.frozen import read_frozen
+from curation.online import check_online
 from curation.plan import NotFetched
 from curation.recipe import load_recipe
 
@@ -168,6 +169,46 @@ def test_a_hub_that_asks_for_an_hour_is_not_waited_for(hub, tmp_path):
     hub.faults.append(Fault("GET /storage", status=503, retry_after="3600", times=99))
     with pytest.raises(SourceError, match=r"train-0000\d-of-00003.parquet: the hub asks to wait 3600 s"):
         fetch(hub_recipe(tmp_path, only("wildchat")))
+
+
+@pytest.mark.parametrize("told", ["\u00b2", "9" * 300, "soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_time_to_wait_that_says_nothing_is_no_time_to_wait(hub, tmp_path, monkeypatch, told):
+    monkeypatch.setattr("curation.hub.time.sleep", lambda _: None)
+    hub.faults.append(Fault("GET /storage", status=503, retry_after=told, times=2))
+    (entry,) = fetch(hub_recipe(tmp_path, only("wildchat")))
+    assert digests(entry.folder) == served(hub, WILDCHAT, *digests(entry.folder))
+
+
+@pytest.mark.parametrize("page", ["revision/main", "tree/{commit}"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>please log in</html>",
+        b"[5]",
+        b'{"sha": 5, "siblings": 3}',
+        b'[{"type": "file"}]',
+        b'[{"type": "file", "path": 5, "size": 1, "oid": "x"}]',
+        b'[{"type": "file", "path": "data/train-1.parquet", "size": -5, "oid": "x"}]',
+    ],
+)
+def test_what_answers_and_is_no_hub_is_told_in_one_line(hub, tmp_path, page, answer):
+    place = page.format(commit=hub.repos[WILDCHAT].branches["main"])
+    hub.pages[f"/api/datasets/{WILDCHAT}/{place}"] = answer
+    with pytest.raises(SourceError) as told:
+        fetch(hub_recipe(tmp_path, only("wildchat")))
+    assert "\n" not in str(told.value)
+    assert "is a proxy between" in str(told.value) or "no file matches" in str(told.value)
+
+
+def test_the_token_goes_to_the_hub_alone(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    recipe = hub_recipe(tmp_path, only("wildchat"))
+    assert not any(seen.problem for seen in check_online(load_recipe(recipe)))
+    fetch(recipe)
+    stored = [request for request in hub.authorised if "/storage/" in request]
+    assert hub.count("/storage/") > 3
+    assert hub.authorised
+    assert not stored
 
 
 def test_a_branch_that_moves_between_two_calls_gives_one_commit(hub, tmp_path):
@@ -461,6 +502,15 @@ def test_a_redirect_to_plain_http_is_not_followed(web, tmp_path, monkeypatch):
         )
         with pytest.raises(SourceError, match="a redirect to plain http"):
             fetch(book_recipe(tmp_path, web))
+
+
+def test_a_page_that_leads_to_itself_is_left(web, tmp_path, monkeypatch):
+    web.pages["/books/herbal.txt"] = BOOK
+    monkeypatch.setattr(
+        "hub_server.Handler.body", lambda self, *_: self.answer(b"", status=302, Location=self.path)
+    )
+    with pytest.raises(SourceError, match=r"herbal\.txt: .*redirects"):
+        fetch(book_recipe(tmp_path, web))
 
 
 def test_the_command_prints_what_came_and_what_to_do_next(hub, tmp_path):
