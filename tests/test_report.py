@@ -68,6 +68,7 @@ def test_the_report_tells_verdict_funnel_mixture_and_the_command_to_approve(data
     assert manifest.root in text
     assert f"{manifest.rows.read:,} input rows read" in text
     assert 'aj approve . --by "YOUR NAME"' in text
+    assert "as much as its groups can give with every row once: " in text
     for reason in {reason for source in manifest.sources.values() for reason in source.dropped}:
         assert reason.replace("_", " ") in text
     for source in manifest.sources:
