@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import CurationError, Refusal
+from reports.visible import visible
 
 DONE, NO, INTERRUPTED = 0, 1, 130
 
@@ -19,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except CurationError as error:
-        print(f"aj {args.command}: {error}", file=sys.stderr)
+        # Names of files and repositories are others' words: no control code reaches the terminal.
+        print(f"aj {args.command}: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
         what = str(interrupt) or "stopped; the same command goes on from here"

@@ -220,6 +220,8 @@ def make_context(
     places = [data_root, *([base] if base else [])]
     if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
         tokenizer = first_existing(recipe.tokenizer.path, places, "tokenizer.path")
+        if tokenizer.is_dir() and not (tokenizer / "tokenizer.json").is_file():
+            raise RecipeError(f"{recipe.at('tokenizer', 'path')}: {tokenizer} has no tokenizer.json")
     elif recipe.tokenizer is not None and tokenizer is None:
         raise NotFetched(
             f"{recipe.at('tokenizer', 'id')}: {recipe.tokenizer.id} is not fetched yet; run `aj fetch` first"

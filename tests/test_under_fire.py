@@ -24,6 +24,7 @@ from hub_server import HubServer, running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 from tiny_dataset import tiny_dataset
 
+import aj
 from curation.approval import approve, read_approvals
 from curation.curate import Finished, curate
 from curation.download import download
@@ -633,3 +634,25 @@ def test_hostile_file_names_are_names_like_others(tmp_path, name):
     done = run(recipe, tmp_path / "out")
     assert [file.path for file in done.manifest.sources["two"].files] == [f"data/{name}"]
     assert verify(done.dataset).ok
+
+
+def test_no_control_code_of_a_name_reaches_the_terminal(tmp_path, capsys):
+    recipe = small_recipe(tmp_path)
+    name = '"data/two\\e]0;owned\\a\\u202E.jsonl"'
+    recipe.write_text(recipe.read_text().replace("data/two.jsonl", name))
+    assert aj.main(["check", str(recipe)]) == 2
+    told = capsys.readouterr().err
+    assert "two⟨U+001B⟩]0;owned⟨U+0007⟩⟨U+202E⟩.jsonl" in told
+    assert told.count("\n") == 1
+
+
+def test_a_folder_that_holds_no_tokenizer_is_told_in_one_line(tmp_path):
+    recipe = small_recipe(
+        tmp_path,
+        tokenizer={"path": "data"},
+        stages=["normalise", "chat", {"length": {"max_tokens": 100}}],
+    )
+    with pytest.raises(
+        RecipeError, match=r"recipe\.yaml:\d+: tokenizer\.path: .*data has no tokenizer\.json"
+    ):
+        run(recipe, tmp_path / "out")
