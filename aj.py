@@ -12,6 +12,10 @@ from curation.errors import CurationError, Refusal
 from reports.visible import visible
 
 DONE, NO, INTERRUPTED = 0, 1, 130
+# What a disk or a path can be at fault for; any other error of the system is ours.
+DISK_ERRORS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return DONE
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+        if error.errno not in DISK_ERRORS:
             raise
         print(f"aj {args.command}: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return CurationError.exit_code

@@ -63,6 +63,16 @@ def download(
     A part that an earlier run left is gone on with when `sha256` is pinned, which tells whether the
     whole is right. Raises SourceError when the file cannot be had or has another sha256.
     """
+    try:
+        return downloaded(client, url, target, sha256=sha256, tick=tick, stop=stop)
+    except OSError as error:
+        raise CurationError(f"{target}: cannot write: {error.strerror or error}") from error
+
+
+def downloaded(
+    client: httpx.Client, url: str, target: Path, *, sha256: str | None, tick: Tick, stop: threading.Event
+) -> str:
+    """`download`, with the disk's errors as they come."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     transfer = Transfer(client, url, part, sha256 is not None, tick, stop)

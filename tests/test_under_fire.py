@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
+from finished import finished
 from hub_layouts import fill
 from hub_recipe import hub_recipe, only, point_at
 from hub_server import HubServer, running
@@ -35,6 +37,7 @@ from curation.freeze import freeze
 from curation.frozen import read_frozen
 from curation.recipe import load_recipe
 from curation.verify import verify
+from reports.review import Review
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLS = int(os.environ.get("AJ_KILLS", "50"))
@@ -434,6 +437,43 @@ def fill_up(disk: Path) -> None:
                 pass
         except OSError:
             pass
+
+
+@pytest.mark.slow
+def test_every_command_that_writes_tells_of_a_full_disk_in_one_line(
+    tmp_path, small_disk, monkeypatch, capsys
+):
+    resize(small_disk, 64 << 10)
+    dataset, recipe = finished(small_disk), small_disk / "recipe.yaml"
+    report = (dataset / "report.html").read_bytes()
+    monkeypatch.chdir(small_disk)
+    marks = small_disk / "marks.jsonl"
+    review = Review(dataset, marks)
+    place = review.ledger.filter(pl.col("fate") == "train").rows(named=True)[0]
+    row = f"{place['source']}:{place['file']}:{place['row']}"
+    review.mark(row, "first", "Ada")
+    before = bytes_of(small_disk)
+    fill_up(small_disk)
+    for command in (
+        ["init", "data", "--out", "new/recipe.yaml"],
+        ["curate", str(recipe), "--out", "other"],
+        ["demo", "--out", "demo"],
+        ["report", str(dataset), "--out", "report.html"],
+        ["diff", str(dataset), str(dataset), "--html", "diff.html"],
+        ["gate", str(dataset), "--junit", "gates.xml"],
+        ["approve", str(dataset), "--by", "Ada"],
+        ["run", str(recipe)],
+    ):
+        assert aj.main(command) == 2, command
+        assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(CurationError, match=r"marks\.jsonl: cannot write: No space left on device"):
+        review.mark(row, "second", "Ada")
+    (small_disk / "ballast").unlink()
+    after = {path: digest for path, digest in bytes_of(small_disk).items() if path in before}
+    assert after == before
+    assert (dataset / "report.html").read_bytes() == report
+    assert not [path for path in small_disk.rglob(".*") if path.name.endswith(".part")]
+    assert aj.main(["approve", str(dataset), "--by", "Ada"]) == 0
 
 
 @pytest.mark.slow
