@@ -18,6 +18,28 @@ def instruction(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @instruction
+def octet(context: Any, address: Any) -> Any:
+    """The byte at an address, as i64."""
+
+    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        return builder.zext(builder.load(pointer), ir.IntType(64))
+
+    return types.int64(types.int64), emit
+
+
+@instruction
+def put_octet(context: Any, address: Any, value: Any) -> Any:
+    """Store the lowest byte of a number at an address."""
+
+    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        builder.store(builder.trunc(arguments[1], ir.IntType(8)), pointer)
+
+    return types.void(types.int64, types.int64), emit
+
+
+@instruction
 def byte_at(context: Any, address: Any) -> Any:
     """The byte at an address, as u64."""
 

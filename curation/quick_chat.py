@@ -31,11 +31,11 @@ def canonical_messages(lines: Sequence[bytes], key: str) -> pl.Series:
 
     lines: without line feeds. key: of the conversation in the line's object.
     """
-    data = np.frombuffer(b"\n".join((*lines, b"")), np.uint8)
+    data = np.frombuffer(b"\n".join((*lines, bytes(kernel.ROOM))), np.uint8)
     starts = np.zeros(len(lines) + 1, np.int64)
     np.cumsum(np.fromiter((len(line) + 1 for line in lines), np.int64, len(lines)), out=starts[1:])
     # Memory that is never touched costs nothing, so the most that any line can need is no burden.
-    out = np.empty(2 * len(data) + len(data) // _SHORTEST * kernel.OVERHEAD + 64, np.uint8)
+    out = np.empty(2 * len(data) + len(data) // _SHORTEST * kernel.OVERHEAD + kernel.ROOM, np.uint8)
     offsets, is_done = np.empty(len(lines) + 1, np.int64), np.empty(len(lines), np.bool_)
     transcode: Any = kernel.transcode
     transcode(data, starts, np.frombuffer(key.encode(), np.uint8), out, offsets, is_done)
