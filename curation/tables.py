@@ -183,9 +183,19 @@ def _row_group(file: pq.ParquetFile, group: int, columns: Columns) -> Iterator[l
     per_row = max(1, meta.total_byte_size // max(1, meta.num_rows))
     size = max(1, min(_BATCH_ROWS, BATCH_BYTES // per_row))
     leaves = _leaves(file, columns)
+    # In a dictionary a few bytes stand for one text in millions of rows.
+    stored = sum(meta.column(place).total_compressed_size for place in range(meta.num_columns))
+    left = max(decoding.EXPANSION_FLOOR_BYTES, decoding.MAX_EXPANSION * stored)
     try:
         for batch in file.iter_batches(size, row_groups=[group], columns=leaves, use_threads=False):
-            yield _objects(batch, columns)
+            found = _objects(batch, columns)
+            left -= sum(len(record) for record in found if isinstance(record, bytes))
+            if left < 0:
+                times = decoding.MAX_EXPANSION
+                raise BrokenFile(
+                    f"Parquet row group {group} expands more than {times} times: refused as a bomb"
+                )
+            yield found
     except (pa.ArrowException, OSError) as error:
         raise BrokenFile(f"Parquet row group {group} cannot be read: {_first_line(error)}") from None
 

@@ -87,6 +87,20 @@ def test_a_damaged_row_group_costs_itself_only(tmp_path):
     assert len(parquet(path, range(2, 3))) == 100
 
 
+def test_a_dictionary_that_stands_for_gigabytes_is_refused_as_a_bomb(tmp_path):
+    """A million rows of one text of 10 KB: 10 GB in a file of a few KB."""
+    path = tmp_path / "bomb.parquet"
+    one = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000_000, pa.int32()), ["x" * 10_000])
+    pq.write_table(pa.table({"text": one}), path, row_group_size=1_000_000)
+    assert path.stat().st_size < 20_000
+    rows = 0
+    for batch in parquet_records(path, None, ALL):
+        rows += sum(not isinstance(record, Bad) for record in batch)
+    (bad,) = batch
+    assert bad.error == "Parquet row group 0 expands more than 250 times: refused as a bomb"
+    assert rows <= (64 << 20) // 10_000
+
+
 def test_row_groups_are_planned_by_size(tmp_path):
     path = tmp_path / "a.parquet"
     pl.DataFrame({"text": ["x" * 1000 + str(n) for n in range(40)]}).write_parquet(path, row_group_size=10)
