@@ -25,6 +25,14 @@ Compression = Literal["gzip", "zstd"]
 
 _MAGIC: dict[Compression, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 _SUFFIX: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+_NO_DATA = (
+    (b"version https://git-lfs", "is a Git LFS pointer, not the file itself; run `git lfs pull`"),
+    (b"PK\x03\x04", "is a ZIP archive (or .xlsx, .docx); unpack it, or save its table as CSV"),
+    (b"%PDF-", "is a PDF; save its text as .txt"),
+    (b"\x89PNG", "is a picture"),
+    (b"\xff\xd8\xff", "is a picture"),
+    (b"SQLite format 3", "is a SQLite database; export its table as CSV or JSON lines"),
+)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -66,6 +74,21 @@ def first_bytes(path: Path, count: int) -> bytes:
     """The first bytes of a file as they are stored."""
     with path.open("rb") as file:
         return file.read(count)
+
+
+def no_data(path: Path) -> str | None:
+    """What a file is that holds no rows at all, by its first bytes, and what to do; else None."""
+    head = first_bytes(path, 512)
+    for magic, told in _NO_DATA:
+        if head.startswith(magic):
+            return told
+    if re.match(rb"\s*<(?:!doctype html|html)", head, re.IGNORECASE):
+        return "is a web page: the download gave a page in place of the file"
+    if path.suffix.lower() in _SUFFIX and not any(head.startswith(magic) for magic in _MAGIC.values()):
+        return f"is named {path.suffix} but is not compressed so; rename it"
+    if head[1:4:2] == b"\0\0" and head[:1].isascii() and marked_encoding(head) is None:
+        return "has a zero byte after each letter: UTF-16 without a mark; set `encoding: utf-16-le`"
+    return None
 
 
 def blocks(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:

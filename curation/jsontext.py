@@ -29,6 +29,7 @@ def mend(data: bytes) -> tuple[bytes, list[str]]:
     control_character  raw control characters inside strings are escaped
     lone_surrogate     half a surrogate pair becomes U+FFFD
     not_a_number       NaN and Infinity become null
+    trailing_comma     a comma after the whole of a line, as in an array written one element a line
     Everything else, the spelling of numbers included, stays byte for byte. Raises UnknownEncoding.
     """
     text, encoding = to_text(data)
@@ -55,7 +56,11 @@ def mend(data: bytes) -> tuple[bytes, list[str]]:
         found.add("not_a_number")
         return "null"
 
-    return _TOKEN.sub(token, text).encode(), repairs + sorted(found)
+    mended = _TOKEN.sub(token, text)
+    if mended.rstrip().endswith(","):
+        mended = mended.rstrip()[:-1]
+        found.add("trailing_comma")
+    return mended.encode(), repairs + sorted(found)
 
 
 def elements(data: bytes) -> Iterator[bytes]:

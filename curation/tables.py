@@ -37,7 +37,7 @@ def csv_records(parts: Iterable[bytes], delimiter: str | None = None) -> Iterato
         try:
             header = _header(next(reader, []))
         except csv.Error as error:
-            yield [Bad(f"CSV header: {error}", feed.text)]
+            yield [Bad(f"CSV header: {_csv_fault(error)}", feed.text)]
             return
         while True:
             record = _csv_row(reader, header, feed)
@@ -114,6 +114,13 @@ def _header(names: list[str]) -> list[str]:
     return unique
 
 
+def _csv_fault(error: csv.Error) -> str:
+    """What is wrong, in words for the one who has the file and not for the one who opens it."""
+    if "new-line character" in str(error):
+        return "lines end with a carriage return alone; save the file with line feeds"
+    return str(error)
+
+
 def _csv_row(reader: Any, header: list[str], feed: _Lines) -> Record | None:
     """The next row that is not blank, or None at the end."""
     while True:
@@ -121,7 +128,7 @@ def _csv_row(reader: Any, header: list[str], feed: _Lines) -> Record | None:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            return Bad(f"CSV: {error}", feed.text)
+            return Bad(f"CSV: {_csv_fault(error)}", feed.text)
         if fields is None:
             return None
         if not fields:

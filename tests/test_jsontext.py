@@ -44,6 +44,7 @@ def test_text_without_faults_is_left_byte_for_byte(value):
         ),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}, ["byte_order_mark"]),
         ('{"a": "é"}'.encode("cp1252"), {"a": "é"}, ["cp1252"]),
+        (b'{"a": 1}, ', {"a": 1}, ["trailing_comma"]),
     ],
 )
 def test_each_repair(data, value, repairs):

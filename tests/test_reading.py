@@ -394,3 +394,47 @@ def test_probing_stops_at_a_wrong_reader(tmp_path):
         SourceError, match=r"source s: no record of a.jsonl fits reader alpaca: keys found: question, answer"
     ):
         probe([path], source("alpaca", columns={"output": "out"}), name="s")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "is a Git LFS pointer"),
+        ("a.jsonl", b"<!DOCTYPE html>\n<html><body>404</body></html>", "is a web page"),
+        ("a.csv", b"PK\x03\x04\x14\x00", "is a ZIP archive"),
+        ("a.txt", b"%PDF-1.4\n", "is a PDF"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n", "is a picture"),
+        ("a.jsonl.gz", b'{"question": "q", "answer": "a"}\n', "is named .gz but is not compressed so"),
+        ("a.jsonl", json.dumps(PAIRS[0]).encode("utf-16-le"), "has a zero byte after each letter"),
+    ],
+)
+@pytest.mark.parametrize("reader", ["qa", "herbal", "adventure"])
+def test_a_file_that_holds_no_rows_is_called_what_it_is(tmp_path, name, data, told, reader):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=f"^source s: {name} {told}"):
+        probe([path], source(reader), name="s")
+
+
+def test_utf_16_without_a_mark_reads_under_the_encoding_that_the_message_names(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes("".join(json.dumps(pair) + "\n" for pair in PAIRS).encode("utf-16-le"))
+    asked = source("qa", encoding="utf-16-le")
+    probe([path], asked, name="s")
+    assert frame(path, "qa", encoding="utf-16-le")["reason"].null_count() == len(PAIRS)
+
+
+def test_lines_cut_out_of_an_array_keep_their_commas_and_are_read(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(talk) + ",\n" for talk in TALKS))
+    found = frame(path)
+    assert found["reason"].null_count() == len(TALKS)
+    assert "trailing_comma" in found["notes"][0]
+
+
+def test_a_csv_of_carriage_returns_says_so(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"question,answer\rq,a\r")
+    assert errors(frame(path, "qa")) == [
+        "CSV header: lines end with a carriage return alone; save the file with line feeds"
+    ]
