@@ -1,7 +1,9 @@
 """What was not approved is not trained on; no option changes that."""
 
+import hashlib
 import shutil
 
+import msgspec
 import polars as pl
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
@@ -9,6 +11,8 @@ from tiny_dataset import seal, tiny_recipe, write_parquet
 
 import aj
 from curation.errors import CurationError, Refusal
+from curation.files import canonical, file_digest, self_digest
+from curation.frozen import read_frozen, render
 from train.gate import admit
 
 
@@ -50,6 +54,46 @@ def test_a_link_in_place_of_a_shard_is_refused(copy, made):
     shard.unlink()
     shard.symlink_to(made.data / "train/part-00000.parquet")
     with pytest.raises(Refusal, match="a link, or outside the dataset"):
+        admit(copy.frozen, copy.data)
+
+
+def edited(path, change):
+    """A frozen recipe changed and sealed anew, with the approval and its signature as they were."""
+    frozen = read_frozen(path)
+    content = frozen.as_dict()
+    change(content)
+    content["recipe_sha256"] = hashlib.sha256(canonical(content["recipe"])).hexdigest()
+    content["self_sha256"] = self_digest(content)
+    path.write_bytes(render(msgspec.convert(content, type(frozen))))
+    assert read_frozen(path).approvals == frozen.approvals
+
+
+def test_train_settings_that_were_not_approved_are_refused(copy):
+    def faster(content):
+        content["recipe"]["train"]["learning_rate"] = content["train"]["learning_rate"] = 0.5
+
+    edited(copy.frozen, faster)
+    with pytest.raises(Refusal, match="the recipe in it is not the one that was approved"):
+        admit(copy.frozen, copy.data)
+
+
+def test_rows_changed_under_their_old_ids_are_refused(copy):
+    """The root counts ids; the bytes of a shard are those of the manifest that was approved."""
+    shard = copy.data / "train/part-00000.parquet"
+    write_parquet(shard, pl.read_parquet(shard).with_columns(source=pl.lit("elsewhere")))
+
+    def other(content):
+        listed = content["shards"]["train"][0]
+        listed["bytes"], listed["sha256"] = shard.stat().st_size, file_digest(shard)
+
+    edited(copy.frozen, other)
+    with pytest.raises(Refusal, match="the shards in it are not those that were approved"):
+        admit(copy.frozen, copy.data)
+
+
+def test_data_without_its_manifest_is_refused(copy):
+    (copy.data / "manifest.json").unlink()
+    with pytest.raises(Refusal, match=r"manifest\.json: not the manifest that was approved"):
         admit(copy.frozen, copy.data)
 
 

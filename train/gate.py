@@ -14,8 +14,17 @@ from pathlib import Path
 import polars as pl
 
 from curation.errors import CurationError, Refusal
+from curation.files import file_digest
 from curation.frozen import Frozen, read_frozen
-from curation.manifest import SPLITS, ListedFile, difference, root_digest
+from curation.manifest import (
+    MANIFEST,
+    SPLITS,
+    ListedFile,
+    difference,
+    read_manifest,
+    root_digest,
+    shard_files,
+)
 from curation.recipe import Recipe, recipe_from
 
 
@@ -54,7 +63,26 @@ def admit(frozen_path: Path, data: Path | None = None) -> Admitted:
     admitted = Admitted(frozen, recipe, frozen_path, folder)
     check_shards(admitted)
     check_root(admitted)
+    check_manifest(admitted)
     return admitted
+
+
+def check_manifest(admitted: Admitted) -> None:
+    """Raise Refusal unless recipe and shards are those of the manifest that was approved.
+
+    An approval, and its signature, covers the manifest's digest; what a frozen recipe says beside
+    that, its train settings included, could be edited and sealed anew by anyone.
+    """
+    frozen, data = admitted.frozen, admitted.data
+    if not (data / MANIFEST).is_file() or file_digest(data / MANIFEST) != frozen.manifest_sha256:
+        raise Refusal(
+            f"{data / MANIFEST}: not the manifest that was approved; `aj verify` tells what differs"
+        )
+    manifest = read_manifest(data)
+    if manifest.recipe.sha256 != frozen.recipe_sha256:
+        raise Refusal(f"{admitted.path}: the recipe in it is not the one that was approved; freeze again")
+    if any(frozen.shards[split] != shard_files(manifest, split) for split in SPLITS):
+        raise Refusal(f"{admitted.path}: the shards in it are not those that were approved; freeze again")
 
 
 def check_shards(admitted: Admitted) -> None:
