@@ -271,7 +271,10 @@ def check_role_tokens(template: Template, tokenizer_dir: Path) -> None:
     path = tokenizer_dir / "tokenizer.json"
     if not path.is_file():
         raise RecipeError(f"tokenizer: {path} is missing")
-    added = {token["content"] for token in orjson.loads(path.read_bytes()).get("added_tokens", [])}
+    try:
+        added = {token["content"] for token in orjson.loads(path.read_bytes()).get("added_tokens", [])}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise RecipeError(f"tokenizer: {path} is no tokenizer.json: {error}") from error
     assert template.markup is not None
     missing = [token for token in template.markup.tokens if token not in added]
     if missing:

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
 from curation.recipe import TrainSettings
+from curation.rendering import load_template
 from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
@@ -259,3 +260,10 @@ def test_what_the_card_cannot_do_is_one_line(monkeypatch):
     monkeypatch.setattr("train.model.has_package", lambda _: False)
     with pytest.raises(CurationError, match="paged_adamw_8bit needs bitsandbytes; install the extra"):
         check_device(TrainSettings(optimizer="paged_adamw_8bit", bf16=False))
+
+
+def test_a_broken_tokenizer_is_one_line(copy):
+    for broken in (b"{", b"[]", b'{"added_tokens": [3]}'):
+        (copy / "tokenizer.json").write_bytes(broken)
+        with pytest.raises(CurationError, match=r"tokenizer\.json is no tokenizer\.json"):
+            load_template("aj_r1", copy)

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 
+import numpy as np
 import orjson
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
@@ -13,6 +14,10 @@ from safetensors.torch import load_file
 import aj
 from curation.errors import CurationError, Refusal
 from curation.rendering import built_in
+from curation.row import message
+from train.encoding import Encoder, Example
+from train.examples import check_count
+from train.gate import admit
 from train.model_folder import find_model
 from train.output import read_run
 from train.run import train
@@ -142,6 +147,18 @@ def test_another_tokenizer_than_curation_counted_with_is_refused(tmp_path):
     run = frozen_dataset(tmp_path, tokens=500)
     with pytest.raises(Refusal, match=r"tokens here, curation counted 500; the tokenizer of the base model"):
         train(run.frozen, **run.kwargs)
+
+
+def test_one_token_more_than_counted_is_another_tokenizer_unless_a_control_token_is_spelt(made):
+    encoder = Encoder(made.base, built_in("aj_r1"))
+    example = Example(np.zeros(5, np.int32), np.zeros(5, np.bool_))
+    row = {"id": "sha256:0", "tokens": 4, "tools": None, "messages": [message("user", "hello")]}
+    admitted = admit(made.frozen, made.data)
+    with pytest.raises(Refusal, match="has 5 tokens here, curation counted 4"):
+        check_count(row, [example], admitted, encoder)
+    spelt = [message("user", f"hello {encoder.template.end}")]
+    check_count({**row, "messages": spelt}, [example], admitted, encoder)
+    check_count({**row, "tokens": 5}, [example], admitted, encoder)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_adapter(made, tmp_path, monkeypatch):

@@ -106,12 +106,16 @@ class Encoder:
             several = list(turn_by_turn(self.template, marked, marked_tools))
         return [self.unmarked(text, found, mark) for text, found in several]
 
+    def spells(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> bool:
+        """Whether a row holds the spelling of a control token where none is meant."""
+        return spells(messages, tools, self.control, self.not_thinking)
+
     def mark(
         self, messages: Sequence[Mapping[str, Any]], tools: str | None
     ) -> tuple[Sequence[Mapping[str, Any]], str | None, str]:
         """The row with a mark inside every control token that it merely spells, and the mark ("" without)."""
         control, not_thinking = self.control, self.not_thinking
-        if not spells(messages, tools, control, not_thinking):
+        if not self.spells(messages, tools):
             return messages, tools, ""
         everything = orjson.dumps([messages, tools]).decode()
         mark = next(mark for mark in MARKS if mark not in everything)

@@ -57,11 +57,13 @@ def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_leng
         for part in admitted.parts(split):
             for chunk in part.iter_slices(ROWS_AT_ONCE):
                 for row, examples in zip(
-                    chunk.select("id", "source", "repeat", "tokens").iter_rows(named=True),
+                    chunk.select("id", "source", "repeat", "tokens", "messages", "tools").iter_rows(
+                        named=True
+                    ),
                     encoder.examples(list(rows_of(chunk))),
                     strict=True,
                 ):
-                    check_count(row, examples, admitted)
+                    check_count(row, examples, admitted, encoder)
                     too_long += [(len(e.ids), row["id"]) for e in examples if len(e.ids) > max_seq_length]
                     ids += [example.ids for example in examples]
                     trained += [example.trained for example in examples]
@@ -94,17 +96,19 @@ def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Ex
     told[3] = max(told[3], row["repeat"])
 
 
-def check_count(row: Mapping[str, Any], examples: list[Example], admitted: Admitted) -> None:
+def check_count(
+    row: Mapping[str, Any], examples: list[Example], admitted: Admitted, encoder: Encoder
+) -> None:
     """Raise Refusal when a row's tokens are not as many as curation counted.
 
     Curation counts spelled control tokens as such and training as text, so that a row that spells
     one may be longer here; never shorter. Rows that became several examples are not compared.
     """
     counted = row["tokens"]
-    if counted is None or len(examples) != 1:
+    if counted is None or len(examples) != 1 or len(examples[0].ids) == counted:
         return
     tokens = len(examples[0].ids)
-    if tokens < counted or tokens > 2 * counted + 64:
+    if tokens < counted or tokens > 2 * counted + 64 or not encoder.spells(row["messages"], row["tools"]):
         raise Refusal(
             f"{admitted.data}: row {row['id']} has {tokens} tokens here, curation counted {counted}; the "
             f"tokenizer of the base model, or the template, is not the recipe's"

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from curation.errors import CurationError
 from curation.files import write_bytes
 from curation.progress import clock
 
@@ -27,7 +28,10 @@ class Journal:
     """The files of a run in `folder`. Use as a context manager."""
 
     def __init__(self, folder: Path, *, now: datetime | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CurationError(f"{folder}: cannot be made: {error.strerror or error}") from error
         started = (now or datetime.now()).strftime("%Y%m%d_%H%M%S")
         self.folder = folder
         self.log_path = folder / f"training_{started}.log"
