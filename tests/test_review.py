@@ -235,7 +235,8 @@ def test_in_a_browser_a_row_is_marked_and_hostile_text_runs_nothing(tmp_path):
             assert "owned" not in driver.title
             driver.find_element("css selector", "form input[name=note]").send_keys("seen")
             driver.find_element("css selector", "form button").click()
-            assert "marked to be left out: seen" in driver.find_element("tag name", "main").text
+            wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(driver, 60)
+            wait.until(lambda shown: "marked to be left out: seen" in shown.page_source)
             assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
         assert [mark.note for mark in client.sitting.review.marks.values()] == ["seen"]
     finally:
