@@ -49,7 +49,7 @@ SURE_OF_ENGLISH = 0.3
 SURE_OF_CHINESE = 0.5
 HAN = COUNTED.index("han")
 HAN_SHARE = 0.3
-# Under this many letters, langdetect takes English for many a language.
+# Under this many letters, each judge takes English for many a language.
 SHORT_LETTERS = 100
 
 
@@ -121,13 +121,15 @@ def is_english(counts: NDArray[np.int32], shares: NDArray[np.float64]) -> NDArra
 def judge(text: str, likely: Verdict, shares: NDArray[np.float64], letters: float) -> Verdict:
     """What py3langid found likely, if that is sure enough, else what langdetect says.
 
-    A short text that one of them takes for English and the other does not is undetermined.
+    A short text on which the two do not agree is undetermined: names and commands look like many a
+    language.
     """
     if is_sure(likely, shares):
         return likely
     verdict = langdetect(text)
-    if letters < SHORT_LETTERS and (verdict.language == "en") != (likely.language == "en"):
-        return Verdict(UNDETERMINED, verdict.probability, "judges")
+    if letters < SHORT_LETTERS and verdict.language != likely.language:
+        named = "zh" if shares[HAN] >= HAN_SHARE else UNDETERMINED
+        return Verdict(named, verdict.probability, "judges")
     return verdict
 
 

@@ -71,6 +71,23 @@ def test_short_rows_and_code_are_undetermined_and_stay_unless_the_recipe_says_ot
     assert dropped["reason"].to_list() == ["language"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name examples of Potassium-based fertilizers.\npotassium sulfate or potassium chloride",
+        "Removes files 'junk1', 'junk2', 'junk3'.",
+        "Print line number in file",
+    ],
+)
+def test_short_english_that_looks_like_many_languages_is_kept(text):
+    assert languages([text])[0].language in ("en", "undetermined")
+
+
+def test_a_short_chinese_question_about_foreign_terms_is_chinese():
+    text = "如何激活 Turbo Mode\nShift+点击 Green Flag 可以激活 Turbo Mode。"
+    assert languages([text])[0].language == "zh"
+
+
 def test_a_short_question_in_another_script_is_no_english():
     short = ["Какая погода?", "今天天气好吗", "날씨 어때요", "อากาศเป็นอย่างไร"]
     assert [v.language for v in languages(short)] == ["ru", "zh", "ko", "th"]
