@@ -19,6 +19,7 @@ from curation.fetched import TOKENIZER, commits, record_of, refuse_changed
 from curation.files import file_digest
 from curation.reading import Chunk, chunks, list_files, probe
 from curation.recipe import Recipe, recipe_digest, stage_plan
+from curation.rendering import NAMED
 from curation.settings import StageSettings
 from curation.source import Source
 from curation.stage import Context, Rows
@@ -227,7 +228,7 @@ def make_context(
             f"{recipe.at('tokenizer', 'id')}: {recipe.tokenizer.id} is not fetched yet; run `aj fetch` first"
         )
     template = recipe.template
-    if template not in {"aj_r1", "chatml", "model"}:
+    if template not in NAMED:
         template = str(first_existing(template, places, "template"))
     return Context(recipe.seed, tuple(recipe.sources), data_root, tokenizer, template)
 
@@ -249,8 +250,7 @@ def tokenizer_files(context: Context) -> list[Path]:
         found = (
             sorted(folder.glob("*.json")) + sorted(folder.glob("*.jinja")) if folder.is_dir() else [folder]
         )
-    template = Path(context.template)
-    return [*found, template] if template.suffix else found
+    return found if context.template in NAMED else [*found, Path(context.template)]
 
 
 def named_digests(paths: Sequence[Path], data_root: Path) -> dict[str, str]:

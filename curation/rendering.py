@@ -25,6 +25,7 @@ from curation.row import Message
 from curation.template_parts import MARKUPS, Markup, RenderError, parse_tools, parts, to_json
 
 BUILT_IN = tuple(MARKUPS)
+NAMED = (*BUILT_IN, "model")  # any other template is a path
 
 # How a template of unknown make wants calls: the row's own flat shape, OpenAI's with arguments as a
 # JSON text, or the same with arguments as an object (transformers' convention).

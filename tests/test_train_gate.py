@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from types import SimpleNamespace
 
 import msgspec
 import polars as pl
@@ -13,7 +14,7 @@ import aj
 from curation.errors import CurationError, Refusal
 from curation.files import canonical, file_digest, self_digest
 from curation.frozen import read_frozen, render
-from train.gate import admit
+from train.gate import admit, check_template
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,15 @@ def test_no_option_turns_the_gate_off(copy, option, capsys):
     code = aj.main(["train", str(copy.frozen), "--data", str(copy.data), *option])
     assert code == 1
     assert "not the shard that was approved" in capsys.readouterr().err
+
+
+def test_a_template_of_the_recipes_own_must_be_the_one_that_curation_used(tmp_path):
+    path = tmp_path / "shapes" / "mine.jinja"
+    path.parent.mkdir()
+    path.write_text("{{ messages }}")
+    recipe = SimpleNamespace(template="shapes/mine.jinja", data_folder=tmp_path)
+    counted = SimpleNamespace(versions={"tokens:shapes/mine.jinja": file_digest(path), "polars": "2.1.0"})
+    check_template(SimpleNamespace(recipe=recipe, frozen=counted))
+    path.write_text("{{ messages }} ")
+    with pytest.raises(Refusal, match=r"mine\.jinja: not the template that the dataset was curated with"):
+        check_template(SimpleNamespace(recipe=recipe, frozen=counted))

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -26,6 +26,7 @@ from curation.manifest import (
     shard_files,
 )
 from curation.recipe import Recipe, recipe_from
+from curation.rendering import NAMED
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def admit(frozen_path: Path, data: Path | None = None) -> Admitted:
     check_shards(admitted)
     check_root(admitted)
     check_manifest(admitted)
+    check_template(admitted)
     return admitted
 
 
@@ -83,6 +85,21 @@ def check_manifest(admitted: Admitted) -> None:
         raise Refusal(f"{admitted.path}: the recipe in it is not the one that was approved; freeze again")
     if any(frozen.shards[split] != shard_files(manifest, split) for split in SPLITS):
         raise Refusal(f"{admitted.path}: the shards in it are not those that were approved; freeze again")
+
+
+def check_template(admitted: Admitted) -> None:
+    """Raise Refusal unless a template that the recipe names by its path is the one that curation used."""
+    name = admitted.recipe.template
+    path = admitted.recipe.data_folder / name
+    if name in NAMED or not path.is_file():
+        return
+    counted = {
+        sha256
+        for key, sha256 in admitted.frozen.versions.items()
+        if key.startswith("tokens:") and PurePosixPath(key.removeprefix("tokens:")).name == path.name
+    }
+    if file_digest(path) not in counted:
+        raise Refusal(f"{path}: not the template that the dataset was curated with; its bytes changed")
 
 
 def check_shards(admitted: Admitted) -> None:
