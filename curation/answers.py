@@ -84,13 +84,12 @@ def _records(path: Path) -> list[list[records.Record]]:
         raise SourceError(f"{path}: answers cannot be read: {error}") from None
 
 
-def text_lines(path: Path, encoding: str | None) -> list[str]:
-    """The lines of a text file, without their ends. Raises SourceError, UnknownEncoding."""
-    try:
-        data = b"".join(decoding.utf8(decoding.blocks(path), encoding))
-    except BrokenFile as error:
-        raise SourceError(f"{path}: {error}") from None
-    text, _ = decoding.to_text(data)
+def text_lines(path: Path, encoding: str | None) -> tuple[list[str], BrokenFile | None]:
+    """The lines of a text file, without their ends; where it breaks, the whole ones before and why.
+
+    Raises UnknownEncoding.
+    """
+    text, _, broken = decoding.whole_text(path, encoding)
     # splitlines() would also cut at form feeds and U+2028, which stand inside lines here.
     found = [line.removesuffix("\r") for line in text.split("\n")]
-    return found[:-1] if found and not found[-1] else found
+    return found[:-1] if broken is not None or not found[-1] else found, broken

@@ -7,7 +7,7 @@ from typing import Any
 
 from curation import decoding, where
 from curation.answers import answer_file, keyed_records, text_lines
-from curation.decoding import BrokenFile, UnknownEncoding
+from curation.decoding import UnknownEncoding
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, explain, mend
 from curation.readers import adventure, alpaca, bfcl, lines, mapped, messages, qa, sharegpt, trajectory
@@ -134,7 +134,7 @@ def text_rows(path: Path, source: Source, *, file: str) -> Iterator[Found]:
         if source.reader == "lines":
             yield from _line_rows(path, source)
             return
-        text, repair, broken = _whole_text(path, source)
+        text, repair, broken = decoding.whole_text(path, source.encoding)
     except UnknownEncoding as error:
         yield Bad(str(error), decoding.first_bytes(path, 1000).decode(errors="replace"))
         return
@@ -150,7 +150,12 @@ def _line_rows(path: Path, source: Source) -> Iterator[Found]:
     answers = answer_file(path, source)
     if answers is None:
         raise SourceError("reader lines needs `answers`: the file with the other line of each pair")
-    asked, answered = text_lines(path, source.encoding), text_lines(answers, source.encoding)
+    asked, broken = text_lines(path, source.encoding)
+    answered, broken_too = text_lines(answers, source.encoding)
+    fault = broken or broken_too
+    if fault is not None:
+        # What lies behind the break is one unreadable record, not one a line of the whole file.
+        asked, answered = asked[: len(answered)], answered[: len(asked)]
     for found in lines.rows(asked, answered, source):
         if isinstance(found, Unfit):
             yield Bad(str(found))
@@ -158,17 +163,8 @@ def _line_rows(path: Path, source: Source) -> Iterator[Found]:
         if source.system is not None:
             found.messages.insert(0, say("system", source.system))
         yield found
-
-
-def _whole_text(path: Path, source: Source) -> tuple[str, str | None, BrokenFile | None]:
-    parts: list[bytes] = []
-    broken = None
-    try:
-        for part in decoding.utf8(decoding.blocks(path), source.encoding):
-            parts.append(part)
-    except BrokenFile as error:
-        broken = error
-    return *decoding.to_text(b"".join(parts)), broken
+    if fault is not None:
+        yield Bad(str(fault))
 
 
 def _book(text: str, source: Source, *, file: str) -> Iterator[Row]:

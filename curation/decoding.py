@@ -222,6 +222,19 @@ def lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield [last]
 
 
+def whole_text(path: Path, encoding: str | None) -> tuple[str, str | None, BrokenFile | None]:
+    """The text of a file, how it was mended (see `to_text`), and where it breaks, why; then it is what
+    came before. Raises UnknownEncoding."""
+    parts: list[bytes] = []
+    broken = None
+    try:
+        for part in utf8(blocks(path), encoding):
+            parts.append(part)
+    except BrokenFile as error:
+        broken = error
+    return *to_text(b"".join(parts)), broken
+
+
 def to_text(data: bytes) -> tuple[str, str | None]:
     """Text of a line or a file, and how it was mended: None, `damaged_utf8`, `cp1252` or `latin-1`.
 

@@ -1,10 +1,16 @@
 """The file with the other half of a source."""
 
+import gzip
+import random
+
 import msgspec
+import polars as pl
 import pytest
 
 from curation.answers import answer_file, companions, keyed_records, text_lines
 from curation.errors import SourceError
+from curation.reading import chunks, read
+from curation.row import decode
 from curation.source import Source
 
 
@@ -49,4 +55,24 @@ def test_a_broken_file_of_answers_is_an_error(tmp_path):
 def test_lines_end_at_newlines_only(tmp_path):
     path = tmp_path / "all.nl"
     path.write_bytes("one\x0cstill\u2028one\r\ntwo\r\n\r\nfour".encode())
-    assert text_lines(path, None) == ["one\x0cstill\u2028one", "two", "", "four"]
+    assert text_lines(path, None) == (["one\x0cstill\u2028one", "two", "", "four"], None)
+
+
+@pytest.mark.parametrize("truncated", ["asked.nl.gz", "answered.cm.gz"])
+def test_a_truncated_archive_of_lines_gives_the_pairs_before_the_break_and_one_unreadable_record(
+    tmp_path, truncated
+):
+    chance = random.Random(3)
+    for name in ("asked.nl.gz", "answered.cm.gz"):
+        data = gzip.compress("".join(f"{name} {n} {chance.random()}\n" for n in range(3000)).encode())
+        (tmp_path / name).write_bytes(data[: len(data) // 2] if name == truncated else data)
+    source = Source(uri="asked.nl.gz", reader="lines", group="g", answers="answered.cm.gz")
+    (chunk,) = chunks(tmp_path / "asked.nl.gz", source)
+    rows = pl.concat(read(chunk, source, file="asked.nl.gz"))
+    assert 1000 < rows["messages"].count() < 2000
+    assert rows["messages"].count() == rows.height - 1
+    assert rows["reason"][-1] == "unreadable"
+    for number, messages in enumerate(rows["messages"].drop_nulls()):
+        asked, answered = decode(messages)
+        assert asked["content"].startswith(f"asked.nl.gz {number} ")
+        assert answered["content"].startswith(f"answered.cm.gz {number} ")
