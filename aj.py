@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aj {args.command}: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        what = str(interrupt) or "stopped; the same command goes on from here"
+        how = "the same command with --resume" if args.command == "train" else "the same command"
+        what = str(interrupt) or f"stopped; {how} goes on from here"
         print(f"aj {args.command}: {what}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
