@@ -48,8 +48,8 @@ def count(number: float | None) -> str:
 
 
 def percent(part: float | None, whole: float | None = 1) -> str:
-    """part / whole as 12.3 %; an en dash where there is no whole."""
-    return "\u2013" if not whole or part is None else f"{100 * part / whole:.1f} %"
+    """part / whole as 12.3 %, which no line end parts; an en dash where there is no whole."""
+    return "\u2013" if not whole or part is None else f"{100 * part / whole:.1f}\u00a0%"
 
 
 def size(bytes_: int) -> str:

@@ -24,6 +24,6 @@ def test_what_cannot_be_seen_is_spelt(text, shown):
 
 def test_numbers_read_well():
     assert (count(1234567), count(None), count(0.25), count(1.0)) == ("1,234,567", "\u2013", "0.25", "1")
-    assert (percent(0.1234), percent(1, 8), percent(1, 0)) == ("12.3 %", "12.5 %", "\u2013")
+    assert (percent(0.1234), percent(1, 8), percent(1, 0)) == ("12.3\u00a0%", "12.5\u00a0%", "\u2013")
     assert (size(999), size(1500), size(2_500_000)) == ("999 bytes", "1.5 kB", "2.5 MB")
     assert cut("abcdef", 4) == ("abcd", 2)
