@@ -1,8 +1,9 @@
-"""Compiled loops from JSON lines of plain conversations to canonical messages (curation/row.py).
+"""Compiled loops from JSON lines of conversations to canonical messages (curation/row.py).
 
 They take a line only where the result is beyond doubt, byte for byte what decoding and encoding it
-would give: a JSON object with a list of messages whose roles are ours, texts and names, and nothing
-that a reader has to look at. They leave every other line, whatever is wrong or unusual about it.
+would give: a JSON object with a list of messages whose roles are ours, with texts, names and tool calls
+as chat APIs write them, and nothing else that a reader has to look at. They leave every other line,
+whatever is wrong or unusual about it.
 
 All of them are in this one file because numba's cache notices changes only in the file of the
 function that is called. Texts are addressed by pointer: passing arrays to small functions costs more
@@ -34,21 +35,25 @@ def _start(text: bytes) -> u64:
     return packed(text)[0]
 
 
-# Keys by their first eight bytes and their length, which tell them apart from all that matter here.
+# Keys by their first eight bytes and their length; those whose values are used also by what follows.
 _ROLE, _CONTENT, _NAME = _start(b"role"), _start(b"content"), _start(b"name")
+_CALL_ID_ENDS, _CALLS_END, _ARGUMENTS_END = _start(b"l_id"), _start(b"ls"), _start(b"s")
+_TOOL_CALL, _ID, _TYPE = _start(b"tool_call"), _start(b"id"), _start(b"type")
+_FUNCTION, _ARGUMENTS, _TOOLS = _start(b"function"), _start(b"arguments"), _start(b"tools")
+_OURS = ((_CONTENT, 7), (_ROLE, 4), (_NAME, 4), (_TOOL_CALL, 12), (_TOOL_CALL, 10))
 # Of a message: null or absent, else the line is left.
 _OTHERS = (
-    (_start(b"tool_calls"), 10),
-    (_start(b"tool_call_id"), 12),
-    (_start(b"tool_call_ids"), 13),
+    (_TOOL_CALL, 13),  # tool_call_ids
     (_start(b"function_call"), 13),
     (_start(b"reasoning_content"), 17),
 )
 # Of a record: absent, else the line is left.
-_BESIDE = ((_start(b"tools"), 5), (_start(b"functions"), 9), (_start(b"function"), 8), (_start(b"system"), 6))
+_BESIDE = ((_start(b"functions"), 9), (_FUNCTION, 8), (_start(b"system"), 6))
 _ROLES = ((_start(b"user"), 4), (_start(b"assistant"), 9), (_start(b"system"), 6), (_start(b"tool"), 4))
 _OPENING, _NAMED, _SPOKEN = packed(b'{"content":'), packed(b',"name":'), packed(b',"role":"')
-_CLOSING = packed(b'","tool_call_id":null,"tool_calls":null}')
+_ANSWERING, _CALLING = packed(b'","tool_call_id":'), packed(b',"tool_calls":')
+_CALL, _CALL_ID = packed(b'{"arguments":'), packed(b',"id":')
+_NO_ARGUMENTS = _start(b'"{}"')
 _TRUE, _FALSE, _NULL = _start(b"true"), _start(b"false"), _start(b"null")
 _FOUR, _FIVE = u64(0xFFFFFFFF), u64(0xFFFFFFFFFF)
 
@@ -87,6 +92,12 @@ def _is_one(start, length, known):  # type: ignore[no-untyped-def]
         if start == name and length == size:
             return True
     return False
+
+
+@nb.njit(cache=True, nogil=True)
+def _ends(first, length, rest):  # type: ignore[no-untyped-def]
+    """Whether what follows the first eight bytes of a text, at most seven, is that."""
+    return eight_at(first + 8) & ((u64(1) << u64(8 * (length - 8))) - u64(1)) == rest
 
 
 @nb.njit(cache=True, nogil=True)
@@ -285,6 +296,16 @@ def _scalar(at, end):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def _after_key(at, end, to):  # type: ignore[no-untyped-def]
+    """The place where the value of any key begins, or LEFT. What it writes does not count."""
+    at, _ = _string(at, end, to)
+    if at < 0:
+        return LEFT
+    at = _space(at, end)
+    return at + 1 if at < end and octet(at) == 58 else LEFT
+
+
+@nb.njit(cache=True, nogil=True)
 def _value(at, end, to):  # type: ignore[no-untyped-def]
     """The place behind any JSON value, or LEFT. What it writes does not count."""
     depth = 0
@@ -307,7 +328,7 @@ def _value(at, end, to):  # type: ignore[no-untyped-def]
                 at += 1
             else:
                 if opening == 123:
-                    at = _key(at, end)[3]
+                    at = _after_key(at, end, to)
                     if at < 0:
                         return LEFT
                 continue
@@ -325,7 +346,7 @@ def _value(at, end, to):  # type: ignore[no-untyped-def]
             at += 1
             if byte == 44:  # ,
                 if kinds & one:
-                    at = _key(_space(at, end), end)[3]
+                    at = _after_key(_space(at, end), end, to)
                     if at < 0:
                         return LEFT
                 break
@@ -374,7 +395,132 @@ def _put_text(at, end, to):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _put_message(role, length, content, name, end, to):  # type: ignore[no-untyped-def]
+def _put_slice(at, end, to):  # type: ignore[no-untyped-def]
+    """Write JSON text as a string: where to go on. The text was found to be UTF-8."""
+    put_octet(to, 34)
+    to += 1
+    while at < end:
+        byte = octet(at)
+        if byte < 0x80:
+            to = _write_code(byte, to)
+        else:
+            put_octet(to, byte)
+            to += 1
+        at += 1
+    put_octet(to, 34)
+    return to + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _put_arguments(at, end, to):  # type: ignore[no-untyped-def]
+    """Write the arguments at a place, a string or an object: where to go on, or LEFT."""
+    if at < 0:
+        put_eight(to, _NO_ARGUMENTS)
+        return to + 4
+    if octet(at) == 34:
+        return _put_text(at, end, to)
+    behind = _value(at, end, to) if octet(at) == 123 else LEFT
+    return _put_slice(at, behind, to) if behind >= 0 else LEFT
+
+
+@nb.njit(cache=True, nogil=True)
+def _call(at, end, to):  # type: ignore[no-untyped-def]
+    """Write the tool call at a place, nested or flat: the place behind it, or LEFT; where to go on."""
+    name = arguments = identifier = LEFT
+    is_nested = inside = False
+    if at >= end or octet(at) != 123:
+        return LEFT, to
+    at = _space(at + 1, end)
+    while True:
+        start, key, length, at = _key(at, end)
+        if at < 0 or at >= end:
+            return LEFT, to
+        byte = octet(at)
+        if (
+            start == _FUNCTION
+            and length == 8
+            and byte == 123
+            and not is_nested
+            and name < 0
+            and arguments < 0
+        ):
+            # Its keys are read by the same loop.
+            is_nested = inside = True
+            at = _space(at + 1, end)
+            continue
+        first = at
+        if start == _NAME and length == 4 and byte == 34 and name < 0 and is_nested == inside:
+            name = first
+        elif start == _ARGUMENTS and length == 9 and arguments < 0 and is_nested == inside:
+            if not _ends(key, 9, _ARGUMENTS_END):
+                return LEFT, to
+            arguments = first
+        elif start == _ID and length == 2 and identifier < 0 and not inside and (byte == 34 or byte == 110):
+            identifier = first
+        elif start != _TYPE or length != 4 or byte != 34:
+            return LEFT, to
+        at = _value(at, end, to)
+        at = _space(at, end) if at >= 0 else end
+        if inside and at < end and octet(at) == 125:
+            inside = False
+            at = _space(at + 1, end)
+        if at >= end:
+            return LEFT, to
+        byte = octet(at)
+        at += 1
+        if byte == 125:
+            break
+        if byte != 44:
+            return LEFT, to
+        at = _space(at, end)
+    if name < 0:
+        return LEFT, to
+    to = _put_arguments(arguments, end, _put(_CALL, 13, to))
+    if to >= 0:
+        to = _put_text(identifier, end, _put(_CALL_ID, 6, to))
+    if to >= 0:
+        to = _put_text(name, end, _put(_NAMED, 8, to))
+    if to < 0:
+        return LEFT, to
+    put_octet(to, 125)
+    return at, to + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _put_calls(at, end, to):  # type: ignore[no-untyped-def]
+    """Write the list of tool calls at a place, or null where there is none: where to go on, or LEFT."""
+    if at >= 0 and octet(at) == 91:
+        start = to
+        put_octet(to, 91)
+        to += 1
+        at = _space(at + 1, end)
+        while at < end and octet(at) != 93:
+            at, to = _call(at, end, to)
+            at = _space(at, end) if at >= 0 else end
+            if at >= end:
+                return LEFT
+            byte = octet(at)
+            put_octet(to, byte)
+            to += 1
+            if byte == 93:
+                return to
+            if byte != 44:
+                return LEFT
+            at = _space(at + 1, end)
+            if at < end and octet(at) == 93:
+                return LEFT
+        if at >= end:
+            return LEFT
+        # An empty list is none.
+        to = start
+    elif at >= 0 and octet(at) != 110:
+        return LEFT
+    put_eight(to, _NULL)
+    return to + 4
+
+
+@nb.njit(cache=True, nogil=True)
+def _put_message(role, length, content, name, answers, calls, end, to):  # type: ignore[no-untyped-def]
     """Write a message from the places of its parts: where to go on, or LEFT."""
     start = eight_at(role)
     if length < 8:
@@ -389,37 +535,45 @@ def _put_message(role, length, content, name, end, to):  # type: ignore[no-untyp
     to = _put(_SPOKEN, 9, to)
     put_eight(to, eight_at(role))
     put_octet(to + 8, 116)
-    return _put(_CLOSING, 40, to + length)
+    to = _put_text(answers, end, _put(_ANSWERING, 17, to + length))
+    if to >= 0:
+        to = _put_calls(calls, end, _put(_CALLING, 14, to))
+    if to < 0:
+        return LEFT
+    put_octet(to, 125)
+    return to + 1
 
 
 @nb.njit(cache=True, nogil=True)
 def _message(at, end, to):  # type: ignore[no-untyped-def]
     """Write the message at a place: the place behind it, or LEFT; where to go on writing."""
-    role = content = name = LEFT
+    role = content = name = answers = calls = LEFT
     role_length = 0
     at = _space(at, end)
     if at >= end or octet(at) != 123:
         return LEFT, to
     at = _space(at + 1, end)
     while True:
-        start, _, length, at = _key(at, end)
+        start, key, length, at = _key(at, end)
         if at < 0:
             return LEFT, to
-        if start == _CONTENT and length == 7:
-            if content >= 0:
-                return LEFT, to
-            content, at = at, _text_end(at, end)
-        elif start == _ROLE and length == 4:
-            if role >= 0 or at >= end or octet(at) != 34:
-                return LEFT, to
-            role, at = at + 1, _text_end(at, end)
+        first = at
+        if start == _CONTENT and length == 7 and content < 0:
+            content, at = first, _text_end(at, end)
+        elif start == _ROLE and length == 4 and role < 0 and at < end and octet(at) == 34:
+            role, at = first + 1, _text_end(at, end)
             role_length = at - 1 - role
-        elif start == _NAME and length == 4:
-            if name >= 0:
-                return LEFT, to
-            name, at = at, _text_end(at, end)
+        elif start == _NAME and length == 4 and name < 0:
+            name, at = first, _text_end(at, end)
+        elif start == _TOOL_CALL and length == 12 and answers < 0 and _ends(key, 12, _CALL_ID_ENDS):
+            answers, at = first, _text_end(at, end)
+        elif start == _TOOL_CALL and length == 10 and calls < 0 and _ends(key, 10, _CALLS_END):
+            calls, at = first, _value(at, end, to)
         elif _is_one(start, length, _OTHERS):
             at = _null(at, end)
+        elif _is_one(start, length, _OURS):
+            # For the second time, a role that is no text, or a key that only begins so.
+            return LEFT, to
         else:
             at = _value(at, end, to)
         at = _space(at, end) if at >= 0 else end
@@ -432,7 +586,7 @@ def _message(at, end, to):  # type: ignore[no-untyped-def]
         if byte != 44:
             return LEFT, to
         at = _space(at, end)
-    to = _put_message(role, role_length, content, name, end, to) if role >= 0 else LEFT
+    to = _put_message(role, role_length, content, name, answers, calls, end, to) if role >= 0 else LEFT
     return (at, to) if to >= 0 else (LEFT, to)
 
 
@@ -470,9 +624,10 @@ def _is_wanted(first, length, wanted):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _record(at, end, wanted, to):  # type: ignore[no-untyped-def]
-    """Write the messages of the record at a place: where to go on writing, or LEFT."""
+def _record(at, end, wanted, to, tools):  # type: ignore[no-untyped-def]
+    """Write the messages of the record at a place, and note where its tools are: where to go on, or LEFT."""
     found = False
+    tools[0] = tools[1] = LEFT
     at = _space(at, end)
     if at >= end or octet(at) != 123:
         return LEFT
@@ -488,6 +643,11 @@ def _record(at, end, wanted, to):  # type: ignore[no-untyped-def]
             at, to = _messages(at, end, to)
         elif _is_one(start, length, _BESIDE):
             return LEFT
+        elif start == _TOOLS and length == 5:
+            if tools[0] >= 0:
+                return LEFT
+            tools[0] = at
+            at = tools[1] = _value(at, end, to)
         else:
             at = _value(at, end, to)
         at = _space(at, end) if at >= 0 else end
@@ -504,7 +664,7 @@ def _record(at, end, wanted, to):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def transcode(data, starts, wanted, out, offsets, is_done):  # type: ignore[no-untyped-def]
+def transcode(data, starts, wanted, out, offsets, is_done, tools):  # type: ignore[no-untyped-def]
     """Write the canonical messages of the lines that are for us, one after the other, to `out`.
 
     data     lines, each with a line feed at its end, and ROOM
@@ -513,12 +673,16 @@ def transcode(data, starts, wanted, out, offsets, is_done):  # type: ignore[no-u
     offsets  by line, and one more: where its messages begin in `out`, which needs room for every line,
              OVERHEAD for every message in it, and ROOM
     is_done  by line: whether it was for us
+    tools    by line: where the value of its `tools` begins and ends in `data`; LEFT without one
     """
     source, target = data.ctypes.data, out.ctypes.data
     to = target
     offsets[0] = 0
     for line in range(starts.shape[0] - 1):
-        found = _record(source + starts[line], source + starts[line + 1] - 1, wanted, to)
+        found = _record(source + starts[line], source + starts[line + 1] - 1, wanted, to, tools[line])
         is_done[line] = found >= 0
+        if tools[line, 0] >= 0:
+            tools[line, 0] -= source
+            tools[line, 1] -= source
         to = found if found >= 0 else to
         offsets[line + 1] = to - target

@@ -21,7 +21,7 @@ from curation.answers import check_answers
 from curation.conversion import Found, converted, converter, fits, text_rows, wanted_columns
 from curation.decoding import BrokenFile
 from curation.errors import SourceError
-from curation.quick_chat import canonical_messages, quick_key
+from curation.quick_chat import canonical_rows, quick_key
 from curation.readers.shape import Row
 from curation.readers.turns import KEYS
 from curation.records import Bad, Filtered, Record
@@ -222,18 +222,18 @@ def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
 
 
 def _quick_frames(chunk: Chunk, source: Source, key: str) -> Iterator[pl.DataFrame]:
-    """The frames of a chunk of JSON lines: plain conversations by the kernel, all else by the reader."""
+    """The frames of a chunk of JSON lines: by the kernel what is beyond doubt, all else by the reader."""
     _check_encoding(source)
     convert = converter(source, chunk.path)
     start = 0
     for batch in _gathered(records_of(chunk, source, partial(fits, convert))):
         lines = [record if record.__class__ is bytes else b"" for record in batch]
-        messages = canonical_messages(lines, key)
+        messages, tools = canonical_rows(lines, key)
         places = messages.is_null().arg_true()
         left = pl.concat(_frames(converted([[batch[place] for place in places]], convert, source)))
         columns = [pl.int_range(start, start + len(batch), dtype=pl.UInt32, eager=True).alias("row")]
-        columns.append(messages.scatter(places, left["messages"]))
-        for name in ("tools", "notes", "reason", "detail"):
+        columns += [messages.scatter(places, left["messages"]), tools.scatter(places, left["tools"])]
+        for name in ("notes", "reason", "detail"):
             empty = pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias(name)
             columns.append(empty.scatter(places, left[name]))
         yield pl.DataFrame(columns, schema=READ_SCHEMA)

@@ -1,6 +1,7 @@
 """JSON lines to rows the quick way: it takes what is plain, and never says else than the reader."""
 
 import json
+from pathlib import Path
 
 import orjson
 import polars as pl
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation import reading
 from curation.conversion import converted, converter
-from curation.quick_chat import canonical_messages, quick_key
+from curation.quick_chat import canonical_rows, quick_key
 from curation.readers.shape import Row
 from curation.reading import chunks, read
 from curation.row import encode
@@ -20,12 +21,19 @@ MESSAGES = Source(uri="x.jsonl", reader="messages", group="g")
 WILDCHAT = Source(uri="x.jsonl", reader="wildchat", group="g")
 
 
-def by_reader(line: bytes, source: Source, tmp_path) -> str | None:
-    """What the reader makes of a line; None where it makes no row, or one with tools or notes."""
-    (found,) = converted([[line]], converter(source, tmp_path / "x.jsonl"), source)
-    if not isinstance(found, Row) or found.tools is not None or found.notes:
-        return None
-    return encode(found.messages)
+def by_reader(line: bytes, source: Source = MESSAGES) -> tuple[str, str | None] | None:
+    """Messages and tools that the reader makes of a line; None where it makes no row, or one with notes."""
+    (found,) = converted([[line]], converter(source, Path("x.jsonl")), source)
+    return (encode(found.messages), found.tools) if isinstance(found, Row) and not found.notes else None
+
+
+def quick(*lines: bytes) -> list[tuple[str, str | None] | None]:
+    """The same, where the quick way takes the line; None where it leaves it."""
+    taken = canonical_rows(lines, "messages")
+    return [
+        None if messages is None else (messages, tools)
+        for messages, tools in zip(taken.messages, taken.tools, strict=True)
+    ]
 
 
 texts = st.text(max_size=12) | st.sampled_from(
@@ -37,12 +45,24 @@ anything = st.recursive(
     max_leaves=6,
 )
 roles = st.sampled_from(["user", "assistant", "system", "tool", "user", "assistant", "human", "User", "tööl"])
+functions = st.fixed_dictionaries(
+    {"name": texts | st.none() | texts},
+    optional={
+        "arguments": texts | st.dictionaries(texts, anything, max_size=3) | anything,
+        "parameters": anything,
+        "type": texts,
+    },
+)
+calls = functions | st.fixed_dictionaries(
+    {"function": functions | functions | st.none()},
+    optional={"id": texts | st.none() | st.integers(), "type": texts, "name": texts, "index": st.integers()},
+)
 turns = st.fixed_dictionaries(
     {"role": roles, "content": texts | st.none() | texts | texts},
     optional={
         "name": texts | st.none(),
-        "tool_calls": st.none() | st.just([{"name": "bash", "arguments": {}}]),
-        "tool_call_id": st.none() | texts,
+        "tool_calls": st.none() | st.lists(calls, max_size=3),
+        "tool_call_id": st.none() | texts | st.integers(),
         "function_call": st.none(),
         "reasoning_content": st.none() | texts,
         "extra": anything,
@@ -51,7 +71,12 @@ turns = st.fixed_dictionaries(
 conversations = st.lists(turns, max_size=4)
 records = st.fixed_dictionaries(
     {"messages": conversations},
-    optional={"id": anything, "tools": anything, "system": texts | st.none(), "meta": anything},
+    optional={
+        "id": anything,
+        "tools": anything | st.lists(functions, max_size=2) | st.lists(functions).map(json.dumps),
+        "system": texts | st.none(),
+        "meta": anything,
+    },
 )
 
 
@@ -63,24 +88,58 @@ def spelt(record: object, *, ascii_only: bool, spaces: bool) -> bytes:
 
 
 @given(st.lists(records, max_size=4), st.booleans(), st.booleans())
-def test_what_is_taken_is_byte_for_byte_what_the_reader_gives(tmp_path_factory, rows, ascii_only, spaces):
+def test_what_is_taken_is_byte_for_byte_what_the_reader_gives(rows, ascii_only, spaces):
     lines = [spelt(row, ascii_only=ascii_only, spaces=spaces) for row in rows]
-    for line, found in zip(lines, canonical_messages(lines, "messages"), strict=True):
-        assert found is None or found == by_reader(line, MESSAGES, tmp_path_factory.getbasetemp())
+    for line, found in zip(lines, quick(*lines), strict=True):
+        assert found is None or found == by_reader(line)
+
+
+small = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | texts
+arguments = st.dictionaries(texts, small | st.lists(small, max_size=2), max_size=3)
+named = st.fixed_dictionaries({"name": texts}, optional={"arguments": texts | arguments, "type": texts})
+usual_calls = named | st.fixed_dictionaries(
+    {"function": named}, optional={"id": texts | st.none(), "type": texts}
+)
+usual_turns = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "system", "tool"])},
+    optional={
+        "content": texts | st.none(),
+        "name": texts | st.none(),
+        "tool_calls": st.none() | st.lists(usual_calls, max_size=3),
+        "tool_call_id": st.none() | texts,
+    },
+)
+usual = st.fixed_dictionaries(
+    {"messages": st.lists(usual_turns, min_size=1, max_size=4)},
+    optional={"id": small, "tools": st.lists(named, max_size=2)},
+)
+
+
+@given(usual, st.booleans(), st.booleans())
+def test_usual_conversations_with_calls_and_tools_are_all_taken(row, ascii_only, spaces):
+    line = spelt(row, ascii_only=ascii_only, spaces=spaces)
+    (found,) = quick(line)
+    assert found is not None
+    assert found == by_reader(line)
 
 
 @given(
-    records, st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4), st.integers(0, 400)
+    records | usual | usual,
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=2),
+    st.integers(100, 900),
+    st.tuples(st.integers(0, 400), st.integers(0, 3)),
 )
-@example({"messages": [{"role": "user", "content": "é"}]}, [(37, 0x80)], 400)
-@example({"messages": [{"role": "user", "content": "ab"}]}, [], 20)
-def test_a_damaged_line_is_taken_only_where_the_reader_agrees(tmp_path_factory, row, changes, length):
+@example({"messages": [{"role": "user", "content": "é"}]}, [(37, 0x80)], 900, (0, 0))
+@example({"messages": [{"role": "user", "content": "ab"}]}, [], 20, (0, 0))
+@example({"messages": [{"role": "user", "tool_call_id": ""}]}, [(37, 32)], 900, (0, 0))
+def test_a_damaged_line_is_taken_only_where_the_reader_agrees(row, changes, length, cut):
     line = bytearray(spelt(row, ascii_only=False, spaces=False)[:length])
     for place, byte in changes:
         if place < len(line) and byte != 10:
             line[place] = byte
-    (found,) = canonical_messages([bytes(line)], "messages")
-    assert found is None or found == by_reader(bytes(line), MESSAGES, tmp_path_factory.getbasetemp())
+    del line[cut[0] : sum(cut)]
+    (found,) = quick(bytes(line))
+    assert found is None or found == by_reader(bytes(line))
 
 
 @pytest.mark.parametrize(
@@ -91,11 +150,17 @@ def test_a_damaged_line_is_taken_only_where_the_reader_agrees(tmp_path_factory, 
         '{"messages":[{"role":"user","content":"\\u00e9\\ud83c\\udf3f\\/\\u0007\\u0022"}],"x":{"y":[1.5e-3,[],{}]}}',
         '{"messages":[{"role":"assistant","content":null,"tool_calls":null,"name":"Ada","weight":1}]}',
         '{"prompt":"p","messages":[{"role":"system","content":""},{"role":"tool"}],"prompt_id":null}',
+        '{"messages":[{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":'
+        '{"name":"bash","arguments":"{\\"command\\": \\"ls\\"}"}}]},{"role":"tool","content":"a\\nb",'
+        '"tool_call_id":"c1","name":"bash"}],"tools":[{"name": "bash", "parameters" : {}}]}',
+        '{"messages":[{"role":"assistant","content":"so","tool_calls":[{"name":"bash","arguments":'
+        '{ "command":"ls \\"é\\"\\t" , "n": [1.0, null] }},{"name":"list_agents"}]}],"tools":"[]"}',
+        '{"messages":[{"role":"assistant","content":"x","tool_calls":[]}],"tools":null}',
     ],
 )
-def test_plain_lines_are_taken(tmp_path, line):
-    (found,) = canonical_messages([line.encode()], "messages")
-    assert found == by_reader(line.encode(), MESSAGES, tmp_path)
+def test_plain_lines_are_taken(line):
+    (found,) = quick(line.encode())
+    assert found == by_reader(line.encode())
     assert found is not None
 
 
@@ -110,7 +175,15 @@ def test_plain_lines_are_taken(tmp_path, line):
         b'{"messages":[{"role":"human","content":"a"}]}',
         b'{"messages":[{"content":"a"}]}',
         b'{"messages":[{"role":"user","content":["a"]}]}',
-        b'{"messages":[{"role":"user","content":"a"}],"tools":"[]"}',
+        b'{"messages":[{"role":"user","content":"a"}],"functions":[]}',
+        b'{"messages":[{"role":"user","content":"a"}],"tools":[],"tools":[]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"name":"a"},]}]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"name":"a","arguments":null}]}]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"name":"a","input":{}}]}]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"a"},"name":"b"}]}]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"arguments":{}}]}]}',
+        b'{"messages":[{"role":"assistant","tool_calls":[{"name":"a","id":1}]}]}',
+        b'{"messages":[{"role":"tool","content":"a","tool_call_id":1}]}',
         b'{"m\\u0065ssages":[{"role":"user","content":"a"}]}',
         b'{"messages":[{"role":"user","content":"\\ud800"}]}',
         b'{"messages":[{"role":"user","content":"\xed\xa0\x80"}]}',
@@ -124,12 +197,12 @@ def test_plain_lines_are_taken(tmp_path, line):
     ],
 )
 def test_what_a_reader_must_look_at_is_left_to_it(line):
-    assert canonical_messages([line, b""], "messages").to_list() == [None, None]
+    assert quick(line, b"") == [None, None]
 
 
-def test_a_very_deep_value_is_left(tmp_path):
+def test_a_very_deep_value_is_left():
     line = b'{"x":' + b"[" * 5000 + b"]" * 5000 + b',"messages":[{"role":"user","content":"a"}]}'
-    assert canonical_messages([line], "messages").to_list() == [None]
+    assert quick(line) == [None]
 
 
 def test_only_readers_of_conversations_without_settings_go_the_quick_way():
@@ -148,8 +221,8 @@ def always_quick(monkeypatch):
 @pytest.mark.usefixtures("always_quick")
 def test_a_file_reads_the_same_whichever_way_its_lines_go(tmp_path):
     plain = [{"messages": [{"role": "user", "content": f"q{n}"}]} for n in range(6)]
-    call = {"name": "bash", "arguments": {"command": "ls"}}
-    odd = [{"messages": [{"role": "assistant", "tool_calls": [call]}], "tools": []}, {"messages": 1}]
+    call = {"name": "bash", "input": {"command": "ls"}}
+    odd = [{"messages": [{"role": "assistant", "tool_calls": [call]}], "tools": [{}]}, {"messages": 1}]
     lines = [orjson.dumps(row) for row in [*plain[:2], odd[0], *plain[2:4], odd[1], *plain[4:]]]
     lines.insert(3, b"{broken")
     lines.insert(1, b"  ")
