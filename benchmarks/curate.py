@@ -125,15 +125,22 @@ def main() -> None:
         raise SystemExit("the corpus is not beside the project; this benchmark needs its rows")
     kinds = [False, True] if args.tokenizer else [False]
     lines = conversations(ROOT / "recipes" / "corpus.yaml", CORPUS)
-    found = [run(lines, rows, tokenizer=kind, workers=args.workers) for rows in args.rows for kind in kinds]
-    print(table(found))
+    found = []
+    for rows in args.rows:
+        runs = [run(lines, rows, tokenizer=kind, workers=args.workers) for kind in kinds]
+        found += runs
+        print(table(runs))
+        if not args.json:
+            write_section(f"curate {rows}", section(rows, runs, tokenizer=args.tokenizer))
     if args.json:
         print(json.dumps(found))
-    else:
-        rows = " ".join(map(str, args.rows))
-        command = f"python -m benchmarks.curate --rows {rows}{' --tokenizer' if args.tokenizer else ''}"
-        head = f"## The whole pipeline\n\n`{command}`, {machine('polars', 'pyarrow')}.\n\n"
-        write_section("curate", head + table(found))
+
+
+def section(rows: int, runs: list[dict[str, Any]], *, tokenizer: bool) -> str:
+    """The section of benchmarks/RESULTS.md on one number of rows."""
+    command = f"python -m benchmarks.curate --rows {rows}{' --tokenizer' if tokenizer else ''}"
+    head = f"## The whole pipeline, {rows:,} rows\n\n`{command}`, {machine('polars', 'pyarrow')}.\n\n"
+    return head + table(runs)
 
 
 if __name__ == "__main__":
