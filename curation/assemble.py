@@ -116,7 +116,7 @@ def describe(plan: Plan, outputs: Outputs, files: Iterable[ListedFile], sample: 
         mixture=MixtureCounts(
             unit=mixture["unit"],
             total=mixture["total"],
-            groups={name: GroupCounts(**counts) for name, counts in mixture["groups"].items()},
+            groups={name: GroupCounts(**mixture["groups"][name]) for name in plan.recipe.mixture.shares},
         ),
         stages=describe_stages(outputs),
         files=list(files),

@@ -214,6 +214,22 @@ def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def test_a_run_that_reuses_every_task_writes_the_same_bytes_in_the_order_of_the_recipe(tmp_path):
+    sources = {
+        "b": {"uri": "data/one-*.jsonl", "reader": "messages", "group": "zinnias"},
+        "a": {"uri": "data/two.jsonl", "reader": "messages", "group": "asters"},
+    }
+    mixture = {"shares": {"zinnias": 0.6, "asters": 0.4}, "total": "max", "max_repeat": 1}
+    recipe = small_recipe(tmp_path, sources=sources, mixture=mixture)
+    done = run(recipe)
+    assert list(done.manifest.mixture.groups) == ["zinnias", "asters"]
+    first = bytes_of(done.dataset)
+    shutil.rmtree(done.dataset)
+    again = run(recipe)
+    assert (again.tasks_run, again.tasks_reused) == (0, done.tasks_run)
+    assert bytes_of(again.dataset) == first
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_bytes(tmp_path):
     recipe = small_recipe(tmp_path)
