@@ -17,15 +17,16 @@ def instruction(function: Callable[..., Any]) -> Callable[..., Any]:
     return intrinsic(function)
 
 
+def _load_byte(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+    pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+    return builder.zext(builder.load(pointer), ir.IntType(64))
+
+
 @instruction
 def octet(context: Any, address: Any) -> Any:
     """The byte at an address, as i64."""
 
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return builder.zext(builder.load(pointer), ir.IntType(64))
-
-    return types.int64(types.int64), emit
+    return types.int64(types.int64), _load_byte
 
 
 @instruction
@@ -43,11 +44,7 @@ def put_octet(context: Any, address: Any, value: Any) -> Any:
 def byte_at(context: Any, address: Any) -> Any:
     """The byte at an address, as u64."""
 
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return builder.zext(builder.load(pointer), ir.IntType(64))
-
-    return types.uint64(types.int64), emit
+    return types.uint64(types.int64), _load_byte
 
 
 @instruction
