@@ -6,7 +6,7 @@ is read as border, words, border: n-grams that hold a border lie at one of its e
 
 from numpy import uint64 as u64
 
-from curation.kernels import I64, U8, U64, Characters, _hash_words, compiled
+from curation.kernels import I64, U8, U64, Characters, _hash_words, address_of, compiled
 
 MAYBE_BITS = 22
 
@@ -20,7 +20,8 @@ _ONE = u64(1)
 @compiled
 def _bordered(address: int, length: int, characters: Characters, scratch: U64) -> int:
     """Hashes of border, words, border in `scratch`; their count."""
-    count = _hash_words(address, length, characters, scratch[1:])
+    words: int = address_of(scratch) + 8
+    count = (_hash_words(address, length, characters, words) - words) >> 3
     scratch[0] = _BORDER
     scratch[count + 1] = _BORDER
     return count + 2

@@ -16,7 +16,17 @@ import numpy.typing as npt
 from numba import njit
 from numpy import uint64 as u64
 
-from curation.instructions import byte_at, eight_at, set_bits, trailing_zeros
+from curation.instructions import (
+    byte_at,
+    eight_at,
+    filled_at,
+    high_bits_at,
+    leading_zeros,
+    put_eight,
+    set_bits,
+    trailing_zeros,
+    word_bits_at,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Arrays by element type. mypy sees Any: compiled arithmetic is not numpy's.
@@ -31,7 +41,7 @@ F64: TypeAlias = npt.NDArray[Any]
 WORDS_PER_SHINGLE = 5
 SLOTS = 128  # of a signature; a power of two
 SLOT_BITS = 7
-FEW_SLOTS = 48  # filled, below which the others are filled another way
+FEW_SLOTS = 64  # filled, below which the others are filled another way
 SKETCH_BITS = 2048
 MANY = 0x200000  # folded code points from here on are lines of Characters.many
 MOST = 0x7FFFFFFF  # a similarity of 1 as a whole number
@@ -62,6 +72,12 @@ def compiled(function: F) -> F:
         return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:  # it found none
         return njit(**options)(function)  # type: ignore[no-any-return]
+
+
+@compiled
+def address_of(array: Any) -> Any:
+    """Where the elements of an array begin."""
+    return np.int64(array.ctypes.data)
 
 
 class Characters(NamedTuple):
@@ -121,35 +137,41 @@ def _eight_bits(x: u64) -> u64:
 
 
 @compiled
-def _word_bits(address: int, end: int) -> tuple[u64, int]:
-    """Which of the next 64 bytes are ASCII word characters, and how many bytes that speaks of.
-
-    It stops before the first byte that is not ASCII, and at the end.
-    """
+def _few_word_bits(address: int, count: int) -> tuple[u64, int]:
+    """`_word_bits` of a text shorter than 64 bytes, where no other byte may be read."""
     bits = _NONE
-    if address + 64 <= end:
-        high = _NONE
-        for k in range(8):
-            x = eight_at(address + 8 * k)
-            high |= x
-            bits |= _eight_bits(x) << (8 * k)
-        if high & _HIGH == _NONE:
-            return bits, 64
-        bits = _NONE
     done = 0
-    while done < 64 and address + done < end:
-        at = address + done
-        x = eight_at(at) if at + 8 <= end else _some(at, end - at)
-        size = 8
+    while done < count:
+        x = eight_at(address + done) if done + 8 <= count else _some(address + done, count - done)
         foreign = x & _HIGH
         if foreign != _NONE:
             size = trailing_zeros(foreign) >> 3
-            x &= (_ONE << (8 * size)) - _ONE
+            bits |= _eight_bits(x & ((_ONE << (8 * size)) - _ONE)) << done
+            return bits, done + size
         bits |= _eight_bits(x) << done
-        done += size
-        if size < 8:
-            break
-    return bits, min(done, end - address)
+        done += 8
+    return bits, count
+
+
+@compiled
+def _word_bits(address: int, first: int, end: int) -> tuple[u64, int]:
+    """Which of the next 64 bytes are ASCII word characters, and how many bytes that speaks of.
+
+    It stops before the first byte that is not ASCII, and at the end. `first` is where the text
+    begins.
+    """
+    beyond = address + 64 - end
+    if beyond <= 0:
+        bits = word_bits_at(address)
+        high = high_bits_at(address)
+    elif end - first >= 64:
+        # The last 64 bytes of the text, without those before the address.
+        bits = word_bits_at(end - 64) >> beyond
+        high = high_bits_at(end - 64) >> beyond
+    else:
+        return _few_word_bits(address, end - address)
+    known = min(trailing_zeros(high), end - address)
+    return bits & (_ALL >> (64 - known)) if known > 0 else _NONE, min(known, 64)
 
 
 @compiled
@@ -187,10 +209,10 @@ def _utf8(code: u64) -> tuple[u64, int]:
 
 
 @compiled
-def _foreign_words(address: int, end: int, characters: Characters, out: U64, count: int) -> tuple[int, int]:
+def _foreign_words(address: int, end: int, characters: Characters, out: int) -> tuple[int, int]:
     """Hash words code point by code point, until a word is over and ASCII follows.
 
-    Returns the next address and the count of words in `out`.
+    Returns the next address in the text, and the next one in `out`.
     """
     state = _START
     chunk = _NONE
@@ -204,8 +226,8 @@ def _foreign_words(address: int, end: int, characters: Characters, out: U64, cou
         kind = entry & 3
         continues = kind == 1 or (kind == 2 and used > 0)
         if used > 0 and not continues:
-            out[count] = _mixed(state, chunk)
-            count += 1
+            put_eight(out, _mixed(state, chunk))
+            out += 8
             state = _START
             chunk = _NONE
             used = 0
@@ -223,68 +245,75 @@ def _foreign_words(address: int, end: int, characters: Characters, out: U64, cou
                     chunk |= ((encoded >> (8 * k)) & _BYTE) << (8 * used)
                     used += 1
         if kind == 3:
-            out[count] = _mixed(state, chunk)
-            count += 1
+            put_eight(out, _mixed(state, chunk))
+            out += 8
             state = _START
             chunk = _NONE
             used = 0
     if used > 0:
-        out[count] = _mixed(state, chunk)
-        count += 1
-    return address, count
+        put_eight(out, _mixed(state, chunk))
+        out += 8
+    return address, out
 
 
 @compiled
-def _hash_words(address: int, length: int, characters: Characters, out: U64) -> int:
-    """Hash every word of a text into `out`, which needs room for length // 2 + 1; their count."""
+def _hash_words(address: int, length: int, characters: Characters, out: int) -> int:
+    """Hash every word of a text, as u64 from the address `out` on; where they end.
+
+    That needs room for length // 2 + 1 of them.
+    """
+    first = address
     end = address + length
-    count = 0
     while address < end:
-        bits, known = _word_bits(address, end)
-        complete = address + known == end
+        bits, known = _word_bits(address, first, end)
         resume = known
+        if address + known < end:
+            # A word that touches the end of what is known may go on behind it.
+            resume -= leading_zeros(~(bits << (64 - known))) if known > 0 else 0
+            bits &= (_ONE << resume) - _ONE
         # Where words begin and end, in turn; the end of one that touches bit 63 is not there.
         edges = bits ^ (bits << 1)
+        is_inner = address + known + 8 <= end
         while edges != _NONE:
             start = trailing_zeros(edges)
             edges &= edges - _ONE
-            after = trailing_zeros(edges)
+            size = trailing_zeros(edges) - start
             edges &= edges - _ONE
-            if after >= known and not complete:
-                # The word may go on behind what is known.
-                resume = start
-                break
-            out[count] = _ascii_word(address + start, after - start, end)
-            count += 1
+            if is_inner and size <= 8:
+                # As `_ascii_word` has it, without calling it: these are nine words of ten.
+                chunk = (eight_at(address + start) | _FOLD) & (_ALL >> (64 - 8 * size))
+                put_eight(out, _mixed(_START, chunk))
+            else:
+                put_eight(out, _ascii_word(address + start, size, end))
+            out += 8
         address += resume
-        if (known < 64 and not complete) or (known == 64 and resume == 0):
-            address, count = _foreign_words(address, end, characters, out, count)
-        elif complete:
-            break
-    return count
+        if address < end and (known < 64 or resume == 0):
+            address, out = _foreign_words(address, end, characters, out)
+    return out
 
 
 @compiled
-def _hash_shingles(address: int, length: int, characters: Characters, out: U64) -> int:
-    """Hash every shingle of a text into `out`, repeats included; their count."""
-    count = _hash_words(address, length, characters, out)
+def _hash_shingles(address: int, length: int, characters: Characters, out: int) -> int:
+    """Hash every shingle of a text, repeats included, as u64 from the address `out` on; their count."""
+    count = (_hash_words(address, length, characters, out) - out) >> 3
     if count == 0:
         return 0
     if count < 5:
         whole = u64(count)
         for k in range(count):
-            whole = _mixed(whole * _P3, out[k])
-        out[0] = whole | _ONE
+            whole = _mixed(whole * _P3, eight_at(out + 8 * k))
+        put_eight(out, whole | _ONE)
         return 1
     for k in range(count - 4):
-        b = out[k + 1]
-        c = out[k + 2]
-        d = out[k + 3]
-        e = out[k + 4]
-        joined = out[k] ^ ((b << 13) | (b >> 51)) ^ ((c << 26) | (c >> 38))
+        place = out + 8 * k
+        b = eight_at(place + 8)
+        c = eight_at(place + 16)
+        d = eight_at(place + 24)
+        e = eight_at(place + 32)
+        joined = eight_at(place) ^ ((b << 13) | (b >> 51)) ^ ((c << 26) | (c >> 38))
         joined = (joined ^ ((d << 39) | (d >> 25)) ^ ((e << 52) | (e >> 12))) * _P2
         # Never 0, which marks a free place in hash tables.
-        out[k] = (joined ^ (joined >> 32)) | _ONE
+        put_eight(place, (joined ^ (joined >> 32)) | _ONE)
     return count - 4
 
 
@@ -325,8 +354,9 @@ def sign(
     slots = np.empty(SLOTS, np.uint32)
     dense = np.empty(SLOTS, np.uint32)
     best = np.empty(SLOTS, np.uint16)
+    places = np.empty(SLOTS, np.uint8)
     for row in range(first, last):
-        count = _hash_shingles(addresses[row], lengths[row], characters, scratch)
+        count = _hash_shingles(addresses[row], lengths[row], characters, address_of(scratch))
         signatures.counts[row] = count
         if count == 0:
             continue
@@ -339,7 +369,7 @@ def sign(
             slot = value >> (64 - SLOT_BITS)
             slots[slot] = min(slots[slot], np.uint32(value >> 24))
         signatures.sums[row] = total
-        _densify(slots, dense, best, ranks, donors)
+        _densify(slots, dense, best, places, ranks, donors)
         for band in range(signatures.keys.shape[0]):
             key = u64(band)
             for slot in range(band * band_rows, (band + 1) * band_rows):
@@ -348,35 +378,70 @@ def sign(
 
 
 @compiled
-def _densify(slots: U32, dense: U32, best: U16, ranks: U16, donors: U8) -> None:
-    """The value of every slot: its own, or that of the first filled one in the slot's order."""
+def _densify(slots: U32, dense: U32, best: U16, places: U8, ranks: U16, donors: U8) -> None:
+    """The value of every slot: its own, or that of the first filled one in the slot's order.
+
+    `best` and `places` are room for one number per slot.
+    """
     filled = 0
-    for slot in range(SLOTS):
-        filled += slots[slot] != EMPTY
+    empty = 0
+    for half in range(0, SLOTS, 64):
+        bits = filled_at(address_of(slots) + 4 * half)
+        filled += set_bits(bits)
+        bits = ~bits
+        while bits != _NONE:
+            places[empty] = half + trailing_zeros(bits)
+            bits &= bits - _ONE
+            empty += 1
     if filled >= FEW_SLOTS:
         for slot in range(SLOTS):
-            # Most are found at one of the first four places, without a branch to guess.
-            first = slots[slot]
-            second = slots[donors[slot, 1]]
-            third = slots[donors[slot, 2]]
-            fourth = slots[donors[slot, 3]]
-            third = fourth if third == EMPTY else third
-            second = third if second == EMPTY else second
-            value = second if first == EMPTY else first
-            k = 4
-            while value == EMPTY and k < SLOTS:
+            dense[slot] = slots[slot]
+        k = 1
+        while empty > 0:
+            # The next donor of every slot that is still empty, without a branch to guess.
+            left = 0
+            for place in range(empty):
+                slot = places[place]
                 value = slots[donors[slot, k]]
-                k += 1
-            dense[slot] = value
+                dense[slot] = value
+                places[left] = slot
+                left += value == EMPTY
+            empty = left
+            k += 1
     else:
         for slot in range(SLOTS):
             best[slot] = np.uint16(0x7FFF)
-        for donor in range(SLOTS):
-            if slots[donor] != EMPTY:
+        for half in range(0, SLOTS, 64):
+            bits = filled_at(address_of(slots) + 4 * half)
+            while bits != _NONE:
+                donor = half + trailing_zeros(bits)
+                bits &= bits - _ONE
                 for slot in range(SLOTS):
                     best[slot] = min(best[slot], ranks[donor, slot])
         for slot in range(SLOTS):
             dense[slot] = slots[best[slot] & np.uint16(SLOTS - 1)]
+
+
+@compiled
+def crowded(keys: U32, rows: I64, ranks: U64, seen: U64, twice: U64, out: U64) -> int:
+    """Pack key << 32 | rank of the rows whose key another row may have, into `out`; their count.
+
+    seen, twice: bit sets of the same size, a power of two, empty. A row whose bit no other has is
+    alone; of the others a few are, too.
+    """
+    mask = u64(64 * len(seen) - 1)
+    for row in rows:
+        key = u64(keys[row]) & mask
+        bit = _ONE << (key & u64(63))
+        word = key >> 6
+        twice[word] |= seen[word] & bit
+        seen[word] |= bit
+    count: Any = 0
+    for k in range(len(rows)):
+        key = u64(keys[rows[k]])
+        out[count] = (key << 32) | ranks[k]
+        count += np.int64((twice[(key & mask) >> 6] >> (key & u64(63))) & _ONE)
+    return int(count)
 
 
 class Index(NamedTuple):
@@ -512,22 +577,24 @@ def _profile(
 
     The table has room for all further values that a set of similarity `least` can have.
     """
-    count = _hash_shingles(index.addresses[row], index.lengths[row], characters, scratch.own)
+    count = _hash_shingles(index.addresses[row], index.lengths[row], characters, address_of(scratch.own))
     capacity = 64
     while capacity < 2 * int(count / least) + 16:
         capacity *= 2
     mask = u64(capacity - 1)
-    sketch = state.sketches[row]
+    own, table, sketch = scratch.own, scratch.table, state.sketches[row]
     for k in range(SKETCH_BITS // 64):
         sketch[k] = _NONE
     size = 0
     for k in range(count):
-        value = scratch.own[k]
+        value = own[k]
         at = (value >> 1) & mask
-        while scratch.table[at] != _NONE and scratch.table[at] != value:
+        held = table[at]
+        while held != _NONE and held != value:
             at = (at + _ONE) & mask
-        if scratch.table[at] == _NONE:
-            scratch.table[at] = value
+            held = table[at]
+        if held == _NONE:
+            table[at] = value
             size += 1
             part = (value >> 1) & u64(SKETCH_BITS - 1)
             sketch[part >> 6] ^= _ONE << (part & u64(63))
@@ -551,31 +618,35 @@ def _similarity(
     Values that are not in the table are put there to count them once, and taken out again in
     reverse order, which restores linear probing exactly.
     """
-    table = scratch.table
+    table, marks, undo, shingles = scratch.table, scratch.marks, scratch.undo, scratch.other
     scratch.counts[1] += 1
     stamp = scratch.counts[1]
     size = state.sizes[row]
     most_extra = int(size / least) - size + 1
-    count = _hash_shingles(index.addresses[other], index.lengths[other], characters, scratch.other)
+    count = _hash_shingles(
+        index.addresses[other], index.lengths[other], characters, address_of(scratch.other)
+    )
     shared = 0
     extra = 0
     k = 0
     while k < count and extra < most_extra:
-        value = scratch.other[k]
+        value = shingles[k]
         at = (value >> 1) & u64(mask)
-        while table[at] != _NONE and table[at] != value:
+        held = table[at]
+        while held != _NONE and held != value:
             at = (at + _ONE) & u64(mask)
-        if table[at] == _NONE:
+            held = table[at]
+        if held == _NONE:
             table[at] = value
-            scratch.marks[at] = stamp
-            scratch.undo[extra] = np.int64(at)
+            marks[at] = stamp
+            undo[extra] = np.int64(at)
             extra += 1
-        elif scratch.marks[at] != stamp:
-            scratch.marks[at] = stamp
+        elif marks[at] != stamp:
+            marks[at] = stamp
             shared += 1
         k += 1
     for undone in range(extra):
-        table[scratch.undo[undone]] = _NONE
+        table[undo[undone]] = _NONE
     return 0.0 if extra == most_extra else shared / (size + extra)
 
 
@@ -736,7 +807,8 @@ def link(
         low = block if settles else 0
         least = limits.threshold if row % limits.tell_every else limits.told
         found = _gather(row, low, least, index, state, limits, scratch)
-        mask = _verify(row, line, found, mask, index, state, limits, characters, scratch, pairs)
+        if found > 0:
+            mask = _verify(row, line, found, mask, index, state, limits, characters, scratch, pairs)
         for k in range(mask + 1):
             scratch.table[k] = _NONE
         if settles:

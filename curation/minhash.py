@@ -229,18 +229,20 @@ def bucket_rows(
     candidates[order[twins.copies]] = False
     ranks = np.empty(len(order), np.uint64)
     ranks[order] = np.arange(len(order), dtype=np.uint64)
-    ranks = ranks[candidates]
-    bands = list(pool.map(lambda keys: shared(keys[candidates], ranks), signatures.keys))
+    rows = np.flatnonzero(candidates)
+    ranks = ranks[rows]
+    bands = list(pool.map(lambda keys: shared(keys, rows, ranks), signatures.keys))
     is_shared = np.zeros(len(order), bool)
     for members, _ in bands:
         is_shared[members] = True
     active = np.flatnonzero(is_shared)
-    rows = np.cumsum(is_shared, dtype=np.int32) - 1
+    numbers = np.cumsum(is_shared, dtype=np.int32) - 1
     buckets = np.full((len(active), len(bands)), -1, np.int32)
     count = 0
     for band, (members, sizes) in enumerate(bands):
-        numbers = np.arange(count, count + len(sizes), dtype=np.int32)
-        buckets[rows[members], band] = np.repeat(numbers, sizes)
+        buckets[numbers[members], band] = np.repeat(
+            np.arange(count, count + len(sizes), dtype=np.int32), sizes
+        )
         count += len(sizes)
     sizes = np.concatenate([sizes for _, sizes in bands])
     places = order[active]
@@ -258,12 +260,13 @@ def bucket_rows(
 
 
 def shared(
-    keys: npt.NDArray[np.uint32], ranks: npt.NDArray[np.uint64]
+    keys: npt.NDArray[np.uint32], rows: npt.NDArray[np.int64], ranks: npt.NDArray[np.uint64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The rows whose key is that of another, bucket after bucket, and the sizes of the buckets."""
-    ordered = keys.astype(np.uint64)
-    ordered <<= np.uint64(32)
-    ordered |= ranks
+    """The ranks of rows whose key is that of another, bucket after bucket, and the buckets' sizes."""
+    # Eight bits per row: where there are no near duplicates, seven rows of eight are out.
+    seen, twice = np.zeros((2, 1 << max(0, len(rows).bit_length() - 3)), np.uint64)
+    ordered = np.empty(len(rows) + 1, np.uint64)
+    ordered = ordered[: kernels.crowded(keys, rows, ranks, seen, twice, ordered)]
     ordered.sort()
     keys = (ordered >> np.uint64(32)).astype(np.uint32)
     same = np.flatnonzero(keys[1:] == keys[:-1])
@@ -315,6 +318,10 @@ class Linking:
         told = told_from(threshold)
         self.limits = Limits(threshold, told, TELL_EVERY, KEPT_PER_BUCKET, DROPPED_PER_BUCKET, FAILURES)
         self.longest = longest
+        most = min(rows, max(FIRST_BLOCK, LAST_BLOCK))
+        self.pairs = Pairs(
+            np.zeros(most, np.int32), np.empty((most, PAIRS), np.int32), np.empty((most, PAIRS), np.float64)
+        )
         self.scratches: list[Scratch] = []
         self.free: SimpleQueue[Scratch] = SimpleQueue()
         self.found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]] = []
@@ -335,18 +342,17 @@ class Linking:
 
     def block(self, first: int, last: int) -> None:
         """Settle some rows."""
-        pairs = Pairs(
-            np.zeros(last - first, np.int32),
-            np.empty((last - first, PAIRS), np.int32),
-            np.empty((last - first, PAIRS), np.float64),
-        )
+        pairs = self.pairs
+        pairs.counts[:] = 0
         parts = [(a, min(a + COMPARE_ROWS, last)) for a in range(first, last, COMPARE_ROWS)]
         # Handing a single part to another thread costs more than it is worth.
         run = self.pool.map if len(parts) > 1 else map
         for _ in run(lambda part: self.work(part[0], part[1], first, False, pairs), parts):
             pass
         self.work(first, last, first, True, pairs)
-        line, place = np.nonzero(np.arange(PAIRS) < pairs.counts[:, None])
+        counts = pairs.counts[: last - first]
+        line = np.repeat(np.arange(last - first), counts)
+        place = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
         self.found.append((line + first, pairs.other[line, place], pairs.similarity[line, place]))
 
     def work(self, first: int, last: int, block: int, settles: bool, pairs: Pairs) -> None:

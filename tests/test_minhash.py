@@ -1,6 +1,10 @@
 """The compiled search against plain Python: the same words, the same fates, any number of threads."""
 
+import ctypes
+import mmap
 import random
+import sys
+from collections import defaultdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,8 +35,9 @@ def link(strings, contexts=None, threshold=0.8, threads=2):
 def word_hashes(text):
     texts = texts_of([text])
     out = np.zeros(len(text.encode()) // 2 + 1, np.uint64)
-    count = kernels._hash_words(int(texts.addresses[0]), int(texts.lengths[0]), minhash.characters(), out)
-    return out[:count].tolist()
+    address, length = int(texts.addresses[0]), int(texts.lengths[0])
+    end = kernels._hash_words(address, length, minhash.characters(), out.ctypes.data)
+    return out[: (end - out.ctypes.data) // 8].tolist()
 
 
 def near_rows(count, seed=3, length=(3, 20, 60, 200)):
@@ -77,6 +82,47 @@ def test_words_do_not_depend_on_where_they_lie(text):
     assert len(hashes) == len(expected)
     alone = [word_hashes(word)[0] for word in expected]
     assert hashes == alone
+
+
+@pytest.fixture
+def guarded():
+    """The middle one of three pages, of which the others may not be read."""
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 3 * page)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for unread in (0, 2):
+        assert libc.mprotect(ctypes.c_void_p(begin + unread * page), ctypes.c_size_t(page), 0) == 0
+    yield begin + page
+    libc.mprotect(ctypes.c_void_p(begin), ctypes.c_size_t(3 * page), mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="guards pages as Linux does")
+def test_no_byte_before_or_behind_a_text_is_read(guarded):
+    sample = "Ab c1_ fgh\u00e9 " * 12 + "a" * 140
+    for length in range(1, len(sample) + 1):
+        for text in (sample[:length], sample[-length:]):
+            encoded = text.encode()
+            out = np.zeros(len(encoded) // 2 + 1, np.uint64)
+            for address in (guarded, guarded + mmap.PAGESIZE - len(encoded)):
+                ctypes.memmove(address, encoded, len(encoded))
+                end = kernels._hash_words(address, len(encoded), minhash.characters(), out.ctypes.data)
+                assert out[: (end - out.ctypes.data) // 8].tolist() == word_hashes(text)
+
+
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 2**32 - 1), st.data())
+def test_rows_share_a_bucket_when_they_have_the_same_key(small, odd, data):
+    # Multiples of an odd number reach all bits of the key, and stay different.
+    keys = np.array([key * (odd | 1) % 2**32 for key in small], np.uint32)
+    taken = sorted(data.draw(st.sets(st.integers(0, max(0, len(small) - 1))))) if small else []
+    ranks = np.array(data.draw(st.permutations(range(len(taken)))), np.uint64)
+    members, sizes = minhash.shared(keys, np.array(taken, np.int64), ranks)
+    ends = np.cumsum(sizes)
+    found = [set(members[end - size : end].tolist()) for end, size in zip(ends, sizes, strict=True)]
+    by_key = defaultdict(set)
+    for row, rank in zip(taken, ranks.tolist(), strict=True):
+        by_key[small[row]].add(rank)
+    assert sorted(map(sorted, found)) == sorted(sorted(own) for own in by_key.values() if len(own) > 1)
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9, 1.0])
