@@ -92,8 +92,8 @@ def curate(
         with LocalExecutor(work, workers or default_workers(plan)) as executor:
             pipeline = Pipeline(plan, executor, preview=sample)
             outputs = pipeline.run()
-            manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
-            prune(work, executor.used)
+        manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
+        prune(work, executor.used)
         timings = {
             "wall_s": round(time.monotonic() - started, 3),
             "workers": executor.workers,

@@ -77,9 +77,7 @@ class Pipeline:
                 self.stage_over_all(phase[0])
         self.index()
         choice = self.choose()
-        parts = self.write_parts(choice)
-        ledgers = self.write_ledgers(choice)
-        samples = self.write_samples(choice)
+        parts, ledgers, samples = self.write(choice)
         metrics = {**self.gate_metrics(), **choice.summary["metrics"]}
         return Outputs(self.executor.work, self.chunks, self.stages, metrics, choice, parts, ledgers, samples)
 
@@ -92,16 +90,16 @@ class Pipeline:
 
         return line, tick
 
-    def run_tasks(self, label: str, tasks: Sequence[Task]) -> list[Done]:
-        """Run tasks under a progress line."""
+    def run_tasks(self, label: str, tasks: Sequence[Task], steps: Sequence[str] = ()) -> list[Done]:
+        """Run tasks under a progress line; `steps` are what their times are counted as, if not `label`."""
         line, tick = self.progress(label, tasks)
         with line:
             finished = self.executor.run(tasks, tick)
-        for done in finished:
+        for step, done in zip(steps or [label] * len(finished), finished, strict=True):
             inside = done.summary.get("stage_cpu_s", {})
             for name, seconds in inside.items():
                 self.cpu_s[name] += seconds
-            self.cpu_s[label] += done.summary["cpu_s"] - sum(inside.values())
+            self.cpu_s[step] += done.summary["cpu_s"] - sum(inside.values())
         return finished
 
     def chunk_params(self, chunk: PlannedChunk) -> dict[str, Any]:
@@ -292,10 +290,29 @@ class Pipeline:
         """The group of every source."""
         return {name: source.group for name, source in self.plan.sources.items()}
 
-    def write_parts(self, choice: Done) -> dict[str, list[Done]]:
-        """The parts of both splits."""
+    def write(self, choice: Done) -> tuple[dict[str, list[Done]], dict[str, Done], Done]:
+        """The parts of both splits, the ledger of every source that has a file, and the samples.
+
+        None of them needs another, so that no worker waits for the last of a kind.
+        """
+        tasks = {"writing": self.part_tasks(choice), "ledger": self.ledger_tasks(choice)}
+        tasks["samples"] = [self.samples_task(choice)]
+        steps = [step for step, own in tasks.items() for _ in own]
+        finished = self.run_tasks("writing", [task for own in tasks.values() for task in own], steps)
+        parts: dict[str, list[Done]] = {"train": [], "eval": []}
+        for task, done in zip(tasks["writing"], finished, strict=False):
+            parts[task.params["split"]].append(done)
+            self.metrics.update(done.summary["metrics"])
+        ledgers = {
+            task.params["source"]: done
+            for task, done in zip(tasks["ledger"], finished[len(tasks["writing"]) : -1], strict=True)
+        }
+        return parts, ledgers, finished[-1]
+
+    def part_tasks(self, choice: Done) -> list[Task]:
+        """One for every part of both splits."""
         rows = [[s.planned.ordinal, s.keys[-1]] for s in self.chunks if s.kept]
-        tasks = [
+        return [
             Task(
                 "curation.shards:write_part",
                 {
@@ -312,19 +329,14 @@ class Pipeline:
             for split in ("train", "eval")
             for start in range(0, choice.summary["written"].get(split, 0), ROWS_PER_PART)
         ]
-        parts: dict[str, list[Done]] = {"train": [], "eval": []}
-        for task, done in zip(tasks, self.run_tasks("writing", tasks), strict=True):
-            parts[task.params["split"]].append(done)
-            self.metrics.update(done.summary["metrics"])
-        return parts
 
-    def write_ledgers(self, choice: Done) -> dict[str, Done]:
-        """The ledger of every source that has a file."""
+    def ledger_tasks(self, choice: Done) -> list[Task]:
+        """One for every source that has a file."""
         by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.sources}
         for chunk in self.chunk_table():
             by_source[chunk["source"]].append(chunk)
         rows = {c.planned.ordinal: c.rows for c in self.chunks}
-        tasks = [
+        return [
             Task(
                 "curation.ledger:write_ledger",
                 {"source": name, "chunks": chunks, "fates": choice.key},
@@ -333,9 +345,8 @@ class Pipeline:
             )
             for name, chunks in by_source.items()
         ]
-        return dict(zip(by_source, self.run_tasks("ledger", tasks), strict=True))
 
-    def write_samples(self, choice: Done) -> Done:
+    def samples_task(self, choice: Done) -> Task:
         """The rows that the report shows."""
         params = {
             "chunks": self.chunk_table(),
@@ -344,7 +355,8 @@ class Pipeline:
             "fates": choice.key,
             "seed": self.plan.recipe.seed,
         }
-        return self.run_tasks("samples", [Task("curation.samples:write_samples", params)])[0]
+        # As long as a part takes, so that it is not the last to begin.
+        return Task("curation.samples:write_samples", params, {}, ROWS_PER_PART)
 
     def gate_metrics(self) -> Mapping[str, float]:
         """What the stages measured, as the gates name it. What was not measured is absent."""

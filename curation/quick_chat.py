@@ -54,7 +54,7 @@ def canonical_rows(lines: Sequence[bytes], key: str) -> Taken:
     transcode: Any = kernel.transcode
     transcode(data, starts, np.frombuffer(key.encode(), np.uint8), out, offsets, is_done, tools)
     offers = offered_by_line(data, tools, is_done)
-    valid = pa.array(is_done).buffers()[1]
+    valid = pa.py_buffer(np.packbits(is_done, bitorder="little"))
     texts = pa.LargeStringArray.from_buffers(
         len(lines), pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]]), valid
     )

@@ -1,16 +1,15 @@
 """The shards: Parquet with the columns of DESIGN.md §3, the same bytes for any number of workers."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.arrow import read_frame
+from curation.arrow import read_frame, to_arrow
 from curation.tasks import gauge, token_counter
 from curation.work import Task
 
@@ -129,53 +128,13 @@ def gather(
 
 
 def to_shard(rows: pl.DataFrame) -> pa.Table:
-    """Rows with messages as text → the columns of a shard."""
-    return pa.table(
-        {
-            "id": pa.array(rows["id"].to_list(), pa.string()),
-            "source": pa.array(rows["source"].to_list(), pa.string()),
-            "group": pa.array(rows["group"].to_list(), pa.string()),
-            "messages": to_structs(rows["messages"].to_list()),
-            "tools": pa.array(rows["tools"].to_list(), pa.string()),
-            "repeat": pa.array(rows["repeat"].to_list(), pa.uint16()),
-            "tokens": pa.array(rows["tokens"].to_list(), pa.uint32()),
-        },
-        schema=SHARD_SCHEMA,
-    )
+    """Rows with messages as text → the columns of a shard; every string is as it stands."""
+    columns = [pl.col(name) for name in SHARD_SCHEMA.names if name != "messages"]
+    return to_arrow(rows.select(*columns, messages=structs())).select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA)
 
 
-def to_structs(texts: Sequence[str]) -> pa.ListArray:
-    """Canonical messages as the struct column of a shard; every string is as it stands."""
-    decoded = [orjson.loads(text) for text in texts]
-    messages = [m for row in decoded for m in row]
-    calls = [m["tool_calls"] for m in messages]
-    flat = [c for several in calls if several for c in several]
-    call_structs = pa.StructArray.from_arrays(
-        [pa.array([c[key] for c in flat], pa.string()) for key in ("id", "name", "arguments")],
-        fields=list(TOOL_CALL),
-    )
-    call_lists = pa.ListArray.from_arrays(
-        offsets([len(c) if c else None for c in calls]), call_structs, type=pa.list_(TOOL_CALL)
-    )
-    structs = pa.StructArray.from_arrays(
-        [
-            pa.array([m["role"] for m in messages], pa.string()),
-            pa.array([m["content"] for m in messages], pa.string()),
-            pa.array([m["name"] for m in messages], pa.string()),
-            call_lists,
-            pa.array([m["tool_call_id"] for m in messages], pa.string()),
-        ],
-        fields=list(MESSAGE),
-    )
-    return pa.ListArray.from_arrays(offsets([len(row) for row in decoded]), structs, type=pa.list_(MESSAGE))
-
-
-def offsets(lengths: Sequence[int | None]) -> pa.Array:
-    """Arrow list offsets from lengths; a None length makes a null list."""
-    starts: list[int | None] = []
-    total = 0
-    for length in lengths:
-        starts.append(None if length is None else total)
-        total += length or 0
-    starts.append(total)
-    return pa.array(starts, pa.int32())
+def structs() -> pl.Expr:
+    """The column `messages`, canonical text, as lists of structs."""
+    call = pl.Struct({field.name: pl.String for field in TOOL_CALL})
+    kinds = {field.name: pl.String() for field in MESSAGE}
+    return pl.col("messages").str.json_decode(pl.List(pl.Struct({**kinds, "tool_calls": pl.List(call)})))

@@ -179,7 +179,8 @@ class LocalExecutor:
                 # Half-done tasks are of no use; killed workers end the pool, and nothing is waited for.
                 for process in list((getattr(self._pool, "_processes", None) or {}).values()):
                     process.kill()
-            self._pool.shutdown()
+            # Idle workers go by themselves while the caller goes on.
+            self._pool.shutdown(wait=kind is not None)
 
     def run(self, tasks: Sequence[Task], tick: Callable[[Done, Task], None] | None = None) -> list[Done]:
         """Run every task; the answers are in the order of the tasks, whatever the order of work."""

@@ -17,7 +17,6 @@ from curation.choose import Infeasibility
 from curation.curate import Finished, curate, locked
 from curation.errors import CurationError
 from curation.row import encode, row_id
-from curation.shards import to_structs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -252,4 +251,3 @@ def test_ids_follow_from_messages_as_loaded(finished):
     rows = pl.read_parquet(finished.dataset / "train/*.parquet")
     texts = [encode(messages) for messages in rows["messages"].to_list()]
     assert [row_id(text, None) for text in texts] == rows["id"].to_list()
-    assert to_structs(texts).to_pylist() == rows["messages"].to_list()

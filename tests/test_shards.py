@@ -3,12 +3,11 @@
 import json
 
 import polars as pl
-import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.row import encode, message, row_id
-from curation.shards import MESSAGE, SHARD_SCHEMA, parquet_writer, to_shard, to_structs
+from curation.shards import SHARD_SCHEMA, parquet_writer, to_shard
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 call = st.fixed_dictionaries({"id": st.none() | text, "name": text, "arguments": text})
@@ -27,17 +26,26 @@ messages = st.lists(
 )
 
 
+def rows_of(conversations):
+    """Rows as `gather` makes them."""
+    texts = pl.Series("messages", [encode(c) for c in conversations], dtype=pl.String)
+    return texts.to_frame().with_columns(
+        id=pl.lit("sha256:1"), source=pl.lit("s"), group=pl.lit("g"), tools=pl.lit(None, pl.String),
+        repeat=pl.lit(1, pl.UInt16), tokens=pl.lit(None, pl.UInt32),
+    )  # fmt: skip
+
+
 @given(st.lists(messages, max_size=6))
 def test_structs_hold_exactly_what_the_text_held(conversations):
-    column = to_structs([encode(c) for c in conversations])
-    assert column.type == pa.list_(MESSAGE)
-    column.validate(full=True)
-    assert column.to_pylist() == conversations
+    table = to_shard(rows_of(conversations))
+    assert table.schema == SHARD_SCHEMA
+    table.validate(full=True)
+    assert table["messages"].to_pylist() == conversations
 
 
 @given(messages, st.none() | text)
 def test_the_id_is_the_documented_formula_over_the_row_as_loaded(conversation, tools):
-    loaded = to_structs([encode(conversation)]).to_pylist()[0]
+    loaded = to_shard(rows_of([conversation]))["messages"].to_pylist()[0]
     by_the_book = json.dumps([loaded, tools], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     import hashlib
 

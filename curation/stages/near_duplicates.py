@@ -175,7 +175,14 @@ class _Prepared:
 
     def numbers(self, column: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
         """A column of numbers."""
-        return np.concatenate([np.zeros(0, dtype), *(c.to_numpy() for c in self.table[column].chunks)])
+        # pyarrow's own conversion would load pandas first.
+        stored = np.dtype(self.table.schema.field(column).type.to_pandas_dtype())
+        parts = [
+            np.frombuffer(c.buffers()[1], stored, len(c), c.offset * stored.itemsize)
+            for c in self.table[column].chunks
+            if len(c)
+        ]
+        return np.concatenate([np.zeros(0, dtype), *parts])
 
     def spans(self, column: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Where every text of a column lies in memory, and its bytes."""
