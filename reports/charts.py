@@ -1,4 +1,4 @@
-"""Charts as static SVG: Altair describes them, vl-convert draws them, without a browser or a network.
+"""Charts as static SVG: Vega-Lite describes them, vl-convert draws them, without a browser or a network.
 
 Colours are Okabe and Ito's, which colour-blind people can tell apart (https://jfly.uni-koeln.de/color/);
 they are used at contrasts of 3:1 and more on white and on the report's dark ground. Texts take the
@@ -7,15 +7,17 @@ colour of the page. The same figures always give the same bytes.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#8a8a8a"
 INK = "#123456"  # stands for the page's own text colour until the SVG is done
 FONT = "Liberation Sans"  # comes with vl-convert, so that texts measure the same everywhere
 WIDTH = 440
+VEGA_LITE = "6.4"
 
-CONFIG: dict[str, Any] = {
+Spec = dict[str, Any]
+
+CONFIG: Spec = {
     "background": None,
     "font": FONT,
     "view": {"stroke": None},
@@ -31,90 +33,81 @@ CONFIG: dict[str, Any] = {
 
 def steps(left: Sequence[tuple[str, int]]) -> str:
     """Bars: rows left after each step of the funnel, from (step, rows)."""
-    import altair as alt
-
-    bars = base([{"step": step, "rows": rows} for step, rows in left], "Rows left after each step").encode(
-        y=alt.Y("step:N", sort=None, title=None),
-        x=alt.X("rows:Q", title="rows", axis=alt.Axis(format="~s", tickCount=5)),
-    )
-    numbers = bars.mark_text(align="left", dx=4, color=INK, fontSize=11).encode(
-        text=alt.Text("rows:Q", format=",")
-    )
-    return svg(bars.mark_bar(color=BLUE) + numbers, "steps")
+    x = numbers("rows", title="rows", axis={"format": "~s", "tickCount": 5})
+    places = {"x": x, "y": names("step", sort=None, title=None)}
+    told = {"type": "text", "align": "left", "dx": 4, "color": INK, "fontSize": 11}
+    layers = [
+        {"mark": {"type": "bar", "color": BLUE}, "encoding": places},
+        {"mark": told, "encoding": {**places, "text": numbers("rows", format=",")}},
+    ]
+    values = [{"step": step, "rows": rows} for step, rows in left]
+    return svg({"title": "Rows left after each step", "layer": layers}, "steps", values)
 
 
 def shares(groups: Mapping[str, tuple[float, float]], unit: str) -> str:
     """Paired bars: every group's share as asked and as got, in per cent."""
-    import altair as alt
-
     values = [
         {"group": group, "which": which, "share": share}
         for group, pair in groups.items()
         for which, share in zip(("asked", "got"), pair, strict=True)
     ]
-    colours = alt.Scale(domain=["asked", "got"], range=[GREY, BLUE])
-    bars = base(values, f"Share of each group, in {unit} written to train").encode(
-        y=alt.Y("group:N", sort=None, title=None),
-        yOffset=alt.YOffset("which:N", sort=["asked", "got"]),
-        x=alt.X("share:Q", title="share of the total", axis=alt.Axis(format="%", tickCount=5)),
-        color=alt.Color("which:N", scale=colours),
-    )
-    return svg(bars.mark_bar(), "shares")
+    encoding = {
+        "x": numbers("share", title="share of the total", axis={"format": "%", "tickCount": 5}),
+        "y": names("group", sort=None, title=None),
+        "yOffset": names("which", sort=["asked", "got"]),
+        "color": names("which", scale={"domain": ["asked", "got"], "range": [GREY, BLUE]}),
+    }
+    title = f"Share of each group, in {unit} written to train"
+    return svg({"title": title, "mark": "bar", "encoding": encoding}, "shares", values)
 
 
 def lengths(bins: Sequence[tuple[int, int, int]], context: int) -> str:
     """Histogram of tokens per row from (from, to, rows), with a line at the training context."""
-    import altair as alt
-
+    bars = {
+        "x": numbers("from", bin="binned", title="tokens per row", axis={"format": "~s", "tickCount": 6}),
+        "x2": {"field": "to"},
+        "y": numbers("rows", title="rows", axis={"format": "~s", "tickCount": 4}),
+    }
+    line = {"data": {"values": [{"at": context, "label": f"context {context:,}"}]}}
+    rule = {"type": "rule", "color": VERMILION, "strokeWidth": 2, "strokeDash": [6, 3]}
+    told = {"type": "text", "align": "right", "dx": -4, "y": 6, "color": INK, "fontSize": 11}
+    layers = [
+        {"mark": {"type": "bar", "color": BLUE, "binSpacing": 0.5}, "encoding": bars},
+        {**line, "mark": rule, "encoding": {"x": numbers("at")}},
+        {**line, "mark": told, "encoding": {"x": numbers("at"), "text": names("label")}},
+    ]
     values = [{"from": low, "to": high, "rows": rows} for low, high, rows in bins]
-    bars = base(values, "Written rows by length").encode(
-        x=alt.X("from:Q", bin="binned", title="tokens per row", axis=alt.Axis(format="~s", tickCount=6)),
-        x2="to:Q",
-        y=alt.Y("rows:Q", title="rows", axis=alt.Axis(format="~s", tickCount=4)),
-    )
-    line = base([{"at": context, "label": f"context {context:,}"}], "").encode(x="at:Q")
-    told = line.mark_text(align="right", dx=-4, y=6, color=INK, fontSize=11).encode(text="label:N")
-    rule = line.mark_rule(color=VERMILION, strokeWidth=2, strokeDash=[6, 3])
-    chart = bars.mark_bar(color=BLUE, binSpacing=0.5) + rule + told
-    return svg(chart.properties(height=150), "lengths")
+    return svg({"title": "Written rows by length", "height": 150, "layer": layers}, "lengths", values)
 
 
 def turns(bins: Sequence[tuple[str, int]]) -> str:
     """Bars: written rows by number of messages, from (range, rows)."""
-    import altair as alt
-
-    bars = base(
-        [{"messages": n, "rows": rows} for n, rows in bins], "Written rows by number of messages"
-    ).encode(
-        x=alt.X("messages:N", sort=None, title="messages per row", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("rows:Q", title="rows", axis=alt.Axis(format="~s", tickCount=4)),
-    )
-    return svg(bars.mark_bar(color=BLUE).properties(height=150), "turns")
+    encoding = {
+        "x": names("messages", sort=None, title="messages per row", axis={"labelAngle": 0}),
+        "y": numbers("rows", title="rows", axis={"format": "~s", "tickCount": 4}),
+    }
+    chart = {"title": "Written rows by number of messages", "height": 150, "encoding": encoding}
+    values = [{"messages": messages, "rows": rows} for messages, rows in bins]
+    return svg({**chart, "mark": {"type": "bar", "color": BLUE}}, "turns", values)
 
 
-def base(values: list[dict[str, Any]], title: str) -> Any:
-    """A chart over inline values."""
-    import altair as alt
-
-    chart = alt.Chart({"values": values}).properties(width=WIDTH)
-    return chart.properties(title=title) if title else chart
+def numbers(field: str, **more: Any) -> Spec:
+    """A channel of a chart: a field of numbers."""
+    return {"field": field, "type": "quantitative", **more}
 
 
-@cache
-def vega_lite() -> str:
-    """The version of Vega-Lite that the installed Altair writes, as vl-convert calls it."""
-    import altair as alt
-
-    return "_".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+def names(field: str, **more: Any) -> Spec:
+    """A channel of a chart: a field of names."""
+    return {"field": field, "type": "nominal", **more}
 
 
-def svg(chart: Any, name: str) -> str:
-    """A chart drawn: no style attributes, ids of its own, texts in the page's colour."""
+def svg(chart: Spec, name: str, values: Sequence[Mapping[str, Any]]) -> str:
+    """A chart over values, drawn: no style attributes, ids of its own, texts in the page's colour."""
+    # Deferred: it starts a JavaScript engine.
     import vl_convert
 
-    drawn: str = vl_convert.vegalite_to_svg(
-        {**chart.to_dict(validate=False), "config": CONFIG}, vl_version=vega_lite()
-    )
+    spec = {"width": WIDTH, **chart, "data": {"values": values}, "config": CONFIG}
+    drawn: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     drawn = drawn.replace(f'"{INK}"', '"currentColor"').replace(f'font-family="{FONT}"', "")
     # What the marks are is told once, by the title of the whole; ids must not meet those of other charts.
     drawn = re.sub(r' (?:aria-[a-z]+|role|class|xmlns:xlink|version)="[^"]*"', "", drawn)

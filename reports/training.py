@@ -8,7 +8,7 @@ import orjson
 from markupsafe import Markup
 
 from curation.files import write_bytes
-from reports.charts import BLUE, VERMILION, base, svg
+from reports.charts import BLUE, VERMILION, names, numbers, svg
 from reports.report import environment, render
 
 METRICS, RUN, EVALUATED = "metrics.jsonl", "run.json", "evaluation.html"
@@ -94,29 +94,29 @@ def charts(steps: Sequence[Line], held_out: Sequence[Line]) -> list[tuple[str, s
 
 def loss_chart(points: Sequence[Line], held_out: Sequence[Line]) -> str:
     """Loss on what is trained and on what is held out."""
-    import altair as alt
-
     values = [{"step": p["step"], "loss": p["loss"], "on": "train"} for p in points]
     values += [{"step": p["step"], "loss": p["loss"], "on": "held out"} for p in held_out]
-    colours = alt.Scale(domain=["train", "held out"], range=[BLUE, VERMILION])
-    chart = base(values, "Loss").encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(format="~s", tickCount=6)),
-        y=alt.Y("loss:Q", title="nats per token", scale=alt.Scale(zero=False)),
-        color=alt.Color("on:N", scale=colours),
-    )
-    layers = chart.mark_line() + chart.transform_filter("datum.on == 'held out'").mark_point(filled=True)
-    return svg(layers.properties(height=200), "loss")
+    encoding = {
+        "x": numbers("step", title="step", axis={"format": "~s", "tickCount": 6}),
+        "y": numbers("loss", title="nats per token", scale={"zero": False}),
+        "color": names("on", scale={"domain": ["train", "held out"], "range": [BLUE, VERMILION]}),
+    }
+    rare = [{"filter": "datum.on == 'held out'"}]
+    layers = [
+        {"mark": "line", "encoding": encoding},
+        {"mark": {"type": "point", "filled": True}, "encoding": encoding, "transform": rare},
+    ]
+    return svg({"title": "Loss", "height": 200, "layer": layers}, "loss", values)
 
 
-def curve(values: list[dict[str, Any]], title: str, name: str) -> str:
+def curve(values: Sequence[Line], title: str, key: str) -> str:
     """One value over the steps."""
-    import altair as alt
-
-    chart = base(values, title).encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(format="~s", tickCount=6)),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(format="~g", tickCount=4)),
-    )
-    return svg(chart.mark_line(color=BLUE).properties(height=120), name)
+    encoding = {
+        "x": numbers("step", title="step", axis={"format": "~s", "tickCount": 6}),
+        "y": numbers("value", title=None, axis={"format": "~g", "tickCount": 4}),
+    }
+    chart = {"title": title, "height": 120, "encoding": encoding}
+    return svg({**chart, "mark": {"type": "line", "color": BLUE}}, key, values)
 
 
 def thinned(points: Sequence[Line], most: int) -> Sequence[Line]:
