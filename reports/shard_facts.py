@@ -212,13 +212,9 @@ def tool_calls(messages: pa.ListArray, first: int) -> pl.DataFrame:
     lists = pc.struct_field(messages.flatten(), "tool_calls")
     of_call = pc.list_parent_indices(lists)
     names = pc.struct_field(lists.flatten(), "name")
-    rows = pc.add(pc.take(of_message, of_call), first)
-    return pl.DataFrame(
-        {
-            "name": pl.Series(names.to_pylist(), dtype=pl.String),
-            "row": pl.Series(rows.to_pylist(), dtype=pl.Int64),
-        }
-    )
+    rows = pc.take(of_message, of_call)
+    called = pl.DataFrame({"name": pl.from_arrow(names), "row": pl.from_arrow(rows)})
+    return called.select(pl.col("name").cast(pl.String), pl.col("row").cast(pl.Int64) + first)
 
 
 def tally(counts: dict[Any, int], found: pa.StructArray) -> None:

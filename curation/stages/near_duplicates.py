@@ -176,7 +176,7 @@ class _Prepared:
     def numbers(self, column: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
         """A column of numbers."""
         # pyarrow's own conversion would load pandas first.
-        stored = np.dtype(self.table.schema.field(column).type.to_pandas_dtype())
+        stored = np.dtype(str(self.table.schema.field(column).type))
         parts = [
             np.frombuffer(c.buffers()[1], stored, len(c), c.offset * stored.itemsize)
             for c in self.table[column].chunks
