@@ -270,7 +270,8 @@ def _hash_words(address: int, length: int, characters: Characters, out: int) -> 
         if address + known < end:
             # A word that touches the end of what is known may go on behind it.
             resume -= leading_zeros(~(bits << (64 - known))) if known > 0 else 0
-            bits &= (_ONE << resume) - _ONE
+            # What a shift by 64 gives depends on the processor.
+            bits &= (_ONE << resume) - _ONE if resume < 64 else _ALL
         # Where words begin and end, in turn; the end of one that touches bit 63 is not there.
         edges = bits ^ (bits << 1)
         is_inner = address + known + 8 <= end

@@ -156,6 +156,10 @@ def start_worker(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+# Workers share the cores between them. A BLAS is not used, and its idle threads wait by spinning.
+ONE_THREAD = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS")
+
+
 class LocalExecutor:
     """Runs tasks in spawned processes of this machine, or in this one when there is one worker.
 
@@ -169,6 +173,7 @@ class LocalExecutor:
         self.ran = 0
         self.used: set[str] = set()
         self._pool: ProcessPoolExecutor | None = None
+        self._before: dict[str, str | None] = {}
 
     def __enter__(self) -> "LocalExecutor":
         return self
@@ -181,6 +186,11 @@ class LocalExecutor:
                     process.kill()
             # Idle workers go by themselves while the caller goes on.
             self._pool.shutdown(wait=kind is not None)
+            for name, value in self._before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
     def run(self, tasks: Sequence[Task], tick: Callable[[Done, Task], None] | None = None) -> list[Done]:
         """Run every task; the answers are in the order of the tasks, whatever the order of work."""
@@ -227,7 +237,7 @@ class LocalExecutor:
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Workers share the cores between them: one Polars thread each.
-            os.environ["POLARS_MAX_THREADS"] = "1"
+            self._before = {name: os.environ.get(name) for name in ONE_THREAD}
+            os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
             self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), start_worker, (os.getpid(),))
         return self._pool

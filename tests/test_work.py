@@ -81,9 +81,11 @@ def test_answers_come_in_the_order_of_the_tasks(tmp_path):
 @pytest.mark.slow
 def test_two_workers_run_at_the_same_time(tmp_path):
     tasks = [Task(f"{HERE}:whoami", {"n": n}) for n in range(4)]
+    before = dict(os.environ)
     with LocalExecutor(tmp_path, 2) as executor:
         pids = {done.summary["pid"] for done in executor.run(tasks)}
     assert len(pids) == 2
+    assert dict(os.environ) == before
 
 
 @pytest.mark.slow
