@@ -171,7 +171,7 @@ def _word_bits(address: int, first: int, end: int) -> tuple[u64, int]:
     else:
         return _few_word_bits(address, end - address)
     known = min(trailing_zeros(high), end - address)
-    return bits & (_ALL >> (64 - known)) if known > 0 else _NONE, min(known, 64)
+    return bits & (_ALL >> (64 - known)) if known > 0 else _NONE, known
 
 
 @compiled
