@@ -11,6 +11,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.instructions import eight_at, trailing_zeros
+
 Bytes = NDArray[np.uint8]
 
 # Character classes, as the regex engine of the tokenizer sees them. UNSURE marks characters whose
@@ -27,6 +29,9 @@ NOT_COUNTED = -1
 NO_RANK = np.uint32(0xFFFFFFFF)
 
 CR, LF, BLANK, QUOTE = 13, 10, 32, 39
+LOWER = np.uint64(0x2020202020202020)
+ONES = np.uint64(0x0101010101010101)
+HIGHS = np.uint64(0x8080808080808080)
 
 
 Cache = tuple[NDArray[np.uint64], Bytes, NDArray[np.uint64]]
@@ -293,6 +298,25 @@ def word_end(data, at, end, classes, max_digits):  # type: ignore[no-untyped-def
     return space_end(data, at, end, classes)
 
 
+@nb.njit(cache=True, nogil=True, inline="always")
+def ascii_word_end(data, at, end):  # type: ignore[no-untyped-def]
+    """Where a word of ASCII letters, with a blank before it or none, ends; -1 if it may be another kind.
+
+    Eight bytes at a time: the high bit of each of x + 0x1F & ~(x + 0x05) tells a letter, in lower case.
+    """
+    stop = at + 1 if data[at] == BLANK else at
+    letters: Any = 8
+    while letters == 8 and stop < end:
+        eight = eight_at(np.int64(data.ctypes.data) + stop)
+        lower = (eight | LOWER) & ~HIGHS
+        others = ~((lower + ONES * np.uint64(0x1F)) & ~(lower + ONES * np.uint64(0x05)) & ~eight) & HIGHS
+        letters = trailing_zeros(others) >> 3
+        stop += letters
+    if stop >= end and end - at > 1:
+        return end
+    return stop if stop - at > 1 and stop < end and data[stop] < 0x80 else -1
+
+
 @nb.njit(cache=True, nogil=True)
 def added_token(data, at, end, added, added_offsets):  # type: ignore[no-untyped-def]
     """Bytes of the longest added token at a position, 0 if none."""
@@ -363,26 +387,33 @@ def count_rows(  # type: ignore[no-untyped-def]
                         break
                 stop += 1
             while at < stop:
-                after = word_end(data, at, stop, classes, max_digits)
+                after = ascii_word_end(data, at, stop)
+                if after < 0:
+                    after = word_end(data, at, stop, classes, max_digits)
                 width = after - at
                 if width == 1:
                     total += 1
-                elif width <= SHORT_BYTES:
-                    word = load(data, at, width) | np.uint64(width) << np.uint64(56)
-                    slot = mix(word) >> np.uint64(64 - SHORT_BITS)
-                    if short_words[slot] != word:
-                        count = merge_word(data, at, after, byte_ids, keys, ranks, ids, symbols, slots)
-                        short_words[slot], short_counts[slot] = word, count
-                    total += np.int64(short_counts[slot])
                 elif width <= CACHED_BYTES:
-                    low, high = load(data, at, 8), load(data, at + 8, width - 8)
+                    short, place = np.uint64(0), np.uint64(0)
+                    if width <= SHORT_BYTES:
+                        short = load(data, at, width) | np.uint64(width) << np.uint64(56)
+                        place = mix(short) >> np.uint64(64 - SHORT_BITS)
+                        if short_words[place] == short:
+                            total += np.int64(short_counts[place])
+                            at = after
+                            continue
+                    low = load(data, at, width)
+                    high = load(data, at + 8, width - 8) if width > 8 else np.uint64(0)
                     slot = mix(low ^ mix(high + np.uint64(width))) >> np.uint64(64 - CACHE_BITS)
                     known = words[slot, 0] == low and words[slot, 1] == high
                     if not known or words[slot, 2] >> np.uint64(32) != np.uint64(width):
                         count = merge_word(data, at, after, byte_ids, keys, ranks, ids, symbols, slots)
                         words[slot, 0], words[slot, 1] = low, high
                         words[slot, 2] = np.uint64(width) << np.uint64(32) | np.uint64(count)
-                    total += np.int64(words[slot, 2] & np.uint64(0xFFFFFFFF))
+                    found = np.int64(words[slot, 2] & np.uint64(0xFFFFFFFF))
+                    if width <= SHORT_BYTES:
+                        short_words[place], short_counts[place] = short, found
+                    total += found
                 elif width <= SCANNED_WORD:
                     total += merge_word(data, at, after, byte_ids, keys, ranks, ids, symbols, slots)
                 else:
