@@ -1,10 +1,14 @@
 """The compiled search against plain Python: the same words, the same fates, any number of threads."""
 
 import ctypes
+import json
 import mmap
+import os
 import random
+import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -82,6 +86,26 @@ def test_words_do_not_depend_on_where_they_lie(text):
     assert len(hashes) == len(expected)
     alone = [word_hashes(word)[0] for word in expected]
     assert hashes == alone
+
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDS_OF_ARGUMENTS = """
+import json, sys
+from tests.test_minhash import word_hashes
+print(json.dumps([word_hashes(text) for text in json.loads(sys.argv[1])]))
+"""
+
+
+def test_words_do_not_depend_on_the_processor(tmp_path):
+    # Word characters, others and foreign ones at every place of the 64 bytes that are read at once.
+    texts = ["ab " * 21 + "c" * more + tail for more in range(4) for tail in (" de fg", "é de fg", "")]
+    # The plainest processor of this kind: it has fewer instructions than ours.
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", WORDS_OF_ARGUMENTS, json.dumps(texts)]
+    told = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **plain}, capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout) == [word_hashes(text) for text in texts]
 
 
 @pytest.fixture
