@@ -248,6 +248,15 @@ def test_a_model_that_unsloth_patched_in_part_is_not_trained(folder, monkeypatch
         load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4), backend="unsloth")
 
 
+def test_a_model_that_does_not_fit_is_one_line(folder, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr("train.model.get_peft_model", full)
+    with pytest.raises(CurationError, match="does not fit the GPU's memory; set load_in_4bit: true or a sh"):
+        load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4))
+
+
 def test_what_the_card_cannot_do_is_one_line(monkeypatch):
     with pytest.raises(CurationError, match="adamw_8bit needs a CUDA GPU; on a CPU set `optimizer: adamw"):
         check_device(TrainSettings(optimizer="adamw_8bit"))

@@ -228,6 +228,30 @@ def test_out_of_memory_at_the_first_step_starts_over_with_half_the_batch(whole, 
     ]
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "Triton Error [CUDA]: out of memory",
+        "Unsloth: No or negligible GPU memory available for fused cross entropy.",
+    ],
+)
+def test_out_of_memory_is_known_whoever_says_so(whole, tmp_path, monkeypatch, message):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=1, from_step=0, error=RuntimeError(message))
+    batches = train(run.frozen, **run.kwargs, trial_steps=1).record["batches"]
+    assert [used["batch"] for used in batches] == [2, 1]
+
+
+def test_another_error_of_a_step_is_no_lack_of_memory(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    error = RuntimeError("CUDA error: an illegal memory access was encountered")
+    full_above(monkeypatch, batch=1, from_step=0, error=error)
+    with pytest.raises(RuntimeError, match="an illegal memory access"):
+        train(run.frozen, **run.kwargs)
+
+
 def test_out_of_memory_at_batch_1_says_what_to_do(whole, tmp_path, monkeypatch):
     run = other_run(whole, tmp_path)
     full_above(monkeypatch, batch=0, from_step=0)
@@ -323,7 +347,7 @@ def interrupted_at(step: int):
     return on_step_begin
 
 
-def full_above(monkeypatch, *, batch: int, from_step: int) -> list[int]:
+def full_above(monkeypatch, *, batch: int, from_step: int, error: Exception | None = None) -> list[int]:
     """The device is out of memory for more than `batch` sequences at once, from a step on."""
     from transformers import Trainer
 
@@ -333,7 +357,7 @@ def full_above(monkeypatch, *, batch: int, from_step: int) -> list[int]:
     def training_step(self, model, inputs, *rest, **more):
         sizes.append(len(inputs["input_ids"]))
         if self.state.global_step >= from_step and sizes[-1] > batch:
-            raise torch.cuda.OutOfMemoryError("made up")
+            raise error or torch.cuda.OutOfMemoryError("made up")
         return step(self, model, inputs, *rest, **more)
 
     monkeypatch.setattr(Trainer, "training_step", training_step)

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,14 @@ from curation.recipe import TrainSettings
 from train.base import Base
 from train.sizes import hidden_modules
 
+# How the memory of a GPU that is full is told by what is not torch's allocator: the driver, cuBLAS and
+# cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
+FULL_GPU = (
+    "out of memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "gpu memory available",
+)
 FOUR_BIT = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 
 
@@ -66,9 +74,28 @@ def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> 
     """
     check_targets(base.config, settings)
     check_device(settings)
-    if (backend or backend_of(settings)) == "unsloth":
-        return load_unsloth(base, settings)
-    return load_peft(base, settings)
+    with told_when_full(str(base.folder), settings):
+        if (backend or backend_of(settings)) == "unsloth":
+            return load_unsloth(base, settings)
+        return load_peft(base, settings)
+
+
+@contextlib.contextmanager
+def told_when_full(what: str, settings: TrainSettings) -> Iterator[None]:
+    """One line where the GPU's memory does not suffice for `what`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise CurationError(f"{what}: does not fit the GPU's memory; {advice(settings)}") from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether something failed for want of GPU memory, whoever says so."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in FULL_GPU)
 
 
 def check_device(settings: TrainSettings) -> None:
@@ -99,10 +126,8 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     try:
         model = AutoModelForCausalLM.from_pretrained(str(base.folder), **options)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        if isinstance(error, torch.cuda.OutOfMemoryError):
-            raise CurationError(
-                f"{base.folder}: does not fit the GPU's memory; {advice(settings)}"
-            ) from error
+        if out_of_memory(error):
+            raise
         raise CurationError(f"{base.folder}: cannot be loaded: {first_line(error)}") from error
     model.config.use_cache = False
     # Not peft's preparation for 4-bit weights: it holds embedding, head and norms in float32, which are

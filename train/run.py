@@ -17,7 +17,7 @@ from train.checkpoints import Binding, Checkpoint
 from train.gate import admit
 from train.journal import METRICS, Journal, hangup_ignored, rewind_metrics
 from train.leaks import check_packing
-from train.model import load
+from train.model import load, told_when_full
 from train.output import RUN, Documents, read_run, write_output
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
@@ -103,13 +103,14 @@ def train(
         loaded = load(prepared.base, prepared.settings)
         journal.say(summary(prepared, loaded, start))
         if prepared.settings.packing:
-            found = check_packing(
-                loaded.model,
-                prepared.examples.sequences,
-                prepared.binding["vocabulary"],
-                collator(prepared, loaded),
-                prepared.settings.batch_size,
-            )
+            with told_when_full("the leak test", prepared.settings):
+                found = check_packing(
+                    loaded.model,
+                    prepared.examples.sequences,
+                    prepared.binding["vocabulary"],
+                    collator(prepared, loaded),
+                    prepared.settings.batch_size,
+                )
             journal.say(f"packing   leak test passed ({found:.1g})")
         batches = run_to_the_end(prepared, loaded, journal, saves, start, pause_at)
         record = run_record(prepared, loaded, journal, batches)

@@ -19,7 +19,7 @@ from train import checkpoints
 from train.callbacks import Measure, Sealing, Stop
 from train.checkpoints import Checkpoint
 from train.journal import Journal, asked_to_stop
-from train.model import Loaded, advice
+from train.model import Loaded, advice, out_of_memory
 from train.packing import Collator
 from train.prepare import Prepared, held_out_run, pad_id
 from train.watch import Watch
@@ -51,14 +51,14 @@ def run_to_the_end(
             full = False
             try:
                 trainer.train(resume_from_checkpoint=str(start.path) if start else None)
-            except torch.cuda.OutOfMemoryError:
-                full = True
             except (OSError, RuntimeError, SafetensorError) as error:
-                if not disk_full(error):
+                full = out_of_memory(error)
+                if not full and not disk_full(error):
                     raise
-                raise CurationError(
-                    f"{saves}: cannot save: the disk is full; free some space and go on with --resume"
-                ) from error
+                if not full:
+                    raise CurationError(
+                        f"{saves}: cannot save: the disk is full; free some space and go on with --resume"
+                    ) from error
             if full:
                 smaller = next_batch(batch, prepared.effective)
                 if smaller is None:
