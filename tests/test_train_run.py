@@ -10,6 +10,7 @@ import orjson
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 import aj
 from curation.errors import CurationError, Refusal
@@ -21,6 +22,7 @@ from train.gate import admit
 from train.model_folder import find_model
 from train.output import read_run
 from train.run import train
+from train.trainer import on_one_gpu
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +216,14 @@ def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, mon
     monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: os.kill(os.getpid(), signal.SIGINT))
     assert aj.main(["train", *options(run)]) == 130
     assert "stopped at step 1 of 2, all of it saved; go on with --resume" in capsys.readouterr().err
+
+
+def test_an_update_has_the_recipe_s_sequences_on_a_machine_with_several_gpus(tmp_path):
+    arguments = TrainingArguments(output_dir=str(tmp_path), per_device_train_batch_size=2, use_cpu=True)
+    arguments._n_gpu = 4  # what transformers sets there
+    assert arguments.train_batch_size == 8
+    on_one_gpu(arguments)
+    assert (arguments.train_batch_size, arguments.eval_batch_size) == (2, 8)
 
 
 def test_show_prints_the_trained_parts_between_marks(made, capsys):

@@ -167,6 +167,7 @@ def make_trainer(
         report_to=[],
         disable_tqdm=True,
     )
+    on_one_gpu(arguments)
     measure = Measure(journal, run, prepared.effective, prepared.steps, Watch())
     stop = Stop(measure, settings.stop_on)
     sealing = Sealing(saves, prepared.binding, lambda step: journal.say(f"step {step:,}: saved"))
@@ -181,6 +182,16 @@ def make_trainer(
     )
     silence(trainer)
     return trainer, stop
+
+
+def on_one_gpu(arguments: TrainingArguments) -> None:
+    """Train on the GPU that holds the model, however many there are.
+
+    transformers would give a model in 16 bits to all of them, with a batch for each: an update would
+    have as many times the sequences that the recipe says.
+    """
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
 
 
 def collator(prepared: Prepared, loaded: Loaded) -> Collator:
