@@ -53,6 +53,8 @@ WARM_UP = 2
 STAND_IN = (5.9, 0.9)
 TINY: dict[str, Any] = {**KNOWN[SMALL], "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
                         "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 512}  # fmt: skip
+# As `aj train` computes.
+DTYPE = torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
 Batch = dict[str, torch.Tensor]
 
@@ -132,7 +134,7 @@ def batch_of(arm: str, rows: Sequence[list[int]], vocabulary: int, capacity: int
         mask = torch.tensor([[1] * sum(row) + [0] * (width - sum(row)) for row in rows])
         batch = {"input_ids": ids, "labels": ids.masked_fill(mask == 0, IGNORED), "attention_mask": mask}
     else:
-        flat = arm == "unsloth" or "flash" in attention()
+        flat = arm == "unsloth" or "flash" in attention(DTYPE)
         collate = Collator(0, capacity, multiple=capacity, flat=flat, lengths=arm == "unsloth")
         batch = collate([joined(row, vocabulary) for row in rows])
     return {name: tensor.to(device) for name, tensor in batch.items()}
@@ -155,11 +157,10 @@ def build(arm: str, settings: TrainSettings, *, check: bool) -> Any:
     if arm == "7b" and not check:
         return build_small(known, settings)
     cuda = torch.cuda.is_available()
-    dtype = torch.bfloat16 if cuda else torch.float32
     automatic: Any = AutoModelForCausalLM
     with torch.device("cuda" if cuda else "cpu"):
         model = automatic.from_config(
-            AutoConfig.for_model("qwen2", **known), dtype=dtype, attn_implementation=attention()
+            AutoConfig.for_model("qwen2", **known), dtype=DTYPE, attn_implementation=attention(DTYPE)
         )
     model.config.use_cache = False
     adapted = get_peft_model(model, lora_config(settings))

@@ -20,7 +20,7 @@ from curation.rendering import load_template
 from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
-from train.model import check_device, load, on_meta, parameters
+from train.model import attention, check_device, load, on_meta, parameters
 from train.packing import Collator, Sequences
 from train.sizes import KNOWN, sizes_of
 
@@ -118,6 +118,31 @@ def test_the_leak_test_finds_what_leaks_only_in_a_batch_of_several(folder):
     check_packing(model, sequences, 400, Collator(0, 64, flat=True), 2)
     with pytest.raises(Refusal, match="packed examples see each other"):
         check_packing(model, sequences, 400, Collator(0, 64), 2)
+
+
+class Split(torch.nn.Module):
+    """As Unsloth leaves a model on a card with little room: the embedding is not where the adapter is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Parameter(torch.zeros(400, 1, device="meta"), requires_grad=False)
+        self.adapter = torch.nn.Parameter(torch.ones(400))
+
+    def forward(self, input_ids, position_ids):
+        return SimpleNamespace(logits=(self.adapter[input_ids] * input_ids).unsqueeze(-1))
+
+
+def test_the_leak_test_goes_to_where_the_adapter_is():
+    assert leak(Split(), [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64), 1) == 0.0
+
+
+def test_flash_attention_is_for_16_bits_and_for_the_package_that_has_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("train.model.is_flash_attn_2_available", lambda: True)
+    assert attention(torch.bfloat16) == "flash_attention_2"
+    assert attention(torch.float32) == "sdpa"
+    monkeypatch.setattr("train.model.is_flash_attn_2_available", lambda: False)
+    assert attention(torch.bfloat16) == "sdpa"
 
 
 def test_another_architecture_is_refused(copy):

@@ -23,7 +23,8 @@ def leak(
     The batch has `batch` sequences of both examples and is made and given to the model as in training;
     in the first of them the first example is replaced. vocabulary: ids below it are real tokens
     """
-    device = next(model.parameters()).device
+    # Not that of the first weight: with little memory left, Unsloth keeps the embedding on the host.
+    device = next(weight.device for weight in model.parameters() if weight.requires_grad)
     other = [(token + vocabulary // 2) % vocabulary for token in first]
     was_training = model.training
     model.eval()

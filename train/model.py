@@ -17,6 +17,7 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from curation.errors import CurationError
 from curation.recipe import TrainSettings
@@ -117,7 +118,8 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     """transformers and peft alone."""
     cuda = torch.cuda.is_available()
     dtype = compute_dtype(settings)
-    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "attn_implementation": attention()}
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
+    options["attn_implementation"] = attention(dtype)
     if cuda:
         options["device_map"] = {"": torch.cuda.current_device()}
     if settings.load_in_4bit:
@@ -194,9 +196,14 @@ def compute_dtype(settings: TrainSettings) -> torch.dtype:
     return torch.bfloat16 if settings.bf16 and torch.cuda.is_available() else torch.float32
 
 
-def attention() -> str:
-    """Flash attention where its package is, which skips what packed examples may not see; else sdpa."""
-    return "flash_attention_2" if torch.cuda.is_available() and has_package("flash_attn") else "sdpa"
+def attention(dtype: torch.dtype) -> str:
+    """Flash attention where it can be used, which skips what packed examples may not see; else sdpa.
+
+    Its kernels take 16 bits alone, and another package (version 4) has its name and not its functions.
+    """
+    half = dtype in {torch.bfloat16, torch.float16}
+    usable = torch.cuda.is_available() and half and is_flash_attn_2_available()
+    return "flash_attention_2" if usable else "sdpa"
 
 
 def told(backend: str, model: Any, dtype: torch.dtype, settings: TrainSettings) -> dict[str, Any]:
