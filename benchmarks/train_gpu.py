@@ -13,7 +13,9 @@ unsloth   the same packing, model and kernels patched by Unsloth (the `gpu` extr
 Each runs in a process of its own, so that one that runs out of memory is a line of the table. A step is
 16 sequences: forward and backward in batches of 2 (7b: 1), clipping, AdamW. Token lengths are those of a
 dataset's written rows (--data), else drawn from a log-normal distribution (stated in the table).
-`--check` runs the path on a CPU with a tiny model and writes nothing.
+`--check` runs the path on a CPU with a tiny model and writes nothing. Of the project's packages only
+msgspec and orjson are needed beside torch, transformers and peft (and polars for --data), so two wheels
+bring it to a machine without a network.
 """
 
 import argparse
@@ -31,7 +33,6 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-import polars as pl
 import torch
 from peft import get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -39,7 +40,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from benchmarks.results import machine, write_section
 from curation.recipe import TrainSettings
 from train.gpus import GPUS, step_flops
-from train.model import attention, load, lora_config
+from train.model import attention, check_device, load, lora_config
 from train.packing import IGNORED, Collator, best_fit
 from train.settings import effective_batch
 from train.sizes import KNOWN
@@ -90,6 +91,8 @@ def settings_of(arm: str, *, check: bool) -> TrainSettings:
 def row_lengths(data: Path | None, capacity: int, count: int) -> list[int]:
     """Tokens of written rows, at most `capacity`, in an order of chance that is always the same."""
     if data is not None:
+        import polars as pl  # only here, so that a machine without it can measure
+
         column = pl.scan_parquet(data / "train/*.parquet").select("tokens").collect()["tokens"]
         lengths = [int(tokens) for tokens in column.drop_nulls() if tokens <= capacity]
         if not lengths:
@@ -194,6 +197,7 @@ def build_small(known: Mapping[str, Any], settings: TrainSettings) -> Any:
     """A 7B through `train.model.load`, as `aj train` loads it, within 24 GB."""
     from train.base import find_base
 
+    check_device(settings)  # before 15 GB are written
     automatic: Any = AutoModelForCausalLM
     with tempfile.TemporaryDirectory() as folder:
         config = AutoConfig.for_model("qwen2", **known)

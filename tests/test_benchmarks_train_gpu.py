@@ -1,5 +1,9 @@
 """The GPU benchmark's path, on a CPU with a tiny model."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import torch
 
 from benchmarks.train_gpu import batch_of, main, row_lengths, rows_of, settings_of
@@ -38,3 +42,10 @@ def test_padding_is_masked_one_way_or_the_other():
     assert flat["packed_seq_lengths"].tolist() == [3, 2, 4, 7]
     padded = batch_of("grouped", [[5], [2]], 50, 8, "cpu")
     assert padded["attention_mask"].tolist() == [[1] * 5, [1, 1, 0, 0, 0]]
+
+
+def test_it_starts_on_a_machine_with_few_of_the_project_s_packages():
+    absent = ("polars", "pyarrow", "numba", "datasketch", "zstandard", "jsonschema", "jsonschema_rs")
+    code = f"import sys\nfor name in {absent}: sys.modules[name] = None\nimport benchmarks.train_gpu"
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
