@@ -1,6 +1,7 @@
 """The base model and its adapter: sizes, refusals, and packing that leaks nothing."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -265,6 +266,34 @@ def test_unsloth_is_told_what_it_takes_and_prints_nothing_where_results_go(folde
     assert (loaded.how["backend"], loaded.how["patched_layers"]) == ("unsloth", 2)
     shown = capsys.readouterr()
     assert (shown.out, "a banner" in shown.err) == ("", True)
+
+
+def test_unsloth_s_generated_code_is_not_written_to_the_current_folder(folder, monkeypatch):
+    monkeypatch.delenv("UNSLOTH_COMPILE_LOCATION", raising=False)
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Unsloth(2)))
+    load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4), backend="unsloth")
+    place = Path(os.environ["UNSLOTH_COMPILE_LOCATION"])
+    assert place.is_absolute()
+    assert Path.cwd() not in place.parents
+
+
+@pytest.mark.parametrize("error", [ImportError, AttributeError, NotImplementedError])
+def test_what_unsloth_cannot_load_is_one_line(folder, monkeypatch, error):
+    class Broken(Unsloth):
+        def from_pretrained(self, **_):
+            raise error("it does not know this\ntransformers")
+
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Broken(2)))
+    with pytest.raises(CurationError, match="unsloth cannot load example/tiny: it does not know this; witho"):
+        load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4), backend="unsloth")
+
+
+def test_4_bits_that_unsloth_did_without_are_not_trained(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Unsloth(2)))
+    monkeypatch.setattr("train.model.check_device", lambda _: None)
+    settings = TrainSettings(lora_r=4, load_in_4bit=True)
+    with pytest.raises(CurationError, match="unsloth loaded example/tiny in 16 bits, not 4"):
+        load(find_base("example/tiny", folder=folder), settings, backend="unsloth")
 
 
 def test_a_model_that_unsloth_patched_in_part_is_not_trained(folder, monkeypatch):

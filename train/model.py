@@ -4,11 +4,16 @@ Loading is the one place that knows about devices. What was chosen is in `Loaded
 and the run record.
 """
 
+import atexit
 import contextlib
+import functools
 import importlib
 import importlib.util
 import json
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -143,13 +148,31 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
 
 
 def load_unsloth(base: Base, settings: TrainSettings) -> Loaded:
-    """Unsloth's loading and patching, with the number of patched layers asserted.
+    """Unsloth's loading and patching, with the number of patched layers and the 4 bits asserted.
 
-    Raises CurationError when fewer layers were patched than the model has.
+    Raises CurationError when it cannot load the model, or did not do what was asked.
     """
-    # What it prints is no result of ours.
+    # What it prints is no result of ours, and the code that it generates belongs in no folder of the user.
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", scratch())
     with contextlib.redirect_stdout(sys.stderr):
-        return patched_by_unsloth(base, settings)
+        try:
+            return patched_by_unsloth(base, settings)
+        except CurationError:
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise CurationError(
+                f"unsloth cannot load {base.id}: {first_line(error)}; without that package plain peft trains"
+            ) from error
+
+
+@functools.cache
+def scratch() -> str:
+    """A folder of this process alone, gone when it ends."""
+    folder = tempfile.mkdtemp(prefix="aj-unsloth-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def patched_by_unsloth(base: Base, settings: TrainSettings) -> Loaded:
@@ -166,6 +189,9 @@ def patched_by_unsloth(base: Base, settings: TrainSettings) -> Loaded:
         use_gradient_checkpointing=checkpointing,
         use_exact_model_name=True,
     )
+    # Where it finds bitsandbytes broken it loads in 16 bits and says so in a line among many.
+    if settings.load_in_4bit and not getattr(model, "is_loaded_in_4bit", False):
+        raise CurationError(f"unsloth loaded {base.id} in 16 bits, not 4; bitsandbytes does not work here")
     adapted = FastLanguageModel.get_peft_model(
         model,
         r=settings.lora_r,
