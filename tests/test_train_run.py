@@ -10,7 +10,7 @@ import orjson
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
-from transformers import TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 import aj
 from curation.errors import CurationError, Refusal
@@ -216,6 +216,21 @@ def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, mon
     monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: os.kill(os.getpid(), signal.SIGINT))
     assert aj.main(["train", *options(run)]) == 130
     assert "stopped at step 1 of 2, all of it saved; go on with --resume" in capsys.readouterr().err
+
+
+def test_what_packages_print_while_training_is_not_in_the_result(made, tmp_path, monkeypatch, capsys):
+    step = Trainer.training_step
+
+    def chatty(self, *rest, **more):
+        print("Unsloth: Will smartly offload gradients to save VRAM!")
+        return step(self, *rest, **more)
+
+    monkeypatch.setattr(Trainer, "training_step", chatty)
+    run = made._replace(out=tmp_path / "AJ-Tiny-v1.0.0-lora")
+    assert aj.main(["train", *options(run), "--trial-steps", "1", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["trial"]
+    assert "smartly offload" in shown.err
 
 
 def test_an_update_has_the_recipe_s_sequences_on_a_machine_with_several_gpus(tmp_path):

@@ -137,13 +137,15 @@ def hangup_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
         yield
         return
+    # Now, not when it happens: while training runs, stdout stands for stderr.
+    streams = (sys.stdout, sys.stderr)
 
     def hang_up(*_: object) -> None:
         with (
             contextlib.suppress(OSError, ValueError, io.UnsupportedOperation),
             Path(os.devnull).open("ab") as file,
         ):
-            for stream in (sys.stdout, sys.stderr):
+            for stream in streams:
                 os.dup2(file.fileno(), stream.fileno())
 
     before = signal.signal(signal.SIGHUP, hang_up)

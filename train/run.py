@@ -4,7 +4,9 @@ Check, load, encode, pack, train, write. The order of sequences, the dropout and
 functions of the frozen recipe alone, so a run that was stopped and resumed ends with the same adapter.
 """
 
+import contextlib
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from train.output import RUN, Documents, read_run, write_output
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
 from train.trainer import collator, quiet, run_to_the_end
+
+SAVES = "checkpoints"  # within the folder of work files
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def train(
     prepared = prepare(admitted, base_model, trial_steps)
     out = out or Path("build") / (admitted.frozen.model + ("-trial" if prepared.trial else ""))
     work = out.with_name(f"{out.name}.work")
-    saves = work / "checkpoints"
+    saves = work / SAVES
 
     done = finished_before(out, prepared, force, replace)
     if done is not None:
@@ -96,35 +100,50 @@ def train(
         checkpoints.remove_after(saves, start.step)
         rewind_metrics(work, start.step)
 
-    with Journal(work) as journal:
+    # What packages print on the way is no result.
+    with (
+        Journal(work) as journal,
+        contextlib.redirect_stdout(sys.stderr),
+    ):
         quiet()
         for note in notes:
             journal.say(note)
-        loaded = load(prepared.base, prepared.settings)
-        journal.say(summary(prepared, loaded, start))
-        if prepared.settings.packing:
-            with told_when_full("the leak test", prepared.settings):
-                found = check_packing(
-                    loaded.model,
-                    prepared.examples.sequences,
-                    prepared.binding["vocabulary"],
-                    collator(prepared, loaded),
-                    prepared.settings.batch_size,
-                )
-            journal.say(f"packing   leak test passed ({found:.1g})")
-        batches = run_to_the_end(prepared, loaded, journal, saves, start, pause_at)
-        record = run_record(prepared, loaded, journal, batches)
-        told = write_output(
-            out,
-            loaded.model,
-            base_folder=prepared.base.folder,
-            template=prepared.template,
-            record=record,
-            metrics=(work / METRICS).read_bytes(),
-            documents=documents,
-        )
+        told = fit(prepared, journal, out, start, pause_at, documents)
         journal.say(f"finished  {out}")
     return Finished(out, told)
+
+
+def fit(
+    prepared: Prepared,
+    journal: Journal,
+    out: Path,
+    start: Checkpoint | None,
+    pause_at: int | None,
+    documents: Documents | None,
+) -> dict[str, Any]:
+    """Load, test, train, write. Returns the run record; the model is gone from memory."""
+    loaded = load(prepared.base, prepared.settings)
+    journal.say(summary(prepared, loaded, start))
+    if prepared.settings.packing:
+        with told_when_full("the leak test", prepared.settings):
+            found = check_packing(
+                loaded.model,
+                prepared.examples.sequences,
+                prepared.binding["vocabulary"],
+                collator(prepared, loaded),
+                prepared.settings.batch_size,
+            )
+        journal.say(f"packing   leak test passed ({found:.1g})")
+    batches = run_to_the_end(prepared, loaded, journal, journal.folder / SAVES, start, pause_at)
+    return write_output(
+        out,
+        loaded.model,
+        base_folder=prepared.base.folder,
+        template=prepared.template,
+        record=run_record(prepared, loaded, journal, batches),
+        metrics=(journal.folder / METRICS).read_bytes(),
+        documents=documents,
+    )
 
 
 def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -> Finished | None:
