@@ -21,6 +21,7 @@ from train.journal import METRICS, Journal, hangup_ignored, rewind_metrics
 from train.leaks import check_packing
 from train.model import load, told_when_full
 from train.output import RUN, Documents, read_run, write_output
+from train.patches import put_back
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
 from train.trainer import collator, quiet, run_to_the_end
@@ -104,6 +105,7 @@ def train(
     with (
         Journal(work) as journal,
         contextlib.redirect_stdout(sys.stderr),
+        put_back(prepared.base.config),
     ):
         quiet()
         for note in notes:
