@@ -53,9 +53,9 @@ def assemble(
         manifest = write_manifest(beside, describe(plan, outputs, listed, sample))
         replace_folder(beside, dataset, outputs.work / "replaced")
     except OSError as error:
-        raise CurationError(
-            f"{error.filename or dataset}: cannot write: {error.strerror or error}"
-        ) from error
+        # Of a copy, the second name is what could not be written.
+        place = error.filename2 or error.filename or dataset
+        raise CurationError(f"{place}: cannot write: {error.strerror or error}") from error
     return manifest, gates
 
 

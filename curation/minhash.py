@@ -265,7 +265,7 @@ def shared(
     """The ranks of rows whose key is that of another, bucket after bucket, and the buckets' sizes."""
     # Eight bits per row: where there are no near duplicates, seven rows of eight are out.
     seen, twice = np.zeros((2, 1 << max(0, len(rows).bit_length() - 3)), np.uint64)
-    ordered = np.empty(len(rows) + 1, np.uint64)
+    ordered = np.empty(len(rows), np.uint64)
     ordered = ordered[: kernels.crowded(keys, rows, ranks, seen, twice, ordered)]
     ordered.sort()
     keys = (ordered >> np.uint64(32)).astype(np.uint32)

@@ -1,5 +1,6 @@
 """A whole run: nothing lost, nothing different, nothing half-written."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -211,6 +212,16 @@ def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
         "1",
     ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_full_disk_while_copying_names_the_file_that_could_not_be_written(tmp_path, monkeypatch):
+    def full(source, target):
+        # As the standard library raises it: the file that was read comes first.
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr("curation.assemble.shutil.copyfile", full)
+    with pytest.raises(CurationError, match=r"train/part-00000\.parquet: cannot write: No space left"):
+        run(small_recipe(tmp_path))
 
 
 def test_a_run_that_reuses_every_task_writes_the_same_bytes_in_the_order_of_the_recipe(tmp_path):
