@@ -1,6 +1,5 @@
 """`aj curate` as one function: a recipe in, a finished dataset directory out."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,7 +15,7 @@ from curation.assemble import Documents, assemble
 from curation.baseline import BASELINE, baseline_bytes
 from curation.errors import CurationError
 from curation.fetched import fetched_sources
-from curation.files import file_digest, write_bytes
+from curation.files import alone_in, file_digest, write_bytes
 from curation.gates import GatesFile, check_gates, read_gates
 from curation.manifest import MANIFEST, Manifest, read_manifest
 from curation.pipeline import Pipeline
@@ -127,25 +126,10 @@ def refuse_foreign(dataset: Path) -> None:
 
 @contextmanager
 def locked(work: Path) -> Iterator[None]:
-    """One run at a time for one output folder; the system frees the lock when a run dies."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise CurationError(f"{work}: cannot write: {error.strerror}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise CurationError(
-            f"{work}: another run is writing here; wait for it or choose another --out"
-        ) from None
-    try:
-        # What a killed run left half-written is of no use to anyone.
+    """One run at a time for one output folder, without what a killed run left half-written."""
+    with alone_in(work):
         shutil.rmtree(work / "tmp", ignore_errors=True)
         yield
-    finally:
-        os.close(handle)
 
 
 def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:

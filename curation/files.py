@@ -1,5 +1,6 @@
 """Files written whole or not at all, and their digests."""
 
+import fcntl
 import glob
 import hashlib
 import os
@@ -41,6 +42,27 @@ def replacing(path: Path) -> Iterator[Path]:
         # The disk may have gone away with the error; what is left then is swept by the next run.
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in(work: Path) -> Iterator[None]:
+    """One run at a time for one folder of work files; the system frees the lock when a run dies."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CurationError(f"{work}: cannot write: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise CurationError(
+            f"{work}: another run is writing here; wait for it or choose another --out"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_half_written(path: Path) -> None:

@@ -14,6 +14,7 @@ from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
 
 from curation.errors import CurationError, Refusal
+from curation.files import alone_in
 from train import checkpoints
 from train.callbacks import Measure, Sealing
 from train.packing import Collator
@@ -362,3 +363,23 @@ def full_above(monkeypatch, *, batch: int, from_step: int, error: Exception | No
 
     monkeypatch.setattr(Trainer, "training_step", training_step)
     return sizes
+
+
+@pytest.mark.parametrize("how", [{}, {"resume": True}, {"force": True}, {"replace": True}])
+def test_two_runs_never_write_into_one_folder(whole, tmp_path, how):
+    run = other_run(whole, tmp_path)
+    shutil.copytree(whole.work, run.work)
+    before = sorted(path for path in run.work.rglob("*") if path.name != "lock")
+    with alone_in(run.work), pytest.raises(CurationError, match="another run is writing here; wait for it"):
+        train(run.frozen, **run.kwargs, **how)
+    assert sorted(path for path in run.work.rglob("*") if path.name != "lock") == before
+    assert train(run.frozen, **run.kwargs, resume=True).out.is_dir()
+
+
+def test_a_run_that_begins_anew_removes_work_files_and_no_others(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    shutil.copytree(whole.work, run.work)
+    (run.work / "notes.txt").write_text("mine")
+    train(run.frozen, **run.kwargs, force=True)
+    assert (run.work / "notes.txt").read_text() == "mine"
+    assert len(list(run.work.glob("training_*.log"))) == 1

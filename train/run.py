@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import CurationError
-from curation.files import pretty
+from curation.files import alone_in, pretty
 from train import checkpoints
 from train.checkpoints import Binding, Checkpoint
 from train.gate import admit
@@ -94,24 +94,25 @@ def train(
     done = finished_before(out, prepared, force, replace)
     if done is not None:
         return done
-    start, notes = starting_point(saves, prepared.binding, resume, force, replace)
-    if start is None:
-        shutil.rmtree(work, ignore_errors=True)
-    else:
-        checkpoints.remove_after(saves, start.step)
-        rewind_metrics(work, start.step)
+    with alone_in(work):
+        start, notes = starting_point(saves, prepared.binding, resume, force, replace)
+        if start is None:
+            begin_anew(work)
+        else:
+            checkpoints.remove_after(saves, start.step)
+            rewind_metrics(work, start.step)
 
-    # What packages print on the way is no result.
-    with (
-        Journal(work) as journal,
-        contextlib.redirect_stdout(sys.stderr),
-        put_back(prepared.base.config),
-    ):
-        quiet()
-        for note in notes:
-            journal.say(note)
-        told = fit(prepared, journal, out, start, pause_at, documents)
-        journal.say(f"finished  {out}")
+        # What packages print on the way is no result.
+        with (
+            Journal(work) as journal,
+            contextlib.redirect_stdout(sys.stderr),
+            put_back(prepared.base.config),
+        ):
+            quiet()
+            for note in notes:
+                journal.say(note)
+            told = fit(prepared, journal, out, start, pause_at, documents)
+            journal.say(f"finished  {out}")
     return Finished(out, told)
 
 
@@ -163,6 +164,14 @@ def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -
     if replace:
         return None
     raise CurationError(f"{out}: holds something else already; use --force to replace it, or --out")
+
+
+def begin_anew(work: Path) -> None:
+    """Remove what an earlier run left in the folder of work files: its own files, and no others."""
+    for name in ("checkpoints", "tensorboard"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    for path in (work / METRICS, *work.glob("training_*.log")):
+        path.unlink(missing_ok=True)
 
 
 def starting_point(
