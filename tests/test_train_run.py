@@ -130,11 +130,20 @@ def test_lora_plus_learns_the_second_factor_faster(made, tmp_path):
 ADAPTER = "adapter_model.safetensors"
 
 
-def test_something_else_in_the_way_is_not_replaced(made, tmp_path):
+@pytest.mark.parametrize("how", [{}, {"force": True}, {"replace": True}])
+def test_what_is_no_adapter_is_never_replaced(made, tmp_path, how):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/notes.txt").write_text("mine")
-    with pytest.raises(CurationError, match="holds something else already; use --force to replace it"):
-        train(made.frozen, **{**made.kwargs, "out": tmp_path / "out"})
+    for out in (tmp_path / "out", tmp_path / "out/notes.txt"):
+        with pytest.raises(CurationError, match=r"is no adapter, there is no run\.json in it, and only"):
+            train(made.frozen, **{**made.kwargs, "out": out}, **how)
+    assert (tmp_path / "out/notes.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_no_obstacle(made, tmp_path):
+    (tmp_path / "out").mkdir()
+    train(made.frozen, **{**made.kwargs, "out": tmp_path / "out"})
+    assert find_model(tmp_path / "out", made.base).kind == "adapter"
 
 
 def test_a_row_longer_than_a_sequence_is_refused(tmp_path):

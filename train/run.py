@@ -151,11 +151,18 @@ def fit(
 
 def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -> Finished | None:
     """The run's answer if it was finished already. Raises CurationError when `out` holds another."""
-    if force or not out.exists():
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    if not (out / RUN).is_file():
+        raise CurationError(
+            f"{out}: is no adapter, there is no {RUN} in it, and only adapters are replaced; name another "
+            f"folder with --out"
+        )
+    if force:
         return None
     record = None
     try:
-        record = read_run(out) if (out / RUN).is_file() else None
+        record = read_run(out)
     except CurationError:
         if not replace:
             raise
