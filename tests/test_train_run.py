@@ -1,8 +1,10 @@
 """What a run leaves behind, what it refuses, and what the command says."""
 
+import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 
 import numpy as np
@@ -88,8 +90,6 @@ def test_training_moves_both_factors(done):
 
 
 def test_a_changed_record_or_adapter_is_noticed(done, tmp_path):
-    import shutil
-
     for name in ("run.json", "adapter_model.safetensors"):
         copy = tmp_path / name
         shutil.copytree(done.out, copy)
@@ -184,22 +184,43 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_adapter(made, tmp_p
     assert not list((run.work / "checkpoints").glob("*/whole.json"))
 
 
-def test_a_full_disk_during_a_save_is_one_line_and_the_run_can_go_on(made, tmp_path, monkeypatch):
-    run = made._replace(out=tmp_path / "out")
+@contextlib.contextmanager
+def files_up_to(size):
+    """As a full disk: no file grows beyond `size` bytes."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
     try:
-        with pytest.raises(CurationError, match="cannot save: the disk is full; free some space and go on"):
-            train(run.frozen, **run.kwargs)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_during_a_save_is_one_line_and_the_run_can_go_on(made, tmp_path):
+    run = made._replace(out=tmp_path / "out")
+    with (
+        files_up_to(100_000),
+        pytest.raises(CurationError, match="disk is full; free some space and run the"),
+    ):
+        train(run.frozen, **run.kwargs)
     assert not run.out.exists()
     with pytest.raises(CurationError, match="no whole checkpoint to resume from"):
         train(run.frozen, **run.kwargs, resume=True)
     train(run.frozen, **run.kwargs)
     assert run.out.exists()
+
+
+def test_a_full_disk_when_the_adapter_is_written_loses_no_step(done, tmp_path):
+    run = done._replace(out=tmp_path / "out")
+    shutil.copytree(done.work, run.work)
+    full = "out: cannot write: the disk is full; free some space and go on with --resume"
+    with files_up_to(100_000), pytest.raises(CurationError, match=full):
+        train(run.frozen, **run.kwargs, resume=True)
+    assert not run.out.exists()
+    assert not list(tmp_path.glob(".*.part"))
+    train(run.frozen, **run.kwargs, resume=True)
+    assert (run.out / ADAPTER).read_bytes() == (done.out / ADAPTER).read_bytes()
 
 
 def test_metrics_are_lines_of_json_and_the_log_has_the_time_in_its_name(done):

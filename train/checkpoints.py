@@ -4,6 +4,7 @@ A save is whole once `whole.json` lies in it, written last: it lists the digest 
 binding, the digests and settings of everything that decides what the next step does.
 """
 
+import errno
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ KEPT = 2
 WORDS = {"settings": "train"}
 # What a person may want to put back rather than lose hours of work.
 ENVIRONMENT = ("versions", "device")
+# What torch.save and safetensors say when a disk is full.
+FULL_DISK = ("No space left", "File too large", "Disk quota", "PytorchStreamWriter", "unexpected pos")
 
 Binding = dict[str, Any]
 
@@ -118,6 +121,19 @@ def newest(folder: Path, binding: Binding) -> tuple[Checkpoint, list[str]]:
         return open_checkpoint(path, binding), passed
     told = f" ({passed[0]})" if passed else ""
     raise CurationError(f"{folder}: no whole checkpoint to resume from{told}; run without --resume")
+
+
+def way_on(folder: Path) -> str:
+    """What a person does after a stop: there may be no whole checkpoint yet."""
+    whole = any((path / MARKER).is_file() for path in saved(folder))
+    return "go on with --resume" if whole else "run the same command again"
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether a save failed for want of space. torch and safetensors say it in words alone."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return True
+    return any(words in str(error) for words in FULL_DISK)
 
 
 def only_environment_changed(folder: Path, binding: Binding) -> bool:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from safetensors import SafetensorError
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest, pretty, remove_half_written, self_digest, sync
 from curation.rendering import Template
 from train.card import model_card
+from train.checkpoints import disk_full
 
 RUN = "run.json"
 TOKENIZER_FILES = (
@@ -59,8 +61,12 @@ def write_output(
         for path in sorted(beside.iterdir()):
             sync(path)
         replace_folder(beside, out)
-    except OSError as error:
-        raise CurationError(f"{out}: cannot write: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        if disk_full(error):
+            raise CurationError(
+                f"{out}: cannot write: the disk is full; free some space and go on with --resume"
+            ) from error
+        raise CurationError(f"{out}: cannot write: {getattr(error, 'strerror', None) or error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return whole

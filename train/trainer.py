@@ -1,6 +1,5 @@
 """transformers' Trainer over packed sequences, to the last step, whatever the memory allows at once."""
 
-import errno
 import gc
 import logging
 from pathlib import Path
@@ -23,9 +22,6 @@ from train.model import Loaded, advice, out_of_memory
 from train.packing import Collator
 from train.prepare import Prepared, held_out_run, pad_id
 from train.watch import Watch
-
-# What torch.save and safetensors say when a disk is full.
-FULL_DISK = ("No space left", "File too large", "Disk quota", "PytorchStreamWriter", "unexpected pos")
 
 
 def run_to_the_end(
@@ -53,11 +49,12 @@ def run_to_the_end(
                 trainer.train(resume_from_checkpoint=str(start.path) if start else None)
             except (OSError, RuntimeError, SafetensorError) as error:
                 full = out_of_memory(error)
-                if not full and not disk_full(error):
+                if not full and not checkpoints.disk_full(error):
                     raise
                 if not full:
+                    way_on = checkpoints.way_on(saves)
                     raise CurationError(
-                        f"{saves}: cannot save: the disk is full; free some space and go on with --resume"
+                        f"{saves}: cannot save: the disk is full; free some space and {way_on}"
                     ) from error
             if full:
                 smaller = next_batch(batch, prepared.effective)
@@ -88,13 +85,6 @@ def run_to_the_end(
             f"go on with --resume"
         )
     return used
-
-
-def disk_full(error: BaseException) -> bool:
-    """Whether a save failed for want of space. torch and safetensors say it in words alone."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return True
-    return any(words in str(error) for words in FULL_DISK)
 
 
 def next_batch(batch: int, effective: int) -> int | None:
