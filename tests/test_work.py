@@ -91,6 +91,9 @@ def test_two_workers_run_at_the_same_time(tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_ends_the_workers_at_once(tmp_path):
     script = (
+        # A shell starts what runs in its background with Ctrl-C ignored, and Python leaves that so.
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import polars, sys, time\n"
         "from pathlib import Path\n"
         "from curation.work import LocalExecutor, Task\n"
@@ -107,7 +110,10 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert errors.rstrip().endswith(b"KeyboardInterrupt")
     assert b"InvalidStateError" not in errors
 
