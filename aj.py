@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aj {args.command}: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        how = "the same command with --resume" if args.command == "train" else "the same command"
-        what = str(interrupt) or f"stopped; {how} goes on from here"
+        training = args.command == "train"
+        how = "run the same command again" if training else "the same command goes on from here"
+        what = str(interrupt) or f"stopped; {how}"
         print(f"aj {args.command}: {what}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

@@ -271,6 +271,24 @@ def test_an_update_has_the_recipe_s_sequences_on_a_machine_with_several_gpus(tmp
     assert (arguments.train_batch_size, arguments.eval_batch_size) == (2, 8)
 
 
+def test_ctrl_c_names_resume_only_where_there_is_something_to_resume(
+    made, done, tmp_path, capsys, monkeypatch
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    run = made._replace(out=tmp_path / "out")
+    monkeypatch.setattr("train.run.load", interrupted)
+    assert aj.main(["train", *options(run)]) == 130
+    assert capsys.readouterr().err.endswith("aj train: stopped; run the same command again\n")
+    shutil.copytree(done.work / "checkpoints", run.work / "checkpoints")
+    assert aj.main(["train", *options(run), "--resume"]) == 130
+    assert capsys.readouterr().err.endswith("aj train: stopped; go on with --resume\n")
+    monkeypatch.setattr("train.run.prepare", interrupted)
+    assert aj.main(["train", *options(run)]) == 130
+    assert capsys.readouterr().err.endswith("aj train: stopped; run the same command again\n")
+
+
 def test_show_prints_the_trained_parts_between_marks(made, capsys):
     assert aj.main(["train", *options(made), "--show", "2"]) == 0
     shown = capsys.readouterr().out

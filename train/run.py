@@ -7,7 +7,7 @@ functions of the frozen recipe alone, so a run that was stopped and resumed ends
 import contextlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def train(
     done = finished_before(out, prepared, force, replace)
     if done is not None:
         return done
-    with alone_in(work):
+    with alone_in(work), stopped_with_a_way_on(saves):
         start, notes = starting_point(saves, prepared.binding, resume, force, replace)
         if start is None:
             begin_anew(work)
@@ -147,6 +147,17 @@ def fit(
         metrics=(journal.folder / METRICS).read_bytes(),
         documents=documents,
     )
+
+
+@contextlib.contextmanager
+def stopped_with_a_way_on(saves: Path) -> Iterator[None]:
+    """Ctrl-C outside the steps, or a second one: what a person does next depends on what was saved."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        if stopped.args:
+            raise
+        raise KeyboardInterrupt(f"stopped; {checkpoints.way_on(saves)}") from None
 
 
 def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -> Finished | None:
