@@ -6,13 +6,14 @@ import pytest
 from tiny_adapter import tiny_adapter, tiny_base
 
 from curation.errors import CurationError, Refusal
+from curation.files import file_digest
 from curation.rendering import built_in
 from train.chat import Chat, aj_tools, asking, converse, try_model
 from train.encoding import Encoder
 from train.export import export
-from train.inference import open_inference, prompt_ids
+from train.inference import open_inference, prompt_ids, tokenizer_folder
 from train.merge import merge
-from train.model_folder import find_model
+from train.model_folder import Model, find_model
 
 CALL = '<tool_call>\n{"name": "bash", "arguments": {"command": "df -h"}}\n</tool_call>'
 
@@ -118,3 +119,20 @@ def test_no_model_is_one_clear_line(tmp_path):
     (tmp_path / "x.gguf").write_bytes(b"GGUF")
     with pytest.raises((CurationError, Refusal), match=r"llama"):
         try_model(tmp_path / "x.gguf")
+
+
+def test_a_merged_model_with_damaged_weights_is_one_clear_line(tmp_path, adapter):
+    merge(adapter, tmp_path / "merged")
+    with (tmp_path / "merged/model.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CurationError, match="merged: cannot be loaded: "):
+        try_model(tmp_path / "merged")
+
+
+def test_a_gguf_file_is_not_read_with_another_tokenizer(tmp_path, base):
+    trained = {"tokenizer": {"sha256": file_digest(base / "tokenizer.json")}}
+    model = Model(tmp_path / "x.gguf", "gguf", None, trained, None)
+    assert tokenizer_folder(model, base) == base
+    (tmp_path / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes() + b"\n")
+    with pytest.raises(Refusal, match=r"tokenizer\.json: another tokenizer than .*x\.gguf was trained with"):
+        tokenizer_folder(model, tmp_path)

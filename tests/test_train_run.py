@@ -24,6 +24,7 @@ from train.gate import admit
 from train.model_folder import find_model
 from train.output import read_run
 from train.run import train
+from train.show import show
 from train.trainer import on_one_gpu
 
 
@@ -156,6 +157,8 @@ def test_a_row_longer_than_a_sequence_is_refused(tmp_path):
 
 def test_another_tokenizer_than_curation_counted_with_is_refused(tmp_path):
     run = frozen_dataset(tmp_path, tokens=500)
+    with pytest.raises(Refusal, match="tokens here, curation counted 500"):
+        show(run.frozen, 1, data=run.data, base_model=run.base)
     with pytest.raises(Refusal, match=r"tokens here, curation counted 500; the tokenizer of the base model"):
         train(run.frozen, **run.kwargs)
 
@@ -316,3 +319,27 @@ def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):
     assert [gpu["gpu"] for gpu in told["gpus"]] == ["H200"]
     assert told["sources"]["web"]["exposure"] == told["epochs"]
     assert aj.main([*arguments, "--gpu", "abacus"]) == 2
+
+
+def test_a_dry_run_answers_in_one_line_to_a_layer_that_the_model_does_not_have(tmp_path, capsys):
+    run = frozen_dataset(tmp_path, train={"target_modules": ["q_proj", "c_attn"]})
+    assert aj.main(["train", *options(run), "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "aj train: train.target_modules: no layer c_attn; the model has"
+    )
+
+
+def test_what_is_for_an_estimate_starts_no_training(made, tmp_path, capsys):
+    run = made._replace(out=tmp_path / "out")
+    for given in (["--gpu", "h100"], ["--price", "2"]):
+        assert aj.main(["train", *options(run), *given]) == 2
+        assert "expected --dry-run" in capsys.readouterr().err
+    assert not run.out.exists()
+
+
+@pytest.mark.parametrize("wrong", ["-3", "nan", "inf", "three"])
+def test_a_price_that_is_none_is_refused(made, capsys, wrong):
+    with pytest.raises(SystemExit) as stopped:
+        aj.main(["train", *options(made), "--dry-run", f"--price={wrong}"])
+    assert stopped.value.code == 2
+    assert "--price" in capsys.readouterr().err

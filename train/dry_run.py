@@ -13,7 +13,7 @@ from train.gate import Admitted, admit
 from train.gpus import GIB, GPUS, Estimate, Gpu, Parameters, count_parameters, estimate, memory_bytes
 from train.packing import best_fit, fill_rate
 from train.settings import steps_of
-from train.sizes import sizes_of
+from train.sizes import check_targets, sizes_of
 
 BYTES_PER_TOKEN = 4
 
@@ -119,6 +119,7 @@ def dry_run(
     admitted = admit(frozen, data)
     recipe, settings = admitted.recipe, admitted.recipe.train
     config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
+    check_targets(config, settings)
     rows = list(row_lengths(admitted))
     fitting = [tokens for _, tokens, _, _ in rows if tokens <= settings.max_seq_length]
     packs = (

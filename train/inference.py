@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
-from curation.errors import CurationError
+from curation.errors import CurationError, Refusal
+from curation.files import file_digest
 from curation.rendering import BUILT_IN, Template, built_in
 from train.check_gguf import llama_logits, open_llama
 from train.encoding import Encoder
@@ -79,7 +81,11 @@ class TransformersInference:
         quiet.disable_progress_bar()
         self.encoder, self.base = encoder, base
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise CurationError(f"{folder}: cannot be loaded: {told}") from error
         self.is_adapter = adapter is not None
         if self.is_adapter:
             loaded = PeftModel.from_pretrained(loaded, str(adapter))
@@ -189,9 +195,20 @@ class LlamaInference:
 
 
 def tokenizer_folder(model: Model, base: Path | None) -> Path:
-    """Where the tokenizer of a GGUF file lies: with its base model."""
-    if base is not None:
-        return base
+    """Where the tokenizer of a GGUF file lies: with its base model.
+
+    Refusal when it is another than the model was trained with.
+    """
+    folder = base if base is not None else recorded_base(model)
+    trained = (model.run.get("tokenizer") or {}).get("sha256")
+    path = folder / "tokenizer.json"
+    if trained and path.is_file() and file_digest(path) != trained:
+        raise Refusal(f"{path}: another tokenizer than {model.path} was trained with")
+    return folder
+
+
+def recorded_base(model: Model) -> Path:
+    """The folder of the base model that a record names."""
     recorded = model.run.get("base") or {}
     if not recorded.get("id"):
         raise CurationError(

@@ -27,7 +27,7 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 from curation.errors import CurationError
 from curation.recipe import TrainSettings
 from train.base import Base
-from train.sizes import hidden_modules
+from train.sizes import check_targets
 
 # How the memory of a GPU that is full is told by what is not torch's allocator: the driver, cuBLAS and
 # cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
@@ -248,14 +248,6 @@ def told(backend: str, model: Any, dtype: torch.dtype, settings: TrainSettings) 
 def parameters(model: Any) -> tuple[int, int]:
     """(trainable, all) parameters; a 4-bit weight counts as the weights it holds."""
     return tuple(int(n) for n in model.get_nb_trainable_parameters())  # type: ignore[return-value]
-
-
-def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
-    """Raise CurationError when the recipe names layers that the model does not have."""
-    known = hidden_modules(config)
-    unknown = [name for name in settings.target_modules if name not in known]
-    if unknown:
-        raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
 
 
 def advice(settings: TrainSettings) -> str:

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 
 from curation.rendering import load_template
 from train.encoding import Encoder, Example
-from train.examples import rows_of
+from train.examples import check_count, rows_of
 from train.gate import Admitted, admit
 from train.sizes import cached, read_config
 
@@ -48,6 +48,7 @@ def chosen(admitted: Admitted, encoder: Encoder, count: int) -> Iterator[tuple[s
             source = row["source"][0]
             if len(waiting.setdefault(source, [])) < count:
                 examples = encoder.examples(list(rows_of(row)))[0]
+                check_count(row.row(0, named=True), examples, admitted, encoder)
                 waiting[source] += [(row["id"][0], source, example) for example in examples]
         if len(waiting) == len(admitted.recipe.sources):
             break

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from curation.errors import CurationError
+from curation.recipe import TrainSettings
 
 CONFIG = "config.json"
 # Decoders whose attention transformers masks by position ids, and whose linear layers carry the names
@@ -91,6 +92,14 @@ def hidden_modules(config: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
         "up_proj": (hidden, inner),
         "down_proj": (inner, hidden),
     }
+
+
+def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when the recipe names layers that the model does not have."""
+    known = hidden_modules(config)
+    unknown = [name for name in settings.target_modules if name not in known]
+    if unknown:
+        raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
 
 
 def qwen2(
