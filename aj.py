@@ -214,7 +214,9 @@ def add_model(command: Any) -> None:
     export.add_argument("--force", action="store_true", help="replace files")
     export.add_argument("--json", action="store_true", help="print the records")
     for sub in (evaluate, talk, merge, export):
-        sub.add_argument("model", type=Path, help="an adapter" + ("" if sub is merge else " or merged model"))
+        kinds = {merge: "an adapter", export: "an adapter or a merged model"}
+        anything = "an adapter, a merged model or a .gguf file"
+        sub.add_argument("model", type=Path, help=kinds.get(sub, anything))
         sub.add_argument(
             "--base-model", type=Path, default=None, metavar="DIR", help="default: the hub's cache"
         )
@@ -498,7 +500,7 @@ def run_train(args: argparse.Namespace) -> int:
         force=args.force,
         documents=training_documents,
     )
-    print(run.as_json() if args.json else run.as_text())
+    print(run.as_json() if args.json else run.as_text(args.base_model))
     return DONE
 
 
@@ -521,7 +523,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from reports.training import write_evaluation
 
         write_evaluation(args.model, found.as_dict())
-    print(json.dumps(found.as_dict()) if args.json else as_text(found, args.model))
+    print(json.dumps(found.as_dict()) if args.json else as_text(found, args.model, args.base_model))
     return DONE if found.passed else NO
 
 
@@ -554,7 +556,7 @@ def run_export(args: argparse.Namespace) -> int:
     quants = args.quant or ["q4_k_m"]
     made = export(args.model, quants, out=args.out, base=args.base_model, force=args.force)
     told = [one.record.as_dict() for one in made]
-    print(json.dumps(told) if args.json else "\n".join(one.as_text() for one in made))
+    print(json.dumps(told) if args.json else "\n".join(one.as_text(args.base_model) for one in made))
     return DONE
 
 

@@ -72,7 +72,8 @@ def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, foun
     assert stored == found
     assert stored.verdicts == [Verdict("loss", 99.0, None, found.metrics["loss"].value, True)]
     assert check_exportable(find_model(made.out, made.base)) == found.self_sha256
-    assert "next       aj export" in as_text(found, made.out)
+    assert as_text(found, made.out).endswith(f"next       aj export {made.out} --quant q4_k_m")
+    assert as_text(found, made.out, made.base).endswith(f" --quant q4_k_m --base-model {made.base}")
 
 
 def test_measuring_again_gives_the_same_bytes(made, found):

@@ -23,7 +23,7 @@ from train.examples import check_count
 from train.gate import admit
 from train.model_folder import find_model
 from train.output import read_run
-from train.run import train
+from train.run import Finished, train
 from train.show import show
 from train.trainer import on_one_gpu
 
@@ -237,9 +237,17 @@ def test_metrics_are_lines_of_json_and_the_log_has_the_time_in_its_name(done):
 def test_the_command_trains_and_says_what_is_next(made, tmp_path, capsys):
     run = made._replace(out=tmp_path / "out")
     assert aj.main(["train", *options(run)]) == 0
-    assert f"next     aj export {run.out}" in capsys.readouterr().out
+    assert f"next     aj export {run.out} --base-model {run.base}\n" in capsys.readouterr().out
     assert aj.main(["train", *options(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "AJ-Tiny-v1.0.0-lora"
+
+
+def test_what_is_next_is_what_will_not_be_refused(done):
+    finished = Finished(done.out, read_run(done.out))
+    bounds = [{"metric": "loss", "max": 1.0}]
+    asked = Finished(done.out, {**finished.record, "evaluation": bounds})
+    assert finished.as_text().endswith(f"\nnext     aj export {done.out}")
+    assert asked.as_text().endswith(f"\nnext     aj evaluate {done.out}")
 
 
 def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, monkeypatch):

@@ -28,7 +28,7 @@ from train.evaluation import (
 from train.gate import Admitted, admit
 from train.inference import Inference, open_inference, prompt_ids, text_of
 from train.intervals import change, ratio
-from train.model_folder import Model, find_model
+from train.model_folder import Model, find_model, with_base
 from train.tool_calls import Answer, Score, Tools, parse_answer, score
 
 TURNS, MAX_TOKENS = 200, 512
@@ -275,8 +275,8 @@ def told_call(call: Any) -> str:
     return f"{call.name} {call.arguments}" if call.problem is None else f"no call: {call.problem}"
 
 
-def as_text(found: Evaluation, path: Path) -> str:
-    """The result for people: the model beside its base, then the bounds."""
+def as_text(found: Evaluation, path: Path, base: Path | None = None) -> str:
+    """The result for people: the model beside its base, then the bounds. `base`: as in `evaluate`."""
     lines = [f"evaluated  {path}: {found.rows:,} rows, {found.tool_turns:,} tool-calling turns"]
     if found.sample:
         lines.append("sample     only a part of the eval split: nothing is written, nothing is proved")
@@ -289,5 +289,5 @@ def as_text(found: Evaluation, path: Path) -> str:
         )
     lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
-        lines.append(f"next       aj export {path} --quant q4_k_m")
+        lines.append(f"next       {with_base(f'aj export {path} --quant q4_k_m', base)}")
     return "\n".join(lines)

@@ -24,7 +24,15 @@ from train.check_gguf import GgufCheck, check_gguf, parity_ids
 from train.encoding import Encoder
 from train.evaluation import passing_evaluation
 from train.gguf_writer import Header, Planned, tensor_bytes, tensor_names, write_gguf
-from train.model_folder import MERGE, Model, check_merged_weights, find_model, model_template, record_path
+from train.model_folder import (
+    MERGE,
+    Model,
+    check_merged_weights,
+    find_model,
+    model_template,
+    record_path,
+    with_base,
+)
 from train.modelfile import modelfile
 from train.quantise import INSTALL, QUANTS, check_llama, encode, has_llama, needs_llama, plan
 from train.reference import reference_logits
@@ -58,8 +66,8 @@ class Exported(NamedTuple):
     record: GgufRecord
     types: dict[str, int]
 
-    def as_text(self) -> str:
-        """For people."""
+    def as_text(self, base: Path | None = None) -> str:
+        """For people. `base`: as it was given on the command line."""
         check = self.record.check
         types = ", ".join(f"{count} {name}" for name, count in self.types.items())
         lines = [f"wrote    {self.path}: {self.record.bytes / 1e9:,.3f} GB ({types})"]
@@ -72,7 +80,8 @@ class Exported(NamedTuple):
                 f"(at most {check['max_kl']:g}), same best guess for {check['top1']:.1%}"
             )
         lines.append(
-            f"next     aj try {self.path}, or: ollama create NAME -f {self.path.with_suffix('.Modelfile')}"
+            f"next     {with_base(f'aj try {self.path}', base)}, or: ollama create NAME -f "
+            f"{self.path.with_suffix('.Modelfile')}"
         )
         return "\n".join(lines)
 

@@ -137,6 +137,11 @@ def find_base(adapter: Path, given: Path | None = None) -> Path:
     return folder
 
 
+def with_base(command: str, base: Path | None) -> str:
+    """A command to go on with that finds the base model where this one found it."""
+    return f"{command} --base-model {base}" if base is not None else command
+
+
 def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:
     """Refusal when the base model is not the one that the trainer recorded."""
     if run["base"]["fingerprint"] != fingerprint(base):

@@ -20,6 +20,7 @@ from train.gate import admit
 from train.journal import METRICS, Journal, hangup_ignored, rewind_metrics
 from train.leaks import check_packing
 from train.model import load, told_when_full
+from train.model_folder import with_base
 from train.output import RUN, Documents, read_run, write_output
 from train.patches import put_back
 from train.prepare import Prepared, prepare
@@ -41,8 +42,8 @@ class Finished:
         """The run record, for programs."""
         return pretty(dict(self.record)).decode()
 
-    def as_text(self) -> str:
-        """What was made and what comes next."""
+    def as_text(self, base: Path | None = None) -> str:
+        """What was made and what comes next. `base`: as it was given on the command line."""
         trial = self.record["trial"]
         losses = [value for value in self.record["losses"].values() if value is not None]
         told = ", ".join(f"{value:.4f}" for value in losses)
@@ -54,7 +55,8 @@ class Finished:
             lines.append(
                 "trial    this adapter cannot be exported; run without --trial-steps for one that can"
             )
-        return "\n".join([*lines, f"next     aj {'try' if trial else 'export'} {self.out}"])
+        following = "try" if trial else "evaluate" if self.record["evaluation"] else "export"
+        return "\n".join([*lines, f"next     {with_base(f'aj {following} {self.out}', base)}"])
 
 
 @hangup_ignored()
