@@ -175,7 +175,7 @@ def add_training(command: Any) -> None:
     train.add_argument("--trial-steps", type=positive, default=None, metavar="N", help="a short trial")
     train.add_argument("--dry-run", action="store_true", help="tell steps, memory, time and cost, then stop")
     train.add_argument("--gpu", action="append", default=[], metavar="NAME", help="for --dry-run; repeatable")
-    train.add_argument("--price", type=float, default=None, metavar="USD", help="an hour of that GPU")
+    train.add_argument("--price", type=price, default=None, metavar="USD", help="an hour of that GPU")
     train.add_argument("--show", type=positive, default=None, metavar="N", help="print N examples, then stop")
     train.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -249,6 +249,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return number
+
+
+def price(text: str) -> float:
+    """US dollars, none or more."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no price; expected US dollars per hour, 0 or more")
     return number
 
 
@@ -466,6 +474,8 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, or tell what training would do."""
+    if (args.gpu or args.price is not None) and not args.dry_run:
+        raise CurationError("--gpu and --price are for an estimate: expected --dry-run with them")
     need("torch", "transformers", "peft")
     if args.show:
         from train.show import show
