@@ -4,7 +4,6 @@ A branch is resolved to the commit that it stands at now and recorded. Of a froz
 commits and files are fetched that it names, or nothing.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ from curation.fetched import (
     read_record,
     write_record,
 )
-from curation.files import sync
+from curation.files import alone_in, sync
 from curation.frozen import FrozenSource, frozen_recipe, looks_frozen, read_bytes, read_frozen
 from curation.hub import Hub, Tick, hub_cache
 from curation.progress import Progress
@@ -81,7 +81,8 @@ def fetch(
         return []
     if offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return [found_here(address, frozen) for address in wanted]
-    with alone(tell), web() as client:
+    waiting = partial(tell, "another fetch is running; waiting for it")
+    with alone_in(cache_folder(), waiting=waiting, advice="; set AJ_CACHE"), web() as client:
         hub = Hub()
         jobs = [look(address, frozen, hub, client, force=force) for address in wanted]
         announce(jobs, tell)
@@ -96,26 +97,6 @@ def read(path: Path, data_root: Path | None) -> tuple[Recipe, Mapping[str, Froze
         frozen = read_frozen(path, know_signers=False)
         return frozen_recipe(frozen, path), frozen.sources
     return load_recipe(path, data_root=data_root), {}
-
-
-@contextmanager
-def alone(tell: Tell) -> Iterator[None]:
-    """One fetch at a time for one cache; the system frees the lock when a run dies."""
-    place = cache_folder()
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        handle = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise CurationError(f"{place}: cannot write: {error.strerror}; set AJ_CACHE") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            tell("another fetch is running; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def found_here(address: Address, frozen: Mapping[str, FrozenSource]) -> Fetched:

@@ -5,7 +5,7 @@ import glob
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,21 +45,27 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone_in(work: Path) -> Iterator[None]:
-    """One run at a time for one folder of work files; the system frees the lock when a run dies."""
+def alone_in(folder: Path, *, waiting: Callable[[], None] | None = None, advice: str = "") -> Iterator[None]:
+    """One run at a time in a folder, which is made; the system frees the lock when a run dies.
+
+    waiting  called before waiting for another run to end; without it, another run is an error
+    advice   the end of the message where the folder cannot be written
+    """
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise CurationError(f"{work}: cannot write: {error.strerror}") from None
+        raise CurationError(f"{folder}: cannot write: {error.strerror}{advice}") from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise CurationError(
-            f"{work}: another run is writing here; wait for it or choose another --out"
-        ) from None
-    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if waiting is None:
+                raise CurationError(
+                    f"{folder}: another run is writing here; wait for it or choose another --out"
+                ) from None
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -318,7 +318,7 @@ class Linking:
         told = told_from(threshold)
         self.limits = Limits(threshold, told, TELL_EVERY, KEPT_PER_BUCKET, DROPPED_PER_BUCKET, FAILURES)
         self.longest = longest
-        most = min(rows, max(FIRST_BLOCK, LAST_BLOCK))
+        most = min(rows, LAST_BLOCK)
         self.pairs = Pairs(
             np.zeros(most, np.int32), np.empty((most, PAIRS), np.int32), np.empty((most, PAIRS), np.float64)
         )
@@ -347,21 +347,21 @@ class Linking:
         parts = [(a, min(a + COMPARE_ROWS, last)) for a in range(first, last, COMPARE_ROWS)]
         # Handing a single part to another thread costs more than it is worth.
         run = self.pool.map if len(parts) > 1 else map
-        for _ in run(lambda part: self.work(part[0], part[1], first, False, pairs), parts):
+        for _ in run(lambda part: self.work(part[0], part[1], first, False), parts):
             pass
-        self.work(first, last, first, True, pairs)
+        self.work(first, last, first, True)
         counts = pairs.counts[: last - first]
         line = np.repeat(np.arange(last - first), counts)
         place = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
         self.found.append((line + first, pairs.other[line, place], pairs.similarity[line, place]))
 
-    def work(self, first: int, last: int, block: int, settles: bool, pairs: Pairs) -> None:
+    def work(self, first: int, last: int, block: int, settles: bool) -> None:
         """Compare or settle rows, with the scratch of this thread."""
         try:
             own = self.free.get_nowait()
         except Empty:
             own = scratch(self.index, self.longest, self.limits.told)
             self.scratches.append(own)
-        arguments = self.index, self.state, self.limits, characters(), own, pairs
+        arguments = self.index, self.state, self.limits, characters(), own, self.pairs
         kernels.link(first, last, block, settles, *arguments)
         self.free.put(own)

@@ -188,7 +188,7 @@ def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -
 
 def begin_anew(work: Path) -> None:
     """Remove what an earlier run left in the folder of work files: its own files, and no others."""
-    for name in ("checkpoints", "tensorboard"):
+    for name in (SAVES, "tensorboard"):
         shutil.rmtree(work / name, ignore_errors=True)
     for path in (work / METRICS, *work.glob("training_*.log")):
         path.unlink(missing_ok=True)

@@ -49,13 +49,13 @@ def run_to_the_end(
                 trainer.train(resume_from_checkpoint=str(start.path) if start else None)
             except (OSError, RuntimeError, SafetensorError) as error:
                 full = out_of_memory(error)
-                if not full and not checkpoints.disk_full(error):
-                    raise
-                if not full:
+                if not full and checkpoints.disk_full(error):
                     way_on = checkpoints.way_on(saves)
                     raise CurationError(
                         f"{saves}: cannot save: the disk is full; free some space and {way_on}"
                     ) from error
+                if not full:
+                    raise
             if full:
                 smaller = next_batch(batch, prepared.effective)
                 if smaller is None:
