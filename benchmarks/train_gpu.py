@@ -179,11 +179,11 @@ def build_unsloth(known: Mapping[str, Any], settings: TrainSettings) -> Any:
 
     automatic: Any = AutoModelForCausalLM
     config = AutoConfig.for_model("qwen2", **known)
-    config.architectures, config.dtype = ["Qwen2ForCausalLM"], torch.bfloat16
+    config.architectures, config.dtype = ["Qwen2ForCausalLM"], DTYPE
 
     def made(*_: Any, **given: Any) -> Any:
         with torch.device("cuda"):
-            return automatic.from_config(given.get("config") or config, dtype=torch.bfloat16)
+            return automatic.from_config(given.get("config") or config, dtype=DTYPE)
 
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)

@@ -13,13 +13,19 @@ settings.register_profile("project", deadline=None, derandomize=True, database=N
 settings.load_profile("project")
 
 
+NEEDED = {
+    "llama": ("llama_cpp", "llama-cpp-python (the extra `export`) is not installed"),
+    "unsloth": ("unsloth", "Unsloth is not installed; `.ci/run` does so from .ci/unsloth.txt"),
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `llama` skip where llama.cpp is not installed; `.ci/run` installs it and runs them."""
-    if find_spec("llama_cpp") is None:
-        absent = pytest.mark.skip(reason="llama-cpp-python (the extra `export`) is not installed")
-        for item in items:
-            if item.get_closest_marker("llama"):
-                item.add_marker(absent)
+    """Tests marked with what is not installed skip; `.ci/run` installs it and runs them."""
+    for mark, (package, reason) in NEEDED.items():
+        if find_spec(package) is None:
+            for item in items:
+                if item.get_closest_marker(mark):
+                    item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
