@@ -108,13 +108,35 @@ def stand_in() -> None:
         "stream": nullcontext(),
     }
     for name, answer in answers.items():
-        setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
+        say(torch.cuda, name, answer)
     torch.cuda.Stream = torch.cuda.Event = Stream  # type: ignore[misc,assignment]
     torch.cuda.device = Device  # type: ignore[misc,assignment]
     torch._C._cuda_getCurrentRawStream = lambda *_: 0  # type: ignore[attr-defined]
     fork = torch.random.fork_rng
     torch.random.fork_rng = lambda *_, **__: fork([])
     OnTheCpu().__enter__()
+
+
+def say(place: Any, name: str, answer: Any) -> None:
+    """Let a function give this answer, whatever it is asked."""
+    setattr(place, name, lambda *_, **__: answer)
+
+
+def available() -> None:
+    """Say that the card is there, too: transformers trains in bfloat16, keeps its random state and pins.
+
+    Not for Unsloth: Triton's interpreter computes nothing right in bfloat16.
+    """
+    state = torch.zeros(4, dtype=torch.uint8)
+    answers = {"get_rng_state": state, "get_rng_state_all": [state], "set_rng_state": None}
+    answers |= {"set_rng_state_all": None, "manual_seed": None, "manual_seed_all": None}
+    for name, answer in answers.items():
+        say(torch.cuda, name, answer)
+        say(torch.cuda.random, name, answer)
+    for name in ("is_available", "is_bf16_supported", "is_initialized"):
+        say(torch.cuda, name, True)
+    for name in ("_lazy_init", "set_device", "reset_peak_memory_stats"):
+        say(torch.cuda, name, None)
 
 
 stand_in()

@@ -89,6 +89,21 @@ def test_a_run_ends_with_the_adapter_of_plain_peft_and_resumes_bit_for_bit(tmp_p
     assert found["network"] == []
 
 
+# bitsandbytes, too, computes here on the CPU; there it cannot train once it has evaluated.
+SMALL = {"load_in_4bit": True, "optimizer": "paged_adamw_8bit", "packing": False, "eval_steps": 99}
+
+
+@pytest.mark.parametrize(("settings", "dtype"), [({}, "bfloat16"), (SMALL, "nf4")])
+def test_plain_peft_trains_on_a_card_and_resumes_bit_for_bit(tmp_path, settings, dtype):
+    found = check("card", tmp_path, **{**TRAIN, "max_seq_length": 320, "max_steps": 4, **settings})
+    assert found["how"]["backend"] == "peft"
+    assert (found["how"]["device"], found["how"]["dtype"]) == ("Stand-in", dtype)
+    assert len(found["losses"]) == 4
+    assert found["losses"][-1] < found["losses"][0]
+    assert found["resumed_equal"]
+    assert found["network"] == []
+
+
 def test_the_benchmark_measures_it(tmp_path):
     found = check("benchmark", tmp_path)
     assert found["measured"]["useful_tokens_per_s"] > 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import cuda_stand_in  # noqa: F401  # before torch is used
+import cuda_stand_in  # before torch is used
 import tiny_dataset
 import torch
 from frozen_dataset import Frozen, frozen_dataset
@@ -182,6 +182,19 @@ def plain_logits(base: Path) -> torch.Tensor:
         return model(torch.arange(5, 45)[None], logits_to_keep=torch.tensor([3, 39])).logits
 
 
+def card(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A run as on a card by plain peft, and one stopped and resumed."""
+    cuda_stand_in.available()
+    made = frozen_dataset(folder, train={**ADAPTER, "max_seq_length": 320, **asked})
+    found = {name: trained(made, name, "peft") for name in ("whole", "resumed")}
+    whole, resumed = (load_file(folder / name / "adapter_model.safetensors") for name in found)
+    return {
+        "how": found["whole"]["loaded"],
+        "losses": [line["loss"] for line in steps(folder / "whole")],
+        "resumed_equal": all(torch.equal(whole[name], resumed[name]) for name in whole),
+    }
+
+
 def benchmark(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Unsloth's arm of the benchmark, one step of a tiny model."""
     train_gpu.WARM_UP = 0
@@ -191,6 +204,7 @@ def benchmark(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
 CHECKS: dict[str, Callable[[Path, Mapping[str, Any]], dict[str, Any]]] = {
     "gradients": gradients,
     "runs": runs,
+    "card": card,
     "benchmark": benchmark,
 }
 
