@@ -72,7 +72,11 @@ def _of_records(path: Path) -> Guess:
     for reader, settings in _candidates(path, objects):
         rows = _rows(path, reader, settings, found)
         if len(rows) * 2 > len(found):
-            calls = any(message["tool_calls"] for row in rows for message in row)
+            calls = any(
+                message["tool_calls"] or "<tool_call>" in (message["content"] or "")
+                for row in rows
+                for message in row
+            )
             return Guess(reader, settings, has_calls=calls)
     return Guess(None, keys=tuple(objects[0]))
 

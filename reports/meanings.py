@@ -42,6 +42,7 @@ NOTES = {
     "last_observation": "a last observation that nobody answers, taken off",
     "reasoning_content": "thinking in a field of its own, put into the text",
     "tool_call_ids": "a result that answers several calls; only the first is named",
+    "calls_in_text": "tool calls, their results and the tools, written into the text, put in their places",
     "role_alias": "roles under other names, such as human or gpt",
     "empty_turn": "empty turns taken out",
     "merged_system": "several opening system turns made one",

@@ -37,6 +37,14 @@ FILES = {
     "guanaco/g.jsonl": lines({"text": "### Human: hi### Assistant: hello"}),
     "shell/all.nl": "list\ncount\n",
     "shell/all.cm": "ls\nwc\n",
+    "hermes/h.jsonl": lines(
+        {
+            "conversations": [
+                {"from": "human", "value": "q"},
+                {"from": "gpt", "value": '<tool_call>{"name": "f", "arguments": {}}</tool_call>'},
+            ]
+        }
+    ),
     "runs/r.jsonl": lines({"query": "q", "turn_history": {"actions": ["ls"], "observations": ["a"]}}),
     "odd/o.jsonl": lines({"vector": [1, 2], "label": 3}),
     "README.md": "# not data",
@@ -50,6 +58,7 @@ EXPECTED = {
     "gardening": ("qa", "plants"),
     "gardening_more": ("alpaca", "plants"),
     "guanaco": ("map", "conversational"),
+    "hermes": ("sharegpt", "custom"),
     "runs": ("trajectory", "custom"),
     "shared": ("sharegpt", "conversational"),
     "shell": ("lines", "custom"),

@@ -14,6 +14,8 @@ control_token             a message, a tool call or the tools spell a control to
 
 Repairs, each a note with its count:
 
+calls_in_text             `<tool_call>`, `<tool_response>` and `<tools>` in the text become the calls, the
+                          results and the tools that they are (curation/text_calls.py)
 role_alias                human, gpt, developer, observation … are named as our four roles
 empty_turn                empty turns go, except tool results and turns that only call
 merged_system             several system turns at the start become one
@@ -54,6 +56,7 @@ from curation.rewriting import Rejected, Rewritten, rewrite
 from curation.row import Message, decode, encode, note
 from curation.settings import Chat
 from curation.stage import Context, Rows, RowsFn, Split
+from curation.text_calls import TOOLS, text_calls
 from curation.turns import Fault, settle
 
 TokenAction = Literal["drop", "neutralise"]
@@ -90,7 +93,7 @@ def chat(
     or neutralise the spelling. Idempotent.
     """
     with_thinking, plain = spellings([*tokens, *THINK_TOKENS]), spellings(tokens)
-    marks = with_thinking.marks()
+    marks = [*with_thinking.marks(), TOOLS]
     spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
     suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW)
     judge = partial(
@@ -110,10 +113,14 @@ def _judge(
     said: Spellings,
 ) -> Rewritten | Rejected | None:
     """`everywhere`: the tokens with those of thinking; `said`: without, for assistant turns."""
-    settled = settle(decode(text), repair)
+    given = decode(text)
+    read = text_calls(given, tools) if repair else None
+    settled = settle(read.messages if read else given, repair)
     if isinstance(settled, Fault):
         return Rejected(settled.reason, settled.detail, notes)
     messages, repairs = settled
+    if read:
+        tools, repairs["calls_in_text"] = read.tools, read.turns
     if repair:
         repairs["opened_think"] += open_thinking(messages)
     if neutralise:

@@ -1,0 +1,168 @@
+"""Tool calls written into the text, as Hermes and Qwen write them, read as what they mean.
+
+`<tool_call>{"name": …, "arguments": …}</tool_call>` at the end of an assistant turn is a call,
+`<tool_response>…</tool_response>` in the turn after it is a result, and `<tools>…</tools>` in the system
+turn lists what is offered. The chat template writes all three again, in the model's own way; left in the
+text, they are control tokens. What is not beyond doubt stays as it is.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+
+from curation.jsontext import JSON_ERRORS, compact, values
+from curation.readers.shape import Unfit
+from curation.readers.sharegpt import calls
+from curation.row import Message, message
+from curation.tool_repairs import is_json, strict_json
+from curation.turns import ALIASES
+
+# A row without this and without the tags of calls and results holds nothing to be read.
+TOOLS = "<tools>"
+_CALLS = re.compile(r"\s*(?:<tool_call>((?:(?!</?tool_call>).)*)</tool_call>\s*)+", re.DOTALL)
+_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_RESULTS = re.compile(r"\s*(?:<tool_response>((?:(?!</?tool_response>).)*)</tool_response>\s*)+", re.DOTALL)
+_RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
+_TOOLS = re.compile(r"<tools>((?:(?!</?tools>).)*)</tools>[.:]?", re.DOTALL)
+# How a call is to be written: an example with the line that leads to it, and sentences about the tags.
+_EXAMPLE = re.compile(r"(?:[^\n]*:[ \t]*\n\s*)?<tool_call>\s*\{[^\n]*\}\s*</tool_call>")
+_TAG = re.compile(r"</?tool_(?:call|response)>")
+_SENTENCE = re.compile(r"(?<=[.!?])[ \t]+|(?<=\n)")
+# Qwen's template puts its list of tools under a heading, and so do ours.
+_HEADING = re.compile(r"(?:^|\n)# Tools\n(?:(?!\n#).)*\Z", re.DOTALL)
+
+
+class Read(NamedTuple):
+    """A row whose calls were text. turns: how many were read so."""
+
+    messages: list[Message]
+    tools: str | None
+    turns: int
+
+
+class _Result(msgspec.Struct, forbid_unknown_fields=True):
+    """A result that says whose it is, as Hermes writes it."""
+
+    content: msgspec.Raw
+    name: str | None = None
+    tool_call_id: str | None = None
+
+
+_decode_result = msgspec.json.Decoder(_Result).decode
+
+
+def text_calls(messages: Sequence[Message], tools: str | None) -> Read | None:
+    """The row with calls, results and tools in their places; None when no text holds any.
+
+    Tools that the row already has stand, and the list in the system turn goes.
+    """
+    read: list[Message] = []
+    count = 0
+    for said in messages:
+        found, tools = _read(said, read[-1] if read else None, tools)
+        count += found is not None
+        read += [said] if found is None else found
+    return Read(read, tools, count) if count else None
+
+
+def _read(
+    said: Message, before: Message | None, tools: str | None
+) -> tuple[list[Message] | None, str | None]:
+    """What one message means, None when that is what it says; and the tools offered from here on."""
+    content, role = said["content"], str(said["role"]).strip().lower()
+    role = ALIASES.get(role, role)
+    if not content or said["tool_calls"]:
+        return None, tools
+    if role == "system":
+        text, offered = without_tools(content, tools)
+        return None if text == content else [{**said, "content": text}], offered
+    if role == "assistant" and "<tool_call>" in content:
+        return _asked(said), tools
+    if role in ("tool", "user") and before is not None and (before["tool_calls"] or before["role"] == "tool"):
+        return _answered(said), tools
+    return None, tools
+
+
+def _asked(said: Message) -> list[Message] | None:
+    """An assistant turn that ends on calls; what is spelt while thinking is no call."""
+    thought, closing, words = said["content"].rpartition("</think>")
+    start = words.find("<tool_call>")
+    if start < 0 or not _CALLS.fullmatch(words, start):
+        return None
+    try:
+        made = [one for text in _CALL.findall(words, start) for one in calls(_as_json(text))]
+    except Unfit:
+        return None
+    return [{**said, "content": f"{thought}{closing}{words[:start]}".strip() or None, "tool_calls": made}]
+
+
+def _as_json(text: str) -> str:
+    """Strict JSON where the text can be read as that, else the text."""
+    return text if is_json(text) else strict_json(text) or text
+
+
+def _answered(said: Message) -> list[Message] | None:
+    """A turn of nothing but results: one message each."""
+    if not _RESULTS.fullmatch(said["content"]):
+        return None
+    return [_result(text.strip(), said) for text in _RESULT.findall(said["content"])]
+
+
+def _result(text: str, said: Message) -> Message:
+    """A result without its wrapping: its own name and id, if it says them, and its content."""
+    try:
+        found = _decode_result(text)
+    except JSON_ERRORS:
+        return message("tool", text, name=said["name"], tool_call_id=said["tool_call_id"])
+    content = bytes(found.content)
+    return message(
+        "tool",
+        orjson.loads(content) if content[:1] == b'"' else content.decode(),
+        name=found.name or said["name"],
+        tool_call_id=found.tool_call_id or said["tool_call_id"],
+    )
+
+
+def without_tools(text: str, tools: str | None) -> tuple[str, str | None]:
+    """A system turn without its list of tools and without how to write a call; and the tools.
+
+    It stays as it is where it lists none and the row has none.
+    """
+    for block in _TOOLS.finditer(text):
+        listed = _definitions(block[1].strip())
+        if listed is not None:
+            before = _HEADING.sub("", text[: block.start()])
+            parts = [_without_tags(before).rstrip(), _without_tags(text[block.end() :]).strip()]
+            return "\n\n".join(part for part in parts if part.strip()), tools or listed
+    return (_without_tags(text).rstrip() if tools and _TAG.search(text) else text), tools
+
+
+def _definitions(text: str) -> str | None:
+    """Tool definitions as one JSON array: an array, or objects one after the other; else None."""
+    whole = _as_json(text)
+    try:
+        found = [whole] if is_json(whole) else [_as_json(one.decode()) for one in values(text.encode())]
+        array = found[0] if len(found) == 1 and found[0][:1] == "[" else f"[{','.join(found)}]"
+        listed: list[Any] = orjson.loads(array)
+    except ValueError:
+        return None
+    functions = [one.get("function", one) if isinstance(one, dict) else None for one in listed]
+    named = all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in functions)
+    return compact(array.encode()) if listed and named else None
+
+
+def _without_tags(text: str) -> str:
+    """Text without what it says about the tags around calls and results."""
+    if not _TAG.search(text):
+        return text
+    text = _EXAMPLE.sub("", text)
+    return "".join(part for part in _parts(text) if not _TAG.search(part))
+
+
+def _parts(text: str) -> list[str]:
+    """The sentences of a text, with the white space behind each."""
+    ends = [match.end() for match in _SENTENCE.finditer(text)]
+    return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]

@@ -1,0 +1,178 @@
+"""Hermes' and Qwen's way to write tool calls into the text, read as calls, results and tools."""
+
+import json
+
+import orjson
+import pytest
+
+from curation.row import MESSAGE_KEYS, decode, frame, read_notes
+from curation.stages.chat import chat
+from curation.stages.tools import tools as check_tools
+from curation.text_calls import text_calls, without_tools
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "It's the weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+OTHER = {"name": "time", "description": "The time", "parameters": {"type": "object", "properties": {}}}
+CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo",  "days": 1.0}}\n</tool_call>'
+PYTHON_CALL = "<tool_call>\n{'arguments': {'city': 'Oslo', 'now': True}, 'name': 'weather'}\n</tool_call>\n"
+HERMES = (
+    "You are a function calling AI model. You are provided with function signatures within <tools> </tools> "
+    "XML tags. Don't make assumptions.\n<tools>\n{tools}\n</tools>\nFor each function call return a json "
+    "object with function name and arguments within <tool_call> </tool_call> tags with the following "
+    "schema:\n<tool_call>\n{{'arguments': <args-dict>, 'name': <function-name>}}\n</tool_call>\n"
+)
+QWEN = (
+    "You are kind.\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{tools}\n</tools>"
+    "\n\nFor each function call, return a json object with function name and arguments within "
+    "<tool_call></tool_call> XML tags:\n<tool_call>\n"
+    '{{"name": <function-name>, "arguments": <args-json-object>}}\n</tool_call>'
+)
+
+
+def said(*turns):
+    return [dict.fromkeys(MESSAGE_KEYS) | {"role": role, "content": content} for role, content in turns]
+
+
+def read(*turns, tools=None):
+    """(role, content, [(name, arguments)]) of each message, or None where nothing was read."""
+    found = text_calls(said(*turns), tools)
+    return found and [
+        (m["role"], m["content"], [(c["name"], c["arguments"]) for c in m["tool_calls"] or ()])
+        for m in found.messages
+    ]
+
+
+def test_a_call_keeps_the_spelling_of_its_arguments_and_the_words_before_it():
+    assert read(("user", "q"), ("assistant", f"<think>\nhm\n</think>\n\nLet me see.\n{CALL}"))[1] == (
+        "assistant",
+        "<think>\nhm\n</think>\n\nLet me see.",
+        [("weather", '{"city": "Oslo",  "days": 1.0}')],
+    )
+
+
+def test_calls_of_one_turn_stay_in_order_and_python_is_read_as_json():
+    assert read(("user", "q"), ("assistant", f"{PYTHON_CALL}{CALL}"))[1][2] == [
+        ("weather", '{"city": "Oslo", "now": true}'),
+        ("weather", '{"city": "Oslo",  "days": 1.0}'),
+    ]
+
+
+def test_arguments_that_are_no_json_are_left_for_the_tools_stage_to_judge():
+    broken = '<tool_call>{"name": "weather", "arguments": {"city": Oslo}}</tool_call>'
+    assert read(("user", "q"), ("assistant", broken))[1][2] == [("weather", '{"city": Oslo}')]
+
+
+@pytest.mark.parametrize("role", ["tool", "user"])
+def test_results_become_a_message_each_whoever_is_said_to_speak(role):
+    results = (
+        '<tool_response>\n{"name": "weather", "content": {"t": 1.0}}\n</tool_response>\n'
+        "<tool_response>\n11 % and plenty\n</tool_response>"
+    )
+    found = text_calls(said(("user", "q"), ("assistant", CALL + CALL), (role, results)), None)
+    assert [(m["role"], m["name"], m["content"]) for m in found.messages[2:]] == [
+        ("tool", "weather", '{"t": 1.0}'),
+        ("tool", None, "11 % and plenty"),
+    ]
+
+
+def test_a_result_keeps_the_id_that_it_names():
+    text = '<tool_response>{"tool_call_id": "c7", "name": "weather", "content": "cold"}</tool_response>'
+    result = text_calls(said(("user", "q"), ("assistant", CALL), ("tool", text)), None).messages[2]
+    assert (result["tool_call_id"], result["content"]) == ("c7", "cold")
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        f"{CALL}\nThere you are.",
+        "<tool_call>\n{oops",
+        "<tool_call>say(hello)</tool_call>",
+        "<tool_call></tool_call>",
+        f"<think>\n{CALL}\n</think>\n\nno call",
+        f"{CALL} and {CALL}",
+    ],
+)
+def test_what_is_not_beyond_doubt_stays_text(turn):
+    assert read(("user", "q"), ("assistant", turn)) is None
+
+
+def test_what_a_user_spells_is_no_call_and_no_result():
+    assert read(("user", CALL), ("assistant", "a")) is None
+    assert read(("user", "<tool_response>x</tool_response>"), ("assistant", "a")) is None
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        json.dumps([WEATHER, OTHER]),
+        json.dumps([WEATHER, OTHER], indent=2),
+        str([WEATHER, OTHER]),
+        f"{json.dumps(WEATHER)}\n{json.dumps(OTHER)}",
+        f"{WEATHER}\n{OTHER}",
+    ],
+)
+@pytest.mark.parametrize(("prompt", "left"), [(HERMES, "make assumptions."), (QWEN, "You are kind.")])
+def test_tools_of_the_system_turn_become_the_rows_tools(prompt, left, listed):
+    text, tools = without_tools(prompt.format(tools=listed), None)
+    assert text.endswith(left)
+    assert orjson.loads(tools) == [WEATHER, OTHER]
+
+
+def test_what_else_the_system_turn_says_stays():
+    prompt = (
+        f"Be brief.\n<tools>\n{json.dumps(WEATHER)}\n</tools>\nNever guess. Each function call should be "
+        "enclosed within <tool_call> </tool_call> XML tags.\nExample:\n<tool_call>\n{'name': <name>}\n"
+        "</tool_call>\nBe kind."
+    )
+    assert without_tools(prompt, None)[0] == "Be brief.\n\nNever guess. \nBe kind."
+
+
+def test_tools_that_the_row_has_stand():
+    row = f"[{json.dumps(OTHER)}]"
+    text, tools = without_tools(QWEN.format(tools=json.dumps(WEATHER)), row)
+    assert (text, tools) == ("You are kind.", row)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Say <tools></tools>.", "<tools>hammer</tools>", "<tools>[1]</tools>", "Write <tool_call> so."]
+)
+def test_a_system_turn_without_a_list_stays(prompt):
+    assert without_tools(prompt, None) == (prompt, None)
+
+
+def test_a_hermes_row_passes_the_stages_with_its_calls_checked():
+    turns = said(
+        ("system", HERMES.format(tools=str([WEATHER]))),
+        ("user", "How is Oslo?"),
+        ("assistant", "<tool_call>\n{'arguments': {'city': 'Oslo'}, 'name': 'weather'}\n</tool_call>\n"),
+        ("tool", '<tool_response>\n{"name": "weather", "content": "cold"}\n</tool_response>\n'),
+        ("assistant", "Cold."),
+    )
+    kept, dropped = chat(frame([turns]))
+    assert not dropped.height
+    assert read_notes(kept["notes"][0]) == [{"stage": "chat", "repair": "calls_in_text", "count": 3}]
+    kept, dropped = check_tools(kept, schema="any")
+    assert not dropped.height
+    messages = decode(kept["messages"][0])
+    assert messages[2]["tool_calls"] == [{"id": "call_0", "name": "weather", "arguments": '{"city": "Oslo"}'}]
+    assert messages[3]["tool_call_id"] == "call_0"
+
+
+def test_a_row_that_only_lists_tools_is_read_too():
+    turns = said(("system", f"<tools>[{json.dumps(OTHER)}]</tools>"), ("user", "q"), ("assistant", "a"))
+    kept, _ = chat(frame([turns]))
+    assert orjson.loads(kept["tools"][0]) == [OTHER]
+    assert [m["role"] for m in decode(kept["messages"][0])] == ["user", "assistant"]
+
+
+def test_without_repair_and_where_a_turn_cannot_be_read_the_row_is_dropped():
+    turns = said(("user", "q"), ("assistant", CALL), ("tool", "r"), ("assistant", "<tool_call>oops"))
+    assert chat(frame([turns]), repair=False)[1]["reason"][0] == "control_token"
+    assert orjson.loads(chat(frame([turns]))[1]["detail"][0])["where"] == "messages[3].content"
