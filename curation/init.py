@@ -205,6 +205,8 @@ def _rest(groups: Sequence[str]) -> Iterator[str]:
     yield "  # With `tokenizer: {path: …}` above: - length: {max_tokens: 2048, too_long: split}"
     yield "  - exact_duplicates"
     yield "  - near_duplicates"
+    yield "train:"
+    yield "  epochs: 3                  # else 5000 steps, however few rows there are"
 
 
 def _group(one: Found, folder: Path) -> str:

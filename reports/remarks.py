@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
+from curation.gate_metrics import exposure
 from curation.gates import GatesFile
 from curation.manifest import Manifest, SourceCounts
 from curation.recipe import Recipe, stage_plan
@@ -14,6 +17,7 @@ from reports.visible import percent
 Level = Literal["stop", "look", "note"]
 LEVELS: tuple[Level, ...] = ("stop", "look", "note")
 
+MOST_EXPOSURE = 16  # times that a row may be trained on before it is pointed out
 HIGH_LOSS = 0.5  # share of a source's rows that may go before it is pointed out
 # Terms that rule out or restrict commercial use, and words for no terms at all.
 RESTRICTED = re.compile(r"\bNC\b|non-?commercial|research", re.IGNORECASE)
@@ -89,6 +93,7 @@ def remarks(
     yield from mixture_remarks(manifest, recipe)
     for name, source in manifest.sources.items():
         yield from source_remarks(name, source)
+    yield from training_remarks(manifest, recipe, shards)
     yield from run_remarks(gates.metrics, recipe)
     if shards.shared_ids:
         yield Remark("stop", f"{shards.shared_ids:,} eval rows stand in train too", "leakage")
@@ -121,6 +126,25 @@ def mixture_remarks(manifest: Manifest, recipe: Recipe) -> Iterator[Remark]:
     wanted = recipe.mixture.total
     if wanted != "max" and total < wanted:
         yield Remark("look", f"{total:,} {manifest.mixture.unit} of the {wanted:,} asked for", "mixture")
+
+
+def training_remarks(manifest: Manifest, recipe: Recipe, shards: ShardFacts) -> Iterator[Remark]:
+    """Training that shows the same rows over and over."""
+    train = recipe.train
+    counts = [group.tokens for group in shards.groups.values()]
+    tokens = None if None in counts else sum(count or 0 for count in counts)
+    most = max((group.max_repeat for group in shards.groups.values()), default=0)
+    facts = {"max_repeat": most, "train": manifest.written.train, "train_tokens": tokens}
+    shown, about = exposure(facts, train), "about"
+    if shown is None:
+        # Without token counts nobody knows how many rows a sequence holds: one at least.
+        shown, about = exposure(facts, msgspec.structs.replace(train, packing=False)), "at least"
+    if shown is not None and shown > MOST_EXPOSURE:
+        asked = f"{train.epochs:g} epochs" if train.epochs is not None else f"{train.max_steps:,} steps"
+        instead = "" if train.epochs is not None else "; `epochs` in the recipe's train counts passes instead"
+        yield Remark(
+            "look", f"{asked} train on the most repeated row {about} {shown:,.0f} times{instead}", "mixture"
+        )
 
 
 def source_remarks(name: str, source: SourceCounts) -> Iterator[Remark]:

@@ -96,6 +96,10 @@ def test_every_source_of_a_first_recipe_reads(folder):
             assert pl.concat(frames)["reason"].null_count() > 0, name
 
 
+def test_a_first_recipe_counts_passes_not_steps(folder):
+    assert (written(folder).train.epochs, written(folder).train.max_steps) == (3, None)
+
+
 def test_a_map_names_turns_speakers_and_roles(folder):
     sources = written(folder).sources
     assert sources["camp"].map.roles == {"mturk_agent_1": "user", "mturk_agent_2": "assistant"}

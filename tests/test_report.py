@@ -271,6 +271,15 @@ def test_a_shortage_is_told_with_the_ways_out(tmp_path):
     assert "on_shortage: shrink" in text
 
 
+def test_training_on_a_row_again_and_again_is_pointed_out(tmp_path):
+    told = page_of(finished(tmp_path / "steps")).whole_text
+    assert re.search(r"5,000 steps train on the most repeated row at least [\d,]+ times; `epochs` in", told)
+    few = finished(tmp_path / "epochs", train={"epochs": 3})
+    assert "the most repeated row" not in page_of(few).whole_text
+    many = finished(tmp_path / "many", train={"epochs": 17})
+    assert "17 epochs train on the most repeated row about 17 times" in page_of(many).whole_text
+
+
 def test_an_empty_split_and_no_drops_are_no_trouble(tmp_path):
     dataset = finished(tmp_path, split={"eval": 0}, stages=[], gates=[])
     text = page_of(dataset).whole_text
