@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.errors import CurationError, Refusal
+from curation.errors import CurationError, Refusal, to_install
 from reports.visible import visible
 
 DONE, NO, INTERRUPTED = 0, 1, 130
@@ -659,7 +659,7 @@ def need(*packages: str) -> None:
 
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise CurationError(f"{', '.join(missing)} not installed; pip install 'aj-curation[train]'")
+        raise CurationError(f"{', '.join(missing)} not installed: {to_install('train')}")
 
 
 if __name__ == "__main__":

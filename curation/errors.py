@@ -7,6 +7,11 @@ CurationError            exit 2: the request is wrong or cannot be served
 """
 
 
+def to_install(extra: str) -> str:
+    """How to get an extra. The project is on no package index: a package of its name there is another."""
+    return f"pip install '.[{extra}]' in the project's folder"
+
+
 class CurationError(Exception):
     """A problem that the user can mend; the command line prints it as one line."""
 

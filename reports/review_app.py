@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from curation.approval import approve, read_approvals
-from curation.errors import CurationError
+from curation.errors import CurationError, to_install
 from curation.manifest import read_manifest
 from reports.remarks import verdict
 from reports.report import environment, render
@@ -29,7 +29,7 @@ MAX_FORM = 100_000  # bytes of a form that is read
 try:
     import bottle
 except ImportError as error:
-    raise CurationError("aj review needs bottle: pip install 'aj-curation[review]'") from error
+    raise CurationError(f"aj review needs bottle: {to_install('review')}") from error
 
 
 class Sitting:

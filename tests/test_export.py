@@ -212,7 +212,7 @@ def test_nothing_is_replaced_without_force(tmp_path, adapter):
 
 def test_a_k_quant_without_llama_says_what_to_install(tmp_path, adapter, monkeypatch):
     monkeypatch.setattr("train.quantise.has_llama", lambda: False)
-    with pytest.raises(CurationError, match=r"pip install \"aj-curation\[export\]\""):
+    with pytest.raises(CurationError, match=r"pip install '\.\[export\]' in the project's folder"):
         export(adapter, ["q4_k_m"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

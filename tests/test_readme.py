@@ -42,6 +42,14 @@ def test_every_shipped_file_is_in_the_readme():
     assert not absent
 
 
+def test_no_hint_asks_an_index_for_this_project():
+    """A package of its name there would be somebody else's."""
+    code = [path for folder in SHIPPED for path in (ROOT / folder).rglob("*.py")]
+    assert not [
+        path for path in [ROOT / "aj.py", *code] if "aj-curation[" in path.read_text(encoding="utf-8")
+    ]
+
+
 def test_the_two_commands_are_one_line_each():
     lines = [line for line in README.splitlines() if line.startswith("python3 -m venv .venv && ")]
     assert lines[0].endswith(".venv/bin/aj demo")

@@ -24,7 +24,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from curation.errors import CurationError
+from curation.errors import CurationError, to_install
 from curation.recipe import TrainSettings
 from train.base import Base
 from train.sizes import check_targets
@@ -114,7 +114,7 @@ def check_device(settings: TrainSettings) -> None:
         raise CurationError(f"{settings.optimizer} needs a CUDA GPU; on a CPU set `optimizer: adamw_torch`")
     if (settings.load_in_4bit or small) and not has_package("bitsandbytes"):
         what = "load_in_4bit" if settings.load_in_4bit else settings.optimizer
-        raise CurationError(f"{what} needs bitsandbytes; install the extra: pip install 'aj-curation[gpu]'")
+        raise CurationError(f"{what} needs bitsandbytes: {to_install('gpu')}")
     if cuda and settings.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise CurationError(f"{torch.cuda.get_device_name()} has no bfloat16; set `bf16: false`")
 

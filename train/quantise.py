@@ -21,11 +21,11 @@ import torch
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
-from curation.errors import CurationError
+from curation.errors import CurationError, to_install
 from train.gguf_writer import Planned
 from train.tensors import Weights
 
-INSTALL = 'needs llama.cpp: pip install "aj-curation[export]" (it is built from source, some four minutes)'
+INSTALL = f"needs llama.cpp: {to_install('export')} (it is built from source, some ten minutes)"
 LAYER = re.compile(r"blk\.(\d+)\.")
 LAYERS_70B = 80  # Qwen2 of 72 B: eight heads share a value matrix, so it is worth more bits
 
