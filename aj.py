@@ -476,7 +476,6 @@ def run_train(args: argparse.Namespace) -> int:
     """Train, or tell what training would do."""
     if (args.gpu or args.price is not None) and not args.dry_run:
         raise CurationError("--gpu and --price are for an estimate: expected --dry-run with them")
-    need("torch", "transformers", "peft")
     if args.show:
         from train.show import show
 
@@ -497,6 +496,7 @@ def run_train(args: argparse.Namespace) -> int:
         )
         print(told.as_json() if args.json else told.as_text())
         return DONE
+    need("torch", "transformers", "peft")
     from reports.training import training_documents
     from train.run import train
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from curation.errors import CurationError
 from curation.rendering import load_template
 from train.encoding import Encoder, Example
 from train.examples import check_count, rows_of
 from train.gate import Admitted, admit
 from train.sizes import cached, read_config
 
+TOKENIZER = "tokenizer.json"
 GREEN, PLAIN = "\033[32m", "\033[0m"
 # Where no colour can be shown.
 OPEN, CLOSE = "⟦", "⟧"
@@ -26,9 +28,9 @@ def show(
 ) -> str:
     """The first `count` train rows, sources in turn, as the model reads them."""
     admitted = admit(frozen, data)
-    base = admitted.recipe.base_model
-    folder = base_model or cached(base.id, admitted.frozen.base_revision)
-    read_config(folder)
+    folder = base_model or tokenizer_here(admitted)
+    if not (folder / TOKENIZER).is_file():
+        read_config(folder)
     template = load_template(admitted.recipe.template, folder, root=admitted.recipe.data_folder)
     encoder = Encoder(folder, template)
     lines = []
@@ -38,6 +40,20 @@ def show(
         lines.append(painted(encoder.whole, example, colour=colour))
     how = f"{GREEN}green{PLAIN}" if colour else f"between {OPEN} and {CLOSE}"
     return "\n".join([*lines, f"--- trained: {how}"])
+
+
+def tokenizer_here(admitted: Admitted) -> Path:
+    """The base model's folder, with its weights or without. Raises CurationError when there is none."""
+    base, revision = admitted.recipe.base_model.id, admitted.frozen.base_revision
+    try:
+        return cached(base, revision)
+    except CurationError as error:
+        at = f" --revision {revision}" if revision else ""
+        raise CurationError(
+            f"base model {base}: not on this machine; its tokenizer is enough for --show: fetch it with "
+            f"`hf download {base} {TOKENIZER} tokenizer_config.json{at}`, or name its folder with "
+            f"--base-model DIR"
+        ) from error
 
 
 def chosen(admitted: Admitted, encoder: Encoder, count: int) -> Iterator[tuple[str, str, Example]]:
