@@ -59,6 +59,8 @@ def write_output(
         whole = sealed({**record, "files": listed(beside)})
         (beside / RUN).write_bytes(pretty(whole))
         for path in sorted(beside.iterdir()):
+            # safetensors makes files that none but their owner may read.
+            shutil.copymode(beside / RUN, path)
             sync(path)
         replace_folder(beside, out)
     except (OSError, SafetensorError) as error:
