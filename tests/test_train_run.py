@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -300,11 +301,44 @@ def test_ctrl_c_names_resume_only_where_there_is_something_to_resume(
     assert capsys.readouterr().err.endswith("aj train: stopped; run the same command again\n")
 
 
+def test_whoever_may_read_the_record_may_read_the_weights(done):
+    assert len({path.stat().st_mode for path in done.out.iterdir()}) == 1
+
+
+def test_what_is_said_at_the_end_names_each_loss(done):
+    told = Finished(done.out, read_run(done.out)).as_text()
+    assert re.search(r"\nloss     first [\d.]+, last [\d.]+\n", told)
+
+
 def test_show_prints_the_trained_parts_between_marks(made, capsys):
     assert aj.main(["train", *options(made), "--show", "2"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("---") >= 4
     assert "⟦answer" in shown
+
+
+def test_show_and_a_dry_run_need_neither_weights_nor_torch(made, tmp_path, monkeypatch, capsys):
+    def absent(*packages):
+        raise CurationError(f"{packages} not installed")
+
+    monkeypatch.setattr(aj, "need", absent)
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_bytes((made.base / "tokenizer.json").read_bytes())
+    given = ["train", str(made.frozen), "--data", str(made.data), "--base-model"]
+    assert aj.main([*given, str(folder), "--show", "1"]) == 0
+    assert "⟦answer" in capsys.readouterr().out
+    assert aj.main([*given, str(made.base), "--dry-run"]) == 0
+    assert aj.main([*given, str(made.base)]) == 2
+
+
+def test_show_says_how_to_get_the_tokenizer_alone(made, monkeypatch, capsys):
+    def nowhere(*_):
+        raise CurationError("not on this machine")
+
+    monkeypatch.setattr("train.show.cached", nowhere)
+    assert aj.main(["train", str(made.frozen), "--data", str(made.data), "--show", "1"]) == 2
+    assert "tokenizer.json tokenizer_config.json`" in capsys.readouterr().err
 
 
 def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):

@@ -45,11 +45,14 @@ class Finished:
     def as_text(self, base: Path | None = None) -> str:
         """What was made and what comes next. `base`: as it was given on the command line."""
         trial = self.record["trial"]
-        losses = [value for value in self.record["losses"].values() if value is not None]
-        told = ", ".join(f"{value:.4f}" for value in losses)
+        losses = self.record["losses"].items()
+        told = ", ".join(
+            f"{name.removesuffix(' loss')} {value:.4f}" for name, value in losses if value is not None
+        )
         lines = [
             f"adapter  {self.out}{' (finished before, nothing to do)' if self.reused else ''}",
-            f"steps    {self.record['steps']:,}, {self.record['tokens']:,} tokens; losses {told}",
+            f"steps    {self.record['steps']:,}, {self.record['tokens']:,} tokens",
+            f"loss     {told}",
         ]
         if trial:
             lines.append(
