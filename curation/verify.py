@@ -55,7 +55,8 @@ class VerifyResult(NamedTuple):
         if len(self.problems) > SHOWN:
             lines.append(f"         and {len(self.problems) - SHOWN} more; --json lists them")
         if self.ok:
-            lines.append(f"whole    {self.path}: {self.kind} of {self.files:,} files and {self.rows:,} rows")
+            seen = f" of {self.files:,} files and {self.rows:,} rows" if self.rows else ""
+            lines.append(f"whole    {self.path}: {self.kind}{seen}")
         return "\n".join([*lines, *(f"note     {note}" for note in self.notes)])
 
 

@@ -171,6 +171,7 @@ def test_a_frozen_recipe_verifies_with_its_data_anywhere(dataset, tmp_path):
     frozen = freeze(dataset, tmp_path / "frozen.yaml")
     moved = shutil.move(dataset, tmp_path / "moved")
     assert verify(frozen).notes == ["its data was not looked at; name the dataset with --data DIR"]
+    assert verify(frozen).as_text().splitlines()[0] == f"whole    {frozen}: frozen recipe"
     result = verify(frozen, Path(moved))
     assert result.ok, result.problems
     assert result.rows == 13
