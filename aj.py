@@ -589,7 +589,11 @@ def run_status(args: argparse.Namespace) -> int:
     from curation.run import as_json, as_text
 
     steps = whole_way(args).steps()
-    print(json.dumps(as_json(steps)) if args.json else as_text(steps))
+    given = {"--data-root": args.data_root, "--base-model": args.base_model}
+    options = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    options += [text for quant in args.quant or () for text in ("--quant", quant)]
+    again = " ".join(["aj run", str(args.recipe), *options])
+    print(json.dumps(as_json(steps)) if args.json else as_text(steps, again))
     return DONE
 
 

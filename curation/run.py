@@ -305,13 +305,13 @@ def logged(folder: Path, now: datetime | None = None) -> Iterator[Path]:
                 raise
 
 
-def as_text(steps: Steps) -> str:
-    """Where a run stands, and what comes next."""
+def as_text(steps: Steps, again: str) -> str:
+    """Where a run stands, and what comes next. again: the command that goes on."""
     lines, waiting = [], None
     for step, state in steps.states():
         waiting = waiting or (step.name if state != "done" else None)
         lines.append(f"{step.name:9}{state}")
-    lines.append(f"next     {waiting}: aj run" if waiting else "all steps are done")
+    lines.append(f"next     {waiting}: {again}" if waiting else "all steps are done")
     return "\n".join(lines)
 
 

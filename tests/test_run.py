@@ -168,7 +168,7 @@ def test_a_step_that_fails_is_the_next_to_run(way):
     way.stub.fail = "merge"
     with pytest.raises(CurationError, match="merge failed"):
         way.run()
-    assert as_text(way.steps()).splitlines()[-1] == "next     merge: aj run"
+    assert as_text(way.steps(), "aj run r.yaml").splitlines()[-1] == "next     merge: aj run r.yaml"
     way.stub.fail = None
     assert way.run() == ["merge", "export"]
 
@@ -204,11 +204,11 @@ def test_a_failed_bound_ends_the_run_before_anything_is_merged(way, tmp_path):
     for _ in range(2):
         with pytest.raises(Refusal, match="loss 3"):
             way.run()
-        assert as_text(way.steps()).splitlines()[-4:] == [
+        assert as_text(way.steps(), "aj run r.yaml").splitlines()[-4:] == [
             "evaluate to do",
             "merge    to do",
             "export   to do",
-            "next     evaluate: aj run",
+            "next     evaluate: aj run r.yaml",
         ]
     assert not Path("build/AJ-Model-v1.0.0-merged").exists()
 
@@ -337,6 +337,9 @@ def test_an_adapter_that_fails_its_bounds_is_trained_and_measured_once(tmp_path)
         assert "evaluation.json: failed: loss " in done.stderr
         times.append(measured.stat().st_mtime_ns)
     assert times[0] == times[1], "the same adapter was measured again"
+    assert aj("status", "demo.yaml").stdout.endswith(
+        f"evaluate: aj run demo.yaml --base-model {tmp_path / 'base'}\n"
+    )
     assert json.loads(aj("status", "demo.yaml", "--json").stdout) == {
         **dict.fromkeys(ALL[:6], "done"),
         **dict.fromkeys(["evaluate", "merge", "export"], "to do"),
