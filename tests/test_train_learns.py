@@ -116,3 +116,16 @@ def test_the_demo_goes_the_whole_way(tmp_path, capsys):
     for said in ("stopped and resumed half-way", "merged", "Q8_0", "Q4_K", "llama.cpp answers"):
         assert said in told
     assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
+
+
+@pytest.mark.slow
+def test_the_demo_without_llama_cpp_does_all_the_rest_and_says_what_it_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("train.quantise.has_llama", lambda: False)
+    monkeypatch.setattr("train.export.has_llama", lambda: False)
+    assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    for said in ("stopped and resumed half-way", "merged", "Q8_0", "pip install", "left out q4_k_m"):
+        assert said in told.out
+    assert "Writing model shards" not in told.err

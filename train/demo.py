@@ -18,6 +18,7 @@ from curation.row import message
 from train.output import Documents
 from train.run import Finished, train
 from train.tiny import write_tiny_model
+from train.trainer import quiet
 
 BASE_ID, CODE = "demo/tiny-qwen2", "TinyQwen2"
 CONTEXT = 512
@@ -102,6 +103,7 @@ def train_demo(
 
     The approval is recorded as unattended. Raises as the steps do.
     """
+    quiet()
     copy = write_demo(folder, recipe)
     data = folder / "data"
     curate(copy, data)
@@ -124,16 +126,21 @@ def train_demo(
 
 
 def ship_demo(demo: Demo) -> Iterator[str]:
-    """Merge, export and let llama.cpp answer; what each step made. Needs the `export` extra."""
+    """Merge, export and let llama.cpp answer; what each step made, and what is left out without it."""
     from train.export import export
     from train.inference import open_inference, prompt_ids, text_of
     from train.merge import merge
     from train.model_folder import find_model
+    from train.quantise import has_llama
 
     merged = merge(demo.run.out, demo.folder / "merged", base=demo.base, force=True)
     yield f"merged   {merged.out}"
-    for file in export(demo.run.out, ["q8_0", "q4_k_m"], base=demo.base, force=True):
+    here = has_llama()
+    for file in export(demo.run.out, ["q8_0", "q4_k_m"][: 1 + here], base=demo.base, force=True):
         yield file.as_text().partition("\nnext")[0]
+        if not here:
+            yield "left out q4_k_m and an answer from llama.cpp"
+            return
         answering = open_inference(find_model(file.path), demo.base)
         prompt = prompt_ids(answering.encoder, [message("user", QUESTION)], None)
         said = text_of(answering.encoder, answering.answer(prompt, 12))
