@@ -77,7 +77,7 @@ def _of_records(path: Path) -> Guess:
                 for row in rows
                 for message in row
             )
-            return Guess(reader, settings, has_calls=calls)
+            return Guess(reader, settings | _wanted(objects), has_calls=calls)
     return Guess(None, keys=tuple(objects[0]))
 
 
@@ -134,6 +134,13 @@ def _candidates(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[tu
     yield "qa", {}
     if columns := _asked_and_answered(objects):
         yield "qa", {"columns": columns}
+
+
+def _wanted(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The `where` of answers that people judged, as in sets for KTO: those that they liked."""
+    if not all("completion" in one and isinstance(one.get("label"), bool) for one in objects):
+        return {}
+    return {"where": {"label": True}}
 
 
 def _asked_and_answered(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:

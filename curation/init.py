@@ -218,12 +218,14 @@ def _group(one: Found, folder: Path) -> str:
 
 
 def _name(one: Found, taken: set[str]) -> str:
-    """A name for the source: its folder's, else its file's, made unique."""
+    """A name for the source: its folder's, else its file's, else its reader's, made unique."""
     parent, _, last = (one.uri, "", "") if one.patterns else one.uri.rpartition("/")
     stem = _slug(last.split(".")[0].replace("*", ""))
     wished = [_slug(parent.rpartition("/")[2]), f"{_slug(parent.rpartition('/')[2])}_{stem}".strip("_"), stem]
     if not parent:
         wished = [stem or "rows"]
+    if not any(wished):
+        wished = [str(one.guess.reader)]
     name = next((wish for wish in wished if wish and wish not in taken), None)
     number = 2
     while name is None or name in taken:

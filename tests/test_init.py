@@ -116,6 +116,32 @@ def test_files_alike_become_one_glob_and_the_second_column_an_answer(folder):
     assert (sources["shell"].uri, sources["shell"].answers) == ("shell/all.nl", "all.cm")
 
 
+def test_files_of_one_shape_under_unlike_names_are_called_after_their_reader(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("mine.jsonl", "yours.jsonl", "ours.json"):
+        (folder / name).write_text(lines({"messages": TALK}))
+    (folder / "faq.csv").write_text("question,answer\nwhen?,now\n")
+    assert set(written(folder).sources) == {"messages", "faq"}
+
+
+def test_of_answers_that_people_judged_those_that_they_liked_are_read(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    judged = [{"prompt": "q", "completion": f"a{n}", "label": n % 3 == 0} for n in range(9)]
+    (folder / "kto.jsonl").write_text(lines(*judged))
+    (folder / "classes.jsonl").write_text(lines({"question": "q", "answer": "a", "label": True}))
+    sources = written(folder).sources
+    assert sources["kto"].where == {"label": True}
+    assert sources["classes"].where is None
+    (frame,) = [
+        frame
+        for chunk in chunks(folder / "kto.jsonl", sources["kto"])
+        for frame in read(chunk, sources["kto"], file="kto.jsonl")
+    ]
+    assert frame["reason"].to_list().count(None) == 3
+
+
 def test_every_file_that_no_reader_fits_is_named_with_what_is_wrong(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
