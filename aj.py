@@ -295,12 +295,14 @@ def run_demo_train(args: argparse.Namespace) -> int:
 def run_init(args: argparse.Namespace) -> int:
     """Write a first recipe."""
     from curation.files import write_bytes
-    from curation.init import first_recipe
+    from curation.init import first_recipe, left_out
 
     if args.out.exists() and not args.force:
         raise CurationError(f"{args.out} exists; use --force to replace it, or --out for another file")
-    write_bytes(args.out, first_recipe(args.folder, args.out).encode())
-    print(f"wrote {args.out}\nnext    look it over, then: aj check {args.out}")
+    recipe = first_recipe(args.folder, args.out)
+    write_bytes(args.out, recipe.encode())
+    unread = [f"unread  {line}" for line in left_out(recipe)]
+    print("\n".join([f"wrote   {args.out}", *unread, f"next    look it over, then: aj check {args.out}"]))
     return DONE
 
 

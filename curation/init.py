@@ -36,6 +36,7 @@ _GROUPS = (
     ("custom", r"tool|agent|bash|shell|function|api|bfcl|swe|tau|custom|aj[_-]|intercode"),
 )
 _SHARES = {"conversational": 50, "plants": 15, "strategic": 10, "apothecary": 10, "custom": 15}
+_LEFT_OUT = "  # - "
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*")
 _RESERVED = {"y", "n", "yes", "no", "true", "false", "null", "on", "off", "~"}
 
@@ -68,6 +69,13 @@ def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
         shown = [line for one in unknown for line in _why_unknown(one)]
         raise SourceError(f"{folder}: no reader fits its files: " + "; ".join(shown[:5]))
     return "\n".join(_recipe(folder, out, known, unknown)) + "\n"
+
+
+def left_out(recipe: str) -> list[str]:
+    """The lines of a first recipe that name files which no reader fits, the first few of many."""
+    lines = [line.removeprefix(_LEFT_OUT) for line in recipe.splitlines() if line.startswith(_LEFT_OUT)]
+    more = [f"and {len(lines) - SHOWN_PER_KIND} more, named in the recipe"]
+    return lines[:SHOWN_PER_KIND] + (more if len(lines) > SHOWN_PER_KIND else [])
 
 
 def _sources(folder: Path) -> Iterator[Found]:
@@ -172,7 +180,7 @@ def _recipe(folder: Path, out: Path, known: Sequence[Found], unknown: Sequence[F
         yield "  #   {reader: qa, columns: {question: KEY, answer: KEY}}, or"
         yield "  #   {reader: map, map: {turns: KEY, role: KEY, content: KEY,"
         yield "  #                        roles: {SPEAKER: user, '*': assistant}}}"
-        yield from (f"  # - {line}" for one in unknown for line in _why_unknown(one))
+        yield from (f"{_LEFT_OUT}{line}" for one in unknown for line in _why_unknown(one))
     yield from _rest(groups)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import aj
 from curation.errors import SourceError
 from curation.init import first_recipe
 from curation.reading import chunks, list_files, read
@@ -159,6 +160,22 @@ def test_every_file_that_no_reader_fits_is_named_with_what_is_wrong(tmp_path):
         "  # - cut.jsonl: no record is a readable JSON object",
         "  # - empty.jsonl: empty",
         "  # - words.json: no record is a readable JSON object",
+    ]
+
+
+def test_what_is_left_out_is_told_in_the_terminal_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "good.jsonl").write_text(lines({"messages": TALK}))
+    for number in range(7):
+        (folder / f"{number}.jsonl").touch()
+    assert aj.main(["init", "data"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "wrote   recipe.yaml",
+        *(f"unread  {number}.jsonl: empty" for number in range(5)),
+        "unread  and 2 more, named in the recipe",
+        "next    look it over, then: aj check recipe.yaml",
     ]
 
 
