@@ -65,6 +65,13 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing differs at all that a dataset is made of."""
         return self.same_rows and not any(self.changes.values())
 
+    @property
+    def same_but(self) -> str | None:
+        """What is the matter with equal rows; None where rows differ."""
+        if self.same_rows:
+            return "in the same order"
+        return None if any(self.totals.values()) else "in other copies or another order"
+
 
 def diff(old: Path, new: Path) -> Diff:
     """Compare two dataset directories. Raises CurationError when one is none."""

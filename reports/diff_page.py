@@ -26,7 +26,7 @@ def as_text(found: Diff) -> str:
         return f"{head}: nothing differs\nroot    {found.new_root}"
     told = ", ".join(f"{found.totals[kind]:,} {kind}" for kind in KINDS)
     blocks = [
-        f"{head}\nrows    {'the same, in the same order' if found.same_rows else told}",
+        f"{head}\nrows    {f'the same, {found.same_but}' if found.same_but else told}",
         source_table(found),
         cause_table(found),
         *(change_table(name, changes) for name, changes in found.changes.items()),

@@ -46,6 +46,16 @@ def test_a_dataset_does_not_differ_from_itself(pair):
     assert "nothing differs" in as_text(found)
 
 
+def test_the_same_rows_in_other_copies_are_told_as_such(tmp_path):
+    shares = {"first": 0.5, "second": 0.5}
+    twice = make(tmp_path, "old", mixture={"shares": shares, "total": "max", "max_repeat": 2})
+    thrice = make(tmp_path, "new", mixture={"shares": shares, "total": "max", "max_repeat": 3})
+    found = diff(twice, thrice)
+    assert found.old_root != found.new_root
+    assert "rows    the same, in other copies or another order" in as_text(found)
+    assert "The same rows, in other copies or another order" in as_html(found).decode()
+
+
 def test_added_and_removed_rows_are_exactly_those_of_the_ledgers(pair):
     old, new = pair
     rows = differing_rows(old, new)
