@@ -29,7 +29,7 @@ MAX_FORM = 100_000  # bytes of a form that is read
 try:
     import bottle
 except ImportError as error:
-    raise CurationError(f"aj review needs bottle: {to_install('review')}") from error
+    raise CurationError(f"bottle is not installed: {to_install('review')}") from error
 
 
 class Sitting:
