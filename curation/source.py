@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "wildchat": ("messages", "tools", "system"),
     "sharegpt": ("conversations", "tools", "system"),
     "alpaca": ("instruction", "input", "output", "system"),
-    "qa": ("question", "answer", "system", "context"),
+    "qa": ("question", "answer", "system", "context", "tools"),
     "adventure": ("text",),
     "trajectory": ("steps", "task", "tools"),
 }

@@ -132,7 +132,7 @@ def without_tools(text: str, tools: str | None) -> tuple[str, str | None]:
     It stays as it is where it lists none and the row has none.
     """
     for block in _TOOLS.finditer(text):
-        listed = _definitions(block[1].strip())
+        listed = definitions(block[1].strip())
         if listed is not None:
             before = _HEADING.sub("", text[: block.start()])
             parts = [_without_tags(before).rstrip(), _without_tags(text[block.end() :]).strip()]
@@ -140,7 +140,7 @@ def without_tools(text: str, tools: str | None) -> tuple[str, str | None]:
     return (_without_tags(text).rstrip() if tools and _TAG.search(text) else text), tools
 
 
-def _definitions(text: str) -> str | None:
+def definitions(text: str) -> str | None:
     """Tool definitions as one JSON array: an array, or objects one after the other; else None."""
     whole = _as_json(text)
     try:

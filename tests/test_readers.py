@@ -42,6 +42,25 @@ def calls(row):
 HELLO = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
 
+XLAM = [{"name": "find", "description": "f", "parameters": {"n": {"type": "int"}}}]
+
+
+@pytest.mark.parametrize("tools", [XLAM, json.dumps(XLAM)])
+def test_an_answer_of_calls_beside_tools_is_these_calls(tools):
+    answers = '[{"name": "find", "arguments": {"n":  1.0}}, {"name": "find", "arguments": {}}]'
+    row = read("qa", {"query": "q", "answers": answers, "tools": tools})
+    assert calls(row) == [(None, "find", '{"n":  1.0}'), (None, "find", "{}")]
+    assert (said(row), json.loads(row.tools)) == ([("user", "q"), ("assistant", None)], XLAM)
+
+
+def test_words_beside_tools_stay_words_and_tools_that_are_none_are_left():
+    row = read("qa", {"query": "q", "answers": "I have no tool for that.", "tools": json.dumps(XLAM)})
+    assert (said(row)[1][1], json.loads(row.tools)) == ("I have no tool for that.", XLAM)
+    for tools in ("rake, hoe", ["rake"], {"rake": 1}, None, ""):
+        row = read("qa", {"question": "q", "answer": '[{"name": "find"}]', "tools": tools})
+        assert (said(row)[1][1], row.tools) == ('[{"name": "find"}]', None)
+
+
 @pytest.mark.parametrize("key", ["messages", "conversation", "conversations", "traj", "history"])
 def test_messages_are_found_under_their_usual_names(key):
     assert said(read("messages", {"id": 7, key: HELLO})) == [("user", "hi"), ("assistant", "hello")]

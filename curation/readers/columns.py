@@ -53,7 +53,8 @@ class Columns:
         found: dict[str, str | None] = {}
         for column, key in self._places(record):
             raw = record.get(key)
-            found[column] = as_text(raw if raw is not None else look_up(record, key))
+            told = as_json if column == "tools" else as_text
+            found[column] = told(raw if raw is not None else look_up(record, key))
         for column in self._required:
             if found.get(column) is None:
                 raise self._lacking(record, column, column in found)
@@ -116,6 +117,12 @@ def look_up(record: Mapping[str, Raw], path: str) -> Raw | None:
         values = msgspec.json.decode(data, type=list[Raw])
         return look_up({str(place): value for place, value in enumerate(values)}, rest)
     return None
+
+
+def as_json(raw: Raw | None) -> str | None:
+    """A JSON value as its text; one that stands in a string as what it spells."""
+    data = b"" if raw is None else bytes(raw)
+    return _TEXT.decode(data) if data[:1] == b'"' else data.decode()
 
 
 def as_text(raw: Raw | None) -> str | None:

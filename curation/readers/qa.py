@@ -3,8 +3,10 @@
 from curation.readers.columns import Columns
 from curation.readers.commands import bash_arguments
 from curation.readers.shape import Convert, Row, Unfit
+from curation.readers.sharegpt import calls
 from curation.readers.turns import ask, call, say
 from curation.source import Source
+from curation.text_calls import definitions
 
 WANTED = {
     "question": (
@@ -31,14 +33,16 @@ WANTED = {
     ),
     "system": ("system", "system_prompt"),
     "context": (),
+    "tools": ("tools", "functions"),
 }
 
 
 def converter(source: Source) -> Convert:
     """A user turn and an assistant turn a record.
 
-    `columns` may name `question`, `answer`, `system` and `context` (a passage set before the
-    question). With `action: bash` the answer is a command and becomes a call of `bash`.
+    `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
+    question). With `action: bash` the answer is a command and becomes a call of `bash`. Beside
+    `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
     """
     columns = Columns(WANTED, source.columns, ("question", "answer"), source.reader)
 
@@ -53,8 +57,21 @@ def converter(source: Source) -> Convert:
         messages.append(say("user", question))
         if source.action == "bash":
             messages.append(ask([call("bash", bash_arguments(answer))]))
-        else:
-            messages.append(say("assistant", answer))
-        return Row(messages, None, [])
+            return Row(messages, None, [])
+        # A column of that name may also hold rakes and hoes.
+        tools = definitions(listed) if (listed := found.get("tools")) else None
+        made = asked(answer) if tools else None
+        messages.append(ask(made) if made else say("assistant", answer))
+        return Row(messages, tools, [])
 
     return convert
+
+
+def asked(answer: str) -> list[dict[str, str | None]] | None:
+    """The calls that an answer lists as JSON; None where it is words."""
+    if answer.lstrip()[:1] not in ("[", "{"):
+        return None
+    try:
+        return calls(answer)
+    except Unfit:
+        return None
