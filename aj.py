@@ -43,11 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CurationError.exit_code
 
 
+class Version(argparse.Action):
+    """Prints the installed version; it is looked up only when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"aj {version('aj-curation')}")
+        except PackageNotFoundError:
+            print("aj, not installed: run from its folder")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     top = argparse.ArgumentParser(
         prog="aj", description="Curate, approve and freeze a mixture of conversations, then train from it."
     )
+    top.add_argument("--version", action=Version, nargs=0, help="print the version of this installation")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:

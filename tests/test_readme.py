@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 import aj
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +42,13 @@ def test_every_shipped_file_is_in_the_readme():
     ]
     absent = [str(f) for f in named if f"\n  {f.name} " not in README]
     assert not absent
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        aj.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("aj")
 
 
 def test_no_hint_asks_an_index_for_this_project():
