@@ -86,7 +86,7 @@ def curate(
             if not force:
                 raise CurationError(
                     f"{dataset}: holds a finished run with {changed}; use --force to replace it, "
-                    "or --out for another folder"
+                    "--out for another folder, or another `version` in the recipe"
                 )
         with LocalExecutor(work, workers or default_workers(plan)) as executor:
             pipeline = Pipeline(plan, executor, preview=sample)
