@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import aj
+from curation.gates import check_gates
+from curation.recipe import check_files, load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +44,18 @@ def test_every_shipped_file_is_in_the_readme():
     ]
     absent = [str(f) for f in named if f"\n  {f.name} " not in README]
     assert not absent
+
+
+def test_its_recipe_is_right(tmp_path):
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    for name in ("chats/a.jsonl", "agent.jsonl.gz", "faq.csv", "tokenizer/tokenizer.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    found = load_recipe(tmp_path / "recipe.yaml")
+    check_files(found)
+    check_gates(found)
+    assert set(found.sources) == {"chats", "agent", "faq"}
 
 
 def test_the_version_is_told(capsys):
