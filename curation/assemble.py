@@ -10,6 +10,8 @@ from curation.errors import CurationError
 from curation.files import canonical, file_digest, sync
 from curation.gates import GatesFile, measure, write_gates
 from curation.manifest import (
+    APPROVALS,
+    MANIFEST,
     GroupCounts,
     ListedFile,
     Manifest,
@@ -51,6 +53,7 @@ def assemble(
             listed.append(put(beside, name, data))
         listed.sort(key=lambda file: file.path)
         manifest = write_manifest(beside, describe(plan, outputs, listed, sample))
+        keep_approval(dataset, beside)
         replace_folder(beside, dataset, outputs.work / "replaced")
     except OSError as error:
         # Of a copy, the second name is what could not be written.
@@ -176,6 +179,16 @@ def check_conservation(manifest: Manifest) -> None:
         fates = sum(source.dropped.values()) + source.unselected + source.train + source.eval
         files = sum(file.rows for file in source.files)
         assert source.read == fates == files, f"{name}: read {source.read}, fates {fates}, files {files}"
+
+
+def keep_approval(standing: Path, beside: Path) -> None:
+    """Take over what approves the dataset that stands there, where it is made again to the byte."""
+    old, new = standing / MANIFEST, beside / MANIFEST
+    if old.is_file() and old.read_bytes() == new.read_bytes():
+        for name in (name for approval in APPROVALS for name in (approval, f"{approval}.sig")):
+            if (standing / name).is_file():
+                shutil.copyfile(standing / name, beside / name)
+                sync(beside / name)
 
 
 def replace_folder(beside: Path, target: Path, aside: Path) -> None:

@@ -63,7 +63,9 @@ def curate(
     fetched  folders of hub and https sources; default what `aj fetch` left in the cache
 
     A finished run with unchanged inputs answers as it did; with changed ones it raises
-    CurationError without `force`. Raises Infeasibility when the mixture cannot be had.
+    CurationError. With `force` it is made again from the work files that still hold, which a newer
+    version of this code may read otherwise; the same dataset keeps its approval. Raises Infeasibility
+    when the mixture cannot be had.
     """
     started = time.monotonic()
     recipe = load_recipe(recipe_path, data_root=data_root)
@@ -78,7 +80,7 @@ def curate(
         plan = make_plan(recipe, root, fetched=fetched, base=recipe_path.parent.resolve())
         if (dataset / MANIFEST).is_file():
             changed = what_changed(dataset, plan, sample)
-            if changed is None:
+            if changed is None and not force:
                 manifest = read_manifest(dataset)
                 return Finished(
                     dataset, manifest, read_gates(dataset), 0, 0, time.monotonic() - started, True

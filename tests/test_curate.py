@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
+from curation.approval import approve
 from curation.choose import Infeasibility
 from curation.curate import Finished, curate, locked
 from curation.errors import CurationError
@@ -112,6 +113,27 @@ def test_the_same_command_again_does_nothing_again(finished):
     again = run(recipe)
     assert again.unchanged
     assert (again.tasks_run, again.manifest) == (0, finished.manifest)
+
+
+def test_force_makes_a_finished_run_again_and_the_same_dataset_keeps_its_approval(tmp_path):
+    recipe = small_recipe(tmp_path)
+    first = run(recipe)
+    approve(first.dataset, "Test Person")
+    before = bytes_of(first.dataset)
+    part = first.dataset / "train/part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-4] + b"\0\0\0\0")
+    again = run(recipe, force=True)
+    assert (again.unchanged, again.tasks_run) == (False, 0)
+    assert bytes_of(first.dataset) == before
+    assert "approval.json" in {path.name for path in first.dataset.iterdir()}
+
+
+def test_force_with_other_code_reads_the_rows_again(tmp_path, monkeypatch):
+    recipe = small_recipe(tmp_path)
+    first = run(recipe)
+    monkeypatch.setattr("curation.work.code_version", lambda: "newer")
+    assert run(recipe).unchanged
+    assert run(recipe, force=True).tasks_run == first.tasks_run
 
 
 def test_changed_inputs_are_refused_without_force(tmp_path):
