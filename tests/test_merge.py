@@ -126,6 +126,23 @@ def test_a_base_of_the_same_shapes_with_other_weights_is_refused(tmp_path, base,
         merge(adapter, tmp_path / "merged", base=other)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("1000000.0", "10000.0", r"rope_theta was 1000000\.0, is 10000\.0"),
+        ("1e-05", "0.001", r"rms_norm_eps was 0\.00001, is 0\.001"),
+        ("Qwen2ForCausalLM", "Qwen3ForCausalLM", "architecture was Qwen2ForCausalLM, is Qwen3ForCausalLM"),
+    ],
+)
+def test_a_base_of_the_same_weights_with_other_settings_is_refused(tmp_path, adapter, old, new, said):
+    other = tiny_base(tmp_path / "base")
+    text = (other / "config.json").read_text()
+    assert old in text
+    (other / "config.json").write_text(text.replace(old, new))
+    with pytest.raises(Refusal, match=f"trained on another base model than .*: {said}"):
+        merge(adapter, tmp_path / "merged", base=other)
+
+
 def test_an_adapter_for_fewer_layers_or_other_widths_is_refused(tmp_path, base, adapter):
     lora = edited(adapter, tmp_path / "lora")
     factors = load_file(lora / "adapter_model.safetensors")

@@ -23,7 +23,7 @@ from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
 from train.model import attention, check_device, load, on_meta, parameters
 from train.packing import Collator, Sequences
-from train.sizes import KNOWN, sizes_of
+from train.sizes import KNOWN, model_settings, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
@@ -185,6 +185,17 @@ def test_other_weights_of_the_same_shape_are_another_base(copy, folder):
     save_file(weights, copy / "model.safetensors")
     prints = {find_base("example/tiny", folder=place).fingerprint for place in (copy, folder)}
     assert len(prints) == 2
+
+
+def test_a_base_model_has_the_same_settings_whichever_transformers_wrote_them(folder):
+    new = json.loads((folder / "config.json").read_text())
+    old = {key: value for key, value in new.items() if key not in {"rope_parameters", "head_dim"}}
+    old |= {"rope_theta": 1e6, "rope_scaling": None, "sliding_window": 4096, "use_sliding_window": False}
+    assert model_settings(old) == model_settings(new)
+    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    written = {"rope_parameters": {**yarn, "rope_type": yarn["type"], "rope_theta": 1e6}}
+    assert model_settings({**old, "rope_scaling": yarn}) == model_settings({**new, **written})
+    assert model_settings({**old, "rope_scaling": yarn}) != model_settings(old)
 
 
 def test_a_tokenizer_with_more_ids_than_embeddings_is_refused(folder, tmp_path):

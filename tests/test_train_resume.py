@@ -100,6 +100,15 @@ def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(whole, tm
         train(other.frozen, **other.kwargs, resume=whole.work / "checkpoints/checkpoint-4")
 
 
+def test_a_checkpoint_of_a_base_model_with_other_settings_is_refused(whole, tmp_path):
+    run = other_run(whole, tmp_path)._replace(base=tmp_path / "base")
+    shutil.copytree(whole.base, run.base)
+    config = run.base / "config.json"
+    config.write_text(config.read_text().replace("1000000.0", "10000.0"))
+    with pytest.raises(Refusal, match=r"base_model\.settings\.rope_theta was 1000000\.0, is 10000\.0"):
+        train(run.frozen, **run.kwargs, resume=whole.work / "checkpoints/checkpoint-4")
+
+
 def test_a_checkpoint_with_a_changed_file_is_refused(whole, tmp_path):
     copy = tmp_path / "checkpoint-4"
     shutil.copytree(whole.work / "checkpoints/checkpoint-4", copy)

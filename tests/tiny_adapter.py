@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from curation.recipe_model import TARGET_MODULES
 from curation.rendering import built_in
 from train.output import listed, sealed
+from train.sizes import model_settings, read_config
 from train.tensors import fingerprint
 
 
@@ -46,7 +47,11 @@ def tiny_adapter(folder: Path, base: Path, *, scale: float = 0.02, run: Any = No
     record = {
         "model": "AJ-Tiny-v1.0.0-lora",
         "trial": False,
-        "base": {"id": str(base), "fingerprint": fingerprint(base)},
+        "base": {
+            "id": str(base),
+            "fingerprint": fingerprint(base),
+            "settings": model_settings(read_config(base)),
+        },
         "evaluation": [],
     }
     return seal(folder, {**record, **(run or {})})

@@ -7,7 +7,7 @@ from typing import Any
 
 from curation.errors import Refusal
 from curation.recipe import is_commit
-from train.sizes import architecture, cached, check_known, read_config
+from train.sizes import architecture, cached, check_known, model_settings, read_config
 from train.tensors import fingerprint
 
 
@@ -34,6 +34,7 @@ class Base:
             "commit": self.commit,
             "architecture": architecture(self.config),
             "fingerprint": self.fingerprint,
+            "settings": model_settings(self.config),
         }
 
 

@@ -9,8 +9,9 @@ from curation.files import file_digest
 from curation.rendering import BUILT_IN, Template, built_in, load_template, own_template
 from curation.sealed import Sealed, read_sealed
 from train.adapter import CONFIG, adapter_digest, check_base_config, merged_weights, read_json
+from train.checkpoints import differences
 from train.output import RUN, read_run
-from train.sizes import cached, read_config
+from train.sizes import cached, model_settings, read_config
 from train.tensors import Checkpoint, Weights, check_dtypes, fingerprint
 
 MERGE = "merge.json"
@@ -149,6 +150,10 @@ def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:
             f"{path}: trained on another base model than {base}: the weights there have another fingerprint "
             f"than {RUN} records"
         )
+    recorded = run["base"].get("settings", {})
+    found = list(differences(recorded, model_settings(read_config(base)))) if recorded else []
+    if found:
+        raise Refusal(f"{path}: trained on another base model than {base}: {'; '.join(found[:3])}")
 
 
 def model_template(folder: Path) -> Template:

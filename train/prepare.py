@@ -19,6 +19,7 @@ from train.examples import Examples, load_examples
 from train.gate import Admitted
 from train.packing import Pack, PackedRun, best_fit
 from train.settings import effective_batch, steps_of
+from train.sizes import model_settings
 
 PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "unsloth", "bitsandbytes")
 
@@ -74,7 +75,11 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     binding = {
         "model": admitted.frozen.model,
         "root": admitted.frozen.root,
-        "base_model": {"id": base.id, "fingerprint": base.fingerprint},
+        "base_model": {
+            "id": base.id,
+            "fingerprint": base.fingerprint,
+            "settings": model_settings(base.config),
+        },
         "template": template.digest,
         "tokenizer": file_digest(base.folder / "tokenizer.json"),
         "vocabulary": encoder.largest_id + 1,

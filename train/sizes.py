@@ -66,6 +66,28 @@ def architecture(config: Mapping[str, Any]) -> str:
     return str((config.get("architectures") or ["unknown"])[0])
 
 
+def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a config decides the answers beside the weights, alike however transformers 4 or 5 wrote it."""
+    heads = int(config["num_attention_heads"])
+    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    theta = rope.pop("rope_theta", config.get("rope_theta"))
+    kind = rope.pop("type", None)
+    sliding = config.get("use_sliding_window", architecture(config) == "MistralForCausalLM")
+    return {
+        "architecture": architecture(config),
+        "num_hidden_layers": int(config["num_hidden_layers"]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": int(config.get("num_key_value_heads") or heads),
+        "head_dim": int(config.get("head_dim") or int(config["hidden_size"]) // heads),
+        "hidden_act": config.get("hidden_act", "silu"),
+        "rms_norm_eps": config.get("rms_norm_eps"),
+        "rope_theta": theta,
+        "rope": {**rope, "rope_type": rope.get("rope_type", kind or "default")},
+        "sliding_window": config.get("sliding_window") if sliding else None,
+        "tie_word_embeddings": bool(config.get("tie_word_embeddings")),
+    }
+
+
 def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
     """Raise CurationError when the folder holds another model than one whose sizes are known."""
     known = KNOWN.get(model_id)
