@@ -13,7 +13,7 @@ from curation.frozen import (
     FROZEN_FOLDER,
     Frozen,
     FrozenApproval,
-    FrozenSource,
+    frozen_sources,
     parse_frozen,
     previous_frozen,
     render,
@@ -70,16 +70,7 @@ def freeze_of(dataset: Path, manifest: Manifest, recipe: Recipe, approvals: list
         manifest_sha256=file_digest(dataset / MANIFEST),
         recipe_sha256=manifest.recipe.sha256,
         recipe=content,
-        sources={
-            name: FrozenSource(
-                group=source.group,
-                uri=source.uri,
-                revision=source.revision,
-                licence=source.licence,
-                files=source.files,
-            )
-            for name, source in manifest.sources.items()
-        },
+        sources=frozen_sources(manifest),
         shards={split: shard_files(manifest, split) for split in SPLITS},
         approvals=[FrozenApproval(document=s.approval, signature=s.signature) for s in approvals],
         train=content["train"],

@@ -16,10 +16,10 @@ import yaml
 from curation.approval import Approval, Signed, check_people
 from curation.errors import CurationError, RecipeError, Refusal
 from curation.files import canonical, self_digest, write_bytes
-from curation.manifest import ListedFile, Part, SourceFile
+from curation.manifest import ListedFile, Manifest, Part, SourceFile
 from curation.recipe import Recipe, is_commit, recipe_digest, recipe_from
 from curation.sealed import Sealed
-from curation.version import Version, parse_version
+from curation.version import Version, model_name, parse_version
 from curation.yaml_lines import parse_yaml
 
 FROZEN_FOLDER = Path("recipes") / "frozen"
@@ -79,6 +79,20 @@ class Frozen(Sealed, frozen=True):
     def signed(self) -> list[Signed]:
         """The approvals as curation/approval.py checks them."""
         return [Signed(entry.document, entry.signature) for entry in self.approvals]
+
+
+def frozen_sources(manifest: Manifest) -> dict[str, FrozenSource]:
+    """What a frozen recipe says of its sources."""
+    return {
+        name: FrozenSource(
+            group=source.group,
+            uri=source.uri,
+            revision=source.revision,
+            licence=source.licence,
+            files=source.files,
+        )
+        for name, source in manifest.sources.items()
+    }
 
 
 class Quoted(yaml.SafeDumper):
@@ -174,8 +188,10 @@ def frozen_recipe(frozen: Frozen, path: Path) -> Recipe:
     recipe = recipe_from(frozen.recipe, str(path), folder=path.parent)
     if recipe_digest(recipe) != frozen.recipe_sha256:
         raise Refusal(f"{path}: the recipe in it reads differently in this version of aj")
-    if (frozen.name, frozen.version, frozen.train) != (recipe.name, recipe.version, frozen.recipe["train"]):
-        raise Refusal(f"{path}: name, version or train settings are not those of the recipe in it")
+    model = model_name(recipe.base_model.code, recipe.version, "lora")
+    said = (frozen.name, frozen.version, frozen.model, frozen.train)
+    if said != (recipe.name, recipe.version, model, frozen.recipe["train"]):
+        raise Refusal(f"{path}: name, version, model or train settings are not those of the recipe in it")
     revision = recipe.base_model.revision
     if is_commit(revision) and frozen.base_commit not in {None, revision}:
         raise Refusal(f"{path}: the base model's commit is not that of the recipe in it")

@@ -161,8 +161,9 @@ def test_a_forged_frozen_recipe_contradicts_itself(dataset, tmp_path):
         ({"root": "0" * 64}, "the approval's root differs"),
         ({"manifest_sha256": "0" * 64}, "the approval's manifest digest differs"),
         ({"recipe": recipe}, "not the one that made the dataset: its digest differs"),
-        ({"train": {**frozen.train, "lora_r": 8}}, "name, version or train settings are not those"),
-        ({"version": "9.0.0"}, "name, version or train settings are not those"),
+        ({"train": {**frozen.train, "lora_r": 8}}, "name, version, model or train settings are not those"),
+        ({"model": "AJ-Other-v1.0.0-lora"}, "name, version, model or train settings are not those"),
+        ({"version": "9.0.0"}, "name, version, model or train settings are not those"),
         ({"approvals": []}, "approved for another dataset"),
     ]:
         path.write_bytes(data)

@@ -92,6 +92,19 @@ def test_rows_changed_under_their_old_ids_are_refused(copy):
         admit(copy.frozen, copy.data)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["sources"]["web"].update(licence="MIT"),
+        lambda content: content["versions"].update({"tokens:mine.jinja": "0" * 64}),
+    ],
+)
+def test_sources_and_versions_that_were_not_approved_are_refused(copy, change):
+    edited(copy.frozen, change)
+    with pytest.raises(Refusal, match="the sources or versions in it are not those that were approved"):
+        admit(copy.frozen, copy.data)
+
+
 def test_data_without_its_manifest_is_refused(copy):
     (copy.data / "manifest.json").unlink()
     with pytest.raises(Refusal, match=r"manifest\.json: not the manifest that was approved"):

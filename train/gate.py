@@ -15,7 +15,7 @@ import polars as pl
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
-from curation.frozen import Frozen, read_frozen
+from curation.frozen import Frozen, frozen_sources, read_frozen
 from curation.manifest import (
     MANIFEST,
     SPLITS,
@@ -85,6 +85,10 @@ def check_manifest(admitted: Admitted) -> None:
         raise Refusal(f"{admitted.path}: the recipe in it is not the one that was approved; freeze again")
     if any(frozen.shards[split] != shard_files(manifest, split) for split in SPLITS):
         raise Refusal(f"{admitted.path}: the shards in it are not those that were approved; freeze again")
+    if (frozen.sources, frozen.versions) != (frozen_sources(manifest), manifest.versions):
+        raise Refusal(
+            f"{admitted.path}: the sources or versions in it are not those that were approved; freeze again"
+        )
 
 
 def check_template(admitted: Admitted) -> None:
