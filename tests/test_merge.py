@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_every_bit_is_that_of_merge_and_unload(tmp_path, dtype, use_rslora):
     for name, weight in theirs.items():
         assert weight.dtype == getattr(torch, dtype)
         assert torch.equal(ours.read(name), weight), name
+
+
+def test_of_whole_weights_and_shards_the_merge_takes_what_transformers_takes(tmp_path, base, adapter):
+    both = tmp_path / "both"
+    shutil.copytree(base, both)
+    AutoModelForCausalLM.from_pretrained(base).save_pretrained(tmp_path / "cut", max_shard_size="500KB")
+    for shard in (tmp_path / "cut").glob("model*"):
+        shutil.copy(shard, both)
+    for shard in both.glob("model-*.safetensors"):
+        save_file({name: weight + 1 for name, weight in load_file(shard).items()}, shard, {"format": "pt"})
+    loaded = AutoModelForCausalLM.from_pretrained(both).state_dict()
+    assert torch.equal(Checkpoint(both).read("model.norm.weight"), loaded["model.norm.weight"])
+    merge(adapter, tmp_path / "merged", base=both)
 
 
 def test_an_adapter_stored_in_bfloat16_merges_as_peft_loads_it(tmp_path, base):

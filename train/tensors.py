@@ -60,6 +60,9 @@ class Checkpoint:
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """The safetensors files of a model folder. CurationError when there are none."""
+    # As transformers chooses where both lie there: what is trained on is what is merged.
+    if (folder / WHOLE).is_file():
+        return [folder / WHOLE]
     if (folder / INDEX).is_file():
         try:
             index = orjson.loads((folder / INDEX).read_bytes())
@@ -70,8 +73,6 @@ def checkpoint_files(folder: Path) -> list[Path]:
         if missing:
             raise CurationError(f"{folder}: {missing[0]} is missing, which {INDEX} names; fetch it again")
         return [folder / name for name in names]
-    if (folder / WHOLE).is_file():
-        return [folder / WHOLE]
     kind = "only pickled weights" if list(folder.glob("*.bin")) else "no weights"
     raise CurationError(f"{folder}: {kind}; expected {WHOLE} or {INDEX}")
 
