@@ -17,7 +17,7 @@ from curation.sealed import read_sealed
 from train import export as exporting
 from train.export import GgufRecord, export
 from train.merge import merge
-from train.tensors import Checkpoint
+from train.tensors import Checkpoint, fingerprint
 
 PURE = ["f16", "bf16", "q8_0"]
 
@@ -167,12 +167,16 @@ def test_another_split_pattern_is_refused_not_guessed(tmp_path, base):
         ({"architectures": ["MixtralForCausalLM"]}, "GGUF export covers"),
         ({"use_sliding_window": True}, "use_sliding_window"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e6}}, "rotary"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "rotary"),
+        ({"rope_parameters": None}, "no rope_theta"),
+        ({"rms_norm_eps": None}, "no rms_norm_eps"),
     ],
 )
 def test_an_architecture_that_the_writer_does_not_cover_is_refused(tmp_path, base, config, said):
     other = tmp_path / "base"
     shutil.copytree(base, other)
-    lora = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", other)
+    trained = {"id": str(other), "fingerprint": fingerprint(other)}
+    lora = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", other, run={"base": trained})
     known = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**known, **config}))
     with pytest.raises(CurationError, match=f"{said}|architecture is Mixtral"):

@@ -158,6 +158,14 @@ def test_a_folder_with_another_model_than_the_recipe_names_is_refused(folder):
         find_base(BIG, folder=folder)
 
 
+@pytest.mark.parametrize("value", [None, "many"])
+def test_a_config_without_its_sizes_is_one_line(copy, value):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "num_attention_heads": value}))
+    with pytest.raises(CurationError, match=r"config\.json: no num_attention_heads; expected the config"):
+        find_base("example/tiny", folder=copy)
+
+
 def test_missing_weights_are_one_line(copy):
     (copy / "model.safetensors").unlink()
     with pytest.raises(CurationError, match=r"no weights; expected model\.safetensors"):

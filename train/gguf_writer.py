@@ -19,6 +19,9 @@ from train.tensors import Weights
 
 ARCHITECTURES = {"Qwen2ForCausalLM": gguf.MODEL_ARCH.QWEN2, "Qwen3ForCausalLM": gguf.MODEL_ARCH.QWEN3}
 
+# What config.json must say: llama.cpp's defaults are not those of transformers.
+WANTED = ("max_position_embeddings", "num_key_value_heads", "rms_norm_eps")
+
 
 class Header(NamedTuple):
     """What a GGUF file says of itself. file_type: llama.cpp's number of the quantisation."""
@@ -46,8 +49,12 @@ def architecture(config: Mapping[str, Any]) -> gguf.MODEL_ARCH:
         raise Refusal(f"architecture {named}: GGUF export covers {', '.join(ARCHITECTURES)}")
     if config.get("use_sliding_window"):
         raise Refusal("config.json: use_sliding_window is on, which llama.cpp does not read for this model")
-    if (config.get("rope_scaling") or rope(config)).get("rope_type", "default") != "default":
+    scaled = config.get("rope_scaling") or rope(config)
+    if scaled.get("rope_type", scaled.get("type", "default")) != "default":
         raise Refusal("config.json: scaled rotary embeddings are not covered by GGUF export")
+    missing = [key for key in WANTED if config.get(key) is None]
+    if missing or rope(config)["rope_theta"] is None:
+        raise Refusal(f"config.json: no {(*missing, 'rope_theta')[0]}, which a GGUF file says")
     return ARCHITECTURES[named]
 
 

@@ -58,6 +58,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CurationError(
             f"{path}: the architecture is {found}; expected one of {', '.join(ARCHITECTURES)}"
         )
+    missing = [key for key in (*SIZES, "num_attention_heads") if not isinstance(config.get(key), int)]
+    if missing:
+        raise CurationError(f"{path}: no {missing[0]}; expected the config of a base model")
     return config
 
 
