@@ -81,6 +81,8 @@ def read_marker(path: Path) -> dict[str, Any]:
         raise Refusal(f"{path / MARKER}: cannot be read: {error}") from error
     if not isinstance(document, dict) or document.get("self_sha256") != self_digest(document):
         raise Refusal(f"{path / MARKER}: changed since it was written")
+    if step_of(path) not in {-1, document["step"]}:
+        raise Refusal(f"{path}: holds step {document['step']}; rename it to checkpoint-{document['step']}")
     for file in document["files"]:
         if not (path / file["path"]).is_file() or file_digest(path / file["path"]) != file["sha256"]:
             raise Refusal(f"{path}: {file['path']} is not what was saved")
