@@ -92,6 +92,23 @@ def test_a_finished_run_is_recognised_and_nothing_is_trained(whole):
     assert (whole.out / "run.json").read_bytes() == before
 
 
+def test_a_recipe_frozen_anew_is_recorded_without_training_again(tmp_path):
+    run = frozen_dataset(tmp_path, train={"max_steps": 2})
+    train(run.frozen, **run.kwargs)
+    before = adapter(run)
+    shutil.rmtree(run.data)
+    again = frozen_dataset(
+        tmp_path / "again", train={"max_steps": 2}, evaluation=[{"metric": "loss", "max": 0.1}]
+    )._replace(base=run.base, out=run.out)
+    with pytest.raises(CurationError, match="trained before its recipe was frozen anew; use --resume"):
+        train(again.frozen, **again.kwargs)
+    done = train(again.frozen, **again.kwargs, resume=True)
+    assert done.record["evaluation"] == [{"metric": "loss", "max": 0.1, "min": None}]
+    assert done.record["batches"] == [{"step": 2, "batch": 2}]
+    assert adapter(run) == before
+    assert train(again.frozen, **again.kwargs).reused
+
+
 def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(whole, tmp_path):
     other = frozen_dataset(tmp_path, train={"learning_rate": 2e-3, "lora_dropout": 0.2})
     with pytest.raises(
@@ -118,6 +135,15 @@ def test_a_checkpoint_with_a_changed_file_is_refused(whole, tmp_path):
     run = other_run(whole, tmp_path)
     with pytest.raises(Refusal, match=f"{ADAPTER} is not what was saved"):
         train(run.frozen, **run.kwargs, resume=copy)
+
+
+def test_a_checkpoint_that_was_renamed_is_refused_and_kept(whole, tmp_path):
+    run = other_run(whole, tmp_path)
+    renamed = run.work / "checkpoints/checkpoint-5"
+    shutil.copytree(whole.work / "checkpoints/checkpoint-4", renamed)
+    with pytest.raises(Refusal, match="checkpoint-5: holds step 4; rename it to checkpoint-4"):
+        train(run.frozen, **run.kwargs, resume=renamed)
+    assert renamed.is_dir()
 
 
 def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp_path):

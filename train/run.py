@@ -96,7 +96,7 @@ def train(
     work = out.with_name(f"{out.name}.work")
     saves = work / SAVES
 
-    done = finished_before(out, prepared, force, replace)
+    done = finished_before(out, prepared, resume, force, replace)
     if done is not None:
         return done
     with alone_in(work), stopped_with_a_way_on(saves):
@@ -165,8 +165,14 @@ def stopped_with_a_way_on(saves: Path) -> Iterator[None]:
         raise KeyboardInterrupt(f"stopped; {checkpoints.way_on(saves)}") from None
 
 
-def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -> Finished | None:
-    """The run's answer if it was finished already. Raises CurationError when `out` holds another."""
+def finished_before(
+    out: Path, prepared: Prepared, resume: Path | bool, force: bool, replace: bool
+) -> Finished | None:
+    """The run's answer if it was finished already. Raises CurationError when `out` holds another.
+
+    The same training from a recipe that was frozen anew, with another approval or evaluation, is
+    recorded anew from its last checkpoint.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / RUN).is_file():
@@ -182,10 +188,19 @@ def finished_before(out: Path, prepared: Prepared, force: bool, replace: bool) -
     except CurationError:
         if not replace:
             raise
-    if record and not list(checkpoints.differences(record["binding"], prepared.binding)):
+    same = record is not None and not list(checkpoints.differences(record["binding"], prepared.binding))
+    if (
+        record
+        and same
+        and record["frozen"]["self_sha256"] == prepared.admitted.frozen.as_dict()["self_sha256"]
+    ):
         return Finished(out, record, reused=True)
-    if replace:
+    if replace or (same and resume):
         return None
+    if same:
+        raise CurationError(
+            f"{out}: trained before its recipe was frozen anew; use --resume to record that, or --out"
+        )
     raise CurationError(f"{out}: holds something else already; use --force to replace it, or --out")
 
 
