@@ -10,6 +10,7 @@ import signal
 
 import numpy as np
 import orjson
+import polars as pl
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
@@ -339,6 +340,13 @@ def test_show_says_how_to_get_the_tokenizer_alone(made, monkeypatch, capsys):
     monkeypatch.setattr("train.show.cached", nowhere)
     assert aj.main(["train", str(made.frozen), "--data", str(made.data), "--show", "1"]) == 2
     assert "tokenizer.json tokenizer_config.json`" in capsys.readouterr().err
+
+
+def test_show_prints_as_many_rows_as_asked_for(made):
+    assert len(pl.read_parquet(made.data / "train/part-00000.parquet")) == 6
+    for asked, shown in [(1, 1), (7, 7), (12, 12), (50, 12)]:
+        text = show(made.frozen, asked, data=made.data, base_model=made.base)
+        assert text.count(" trained ---") == shown
 
 
 def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):

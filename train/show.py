@@ -66,7 +66,7 @@ def chosen(admitted: Admitted, encoder: Encoder, count: int) -> Iterator[tuple[s
                 examples = encoder.examples(list(rows_of(row)))[0]
                 check_count(row.row(0, named=True), examples, admitted, encoder)
                 waiting[source] += [(row["id"][0], source, example) for example in examples]
-        if len(waiting) == len(admitted.recipe.sources):
+        if len(waiting) == len(admitted.recipe.sources) and sum(map(len, waiting.values())) >= count:
             break
     for place in range(count):
         for rows in waiting.values():
