@@ -66,9 +66,20 @@ def test_the_32b_needs_a_card_of_141_gb_and_a_7b_in_4_bit_one_of_24():
     assert {t.gpu: t.fits for t in estimate(KNOWN[seven], small, 1_000)}["RTX 4090"]
 
 
+def test_float32_takes_twice_the_memory_and_the_time_of_bfloat16():
+    half, whole = TrainSettings(), TrainSettings(bf16=False)
+    for use in ("weights", "activations"):
+        assert memory_bytes(KNOWN[BIG], whole)[use] > 1.6 * memory_bytes(KNOWN[BIG], half)[use]
+    told = [estimate(KNOWN[BIG], settings, 5_000)[0] for settings in (half, whole)]
+    assert [one.fits for one in told] == [True, False]
+    assert told[1].hours == pytest.approx(2 * told[0].hours)
+
+
 @pytest.mark.parametrize("settings", [{"use_rslora": True}, {"use_dora": True}, {}])
 def test_the_adapter_is_of_the_kind_that_the_recipe_asks_for(folder, settings):
-    loaded = load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4, **settings))
+    base, asked = find_base("example/tiny", folder=folder), TrainSettings(lora_r=4, **settings)
+    loaded = load(base, asked)
+    assert count_parameters(base.config, asked).adapter == parameters(loaded.model)[0]
     names = [name for name, weight in loaded.model.named_parameters() if weight.requires_grad]
     assert any("magnitude" in name for name in names) == settings.get("use_dora", False)
     scale = loaded.model.base_model.model.model.layers[0].self_attn.q_proj.scaling["default"]

@@ -58,14 +58,18 @@ def count_parameters(config: Mapping[str, Any], settings: TrainSettings) -> Para
     modules, layers = hidden_modules(config), int(config["num_hidden_layers"])
     hidden, vocabulary = int(config["hidden_size"]), int(config["vocab_size"])
     per_layer = sum(inputs * outputs for inputs, outputs in modules.values())
-    adapted = sum(sum(modules[name]) for name in settings.target_modules)
+    # DoRA has the length of every column besides.
+    adapted = sum(
+        sum(modules[name]) * settings.lora_r + (modules[name][1] if settings.use_dora else 0)
+        for name in settings.target_modules
+    )
     small = 2 * hidden + (modules["q_proj"][1] + 2 * modules["k_proj"][1] if biased(config) else 0)
     tied = bool(config.get("tie_word_embeddings"))
     return Parameters(
         layers=layers * (per_layer + small) + hidden,
         head=0 if tied else hidden * vocabulary,
         embedding=hidden * vocabulary,
-        adapter=layers * adapted * settings.lora_r,
+        adapter=layers * adapted,
     )
 
 
@@ -99,16 +103,17 @@ def memory_bytes(config: Mapping[str, Any], settings: TrainSettings) -> dict[str
     hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     layers = int(config["num_hidden_layers"])
     kv = hidden_modules(config)["k_proj"][1]
+    width = 2 if settings.bf16 else 4
     # What one layer keeps for its backward pass: norms, projections, attention, MLP; and what the
     # adapter keeps, a copy of each input after dropout and the dropout's mask.
-    kept = 2 * (8 * hidden + 2 * kv + 4 * inner)
-    adapter_kept = (3 if settings.lora_dropout else 0) * (6 * hidden + inner)
+    kept = width * (8 * hidden + 2 * kv + 4 * inner)
+    adapter_kept = (width + 1 if settings.lora_dropout else 0) * (6 * hidden + inner)
     layer = tokens * (kept + adapter_kept)
-    checkpointed = layers * tokens * 2 * hidden + layer
+    checkpointed = layers * tokens * width * hidden + layer
     optimiser = 2 if "8bit" in settings.optimizer else 8
     return {
-        "weights": found.layers * (NF4_BYTES if settings.load_in_4bit else 2)
-        + 2 * (found.head + found.embedding),
+        "weights": found.layers * (NF4_BYTES if settings.load_in_4bit else width)
+        + width * (found.head + found.embedding),
         "adapter": 4 * found.adapter,
         "gradients": 4 * found.adapter,
         "optimiser": optimiser * found.adapter,
@@ -137,7 +142,8 @@ def estimate(
     gpus: Mapping[str, Gpu] = GPUS,
 ) -> list[Estimate]:
     """Time and cost on each card."""
-    flops = step_flops(config, settings)
+    # TensorFloat-32 has half the peak of bfloat16.
+    flops = step_flops(config, settings) * (1 if settings.bf16 else 2)
     needed = sum(memory_bytes(config, settings).values())
     found = []
     for name, gpu in gpus.items():
