@@ -189,6 +189,27 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_adapter(made, tmp_p
     assert not list((run.work / "checkpoints").glob("*/whole.json"))
 
 
+def test_a_save_between_a_broken_step_and_its_log_is_nothing_to_go_on_from(tmp_path, monkeypatch):
+    from transformers import Trainer
+
+    run = frozen_dataset(tmp_path, train={"max_steps": 4, "save_steps": 1, "logging_steps": 4})
+    step = Trainer.training_step
+
+    def broken(self, model, *rest, **more):
+        loss = step(self, model, *rest, **more)
+        if self.state.global_step == 1:
+            for weight in model.parameters():
+                if weight.grad is not None:
+                    weight.grad.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(Trainer, "training_step", broken)
+    with pytest.raises(Refusal, match=r"stopped at step 4: the (loss|gradient norm) is not a number"):
+        train(run.frozen, **run.kwargs)
+    assert [path.name for path in (run.work / "checkpoints").iterdir()] == ["checkpoint-1"]
+    assert "step 2: not saved" in next(run.work.glob("training_*.log")).read_text()
+
+
 @contextlib.contextmanager
 def files_up_to(size):
     """As a full disk: no file grows beyond `size` bytes."""

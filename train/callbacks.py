@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from train.checkpoints import Binding, prune, seal
+from train.checkpoints import Binding, prune, remove, seal
 from train.journal import Journal, live_line
 from train.packing import PackedRun
 from train.watch import Event, Watch
@@ -124,17 +124,27 @@ class Stop(TrainerCallback):
 
 
 class Sealing(TrainerCallback):
-    """Marks every finished save as whole, then removes the old ones."""
+    """Marks every finished save as whole, then removes the old ones.
 
-    def __init__(self, folder: Path, binding: Binding, after: Callable[[int], None]) -> None:
-        self.folder, self.binding, self.after = folder, binding, after
+    A loss that is no number is noticed when it is logged; a save before that is not one to go on from.
+    """
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
-        seal(
-            self.folder / f"checkpoint-{state.global_step}",
-            self.binding,
-            args.per_device_train_batch_size,
-            args.gradient_accumulation_steps,
-        )
+    def __init__(self, folder: Path, binding: Binding, say: Callable[[str], None]) -> None:
+        self.folder, self.binding, self.say = folder, binding, say
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any
+    ) -> None:
+        folder = self.folder / f"checkpoint-{state.global_step}"
+        if not finite(more["model"]):
+            remove(folder)
+            self.say(f"warning: step {state.global_step:,}: not saved: the adapter holds what is no number")
+            return
+        seal(folder, self.binding, args.per_device_train_batch_size, args.gradient_accumulation_steps)
         prune(self.folder)
-        self.after(state.global_step)
+        self.say(f"step {state.global_step:,}: saved")
+
+
+def finite(model: Any) -> bool:
+    """Whether every trained weight is a number."""
+    return all(bool(torch.isfinite(weight).all()) for weight in model.parameters() if weight.requires_grad)

@@ -160,7 +160,7 @@ def make_trainer(
     on_one_gpu(arguments)
     measure = Measure(journal, run, prepared.effective, prepared.steps, Watch())
     stop = Stop(measure, settings.stop_on)
-    sealing = Sealing(saves, prepared.binding, lambda step: journal.say(f"step {step:,}: saved"))
+    sealing = Sealing(saves, prepared.binding, journal.say)
     trainer: Any = Trainer(
         model=loaded.model,
         args=arguments,
