@@ -111,6 +111,15 @@ def test_a_gguf_file_says_what_the_adapter_says(tmp_path, base, adapter):
     assert theirs.losses(ids, places) == pytest.approx(ours.losses(ids, places), abs=1e-2)
 
 
+@pytest.mark.llama
+def test_a_conversation_that_no_gguf_file_holds_is_one_line(tmp_path, base, adapter):
+    (file,) = export(adapter, ["f16"], base=base, out=tmp_path)
+    with pytest.raises(
+        CurationError, match=r"a conversation of [\d,]+ tokens; a GGUF file is opened for 4,096"
+    ):
+        try_model(file.path, base=base, source=io.StringIO("x y " * 3000 + "\n"), out=io.StringIO())
+
+
 def test_no_model_is_one_clear_line(tmp_path):
     with pytest.raises(CurationError, match="no such model"):
         try_model(tmp_path / "absent")

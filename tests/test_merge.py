@@ -91,6 +91,11 @@ def test_the_merged_folder_loads_in_transformers_and_records_what_it_was_made_fr
     assert "aj export" in found.as_text()
 
 
+def test_what_is_next_after_a_trial_is_not_refused(tmp_path, base):
+    trial = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora-trial", base, run={"trial": True})
+    assert merge(trial, tmp_path / "merged").as_text().endswith(f"next    aj try {tmp_path / 'merged'}")
+
+
 def test_merging_twice_gives_the_same_bytes(tmp_path, adapter):
     for name in ("first", "second"):
         merge(adapter, tmp_path / name)

@@ -174,7 +174,9 @@ class LlamaInference:
         made: list[int] = []
         room = min(max_tokens, CONTEXT - len(ids) - 1)
         if room < 1:
-            return made
+            raise CurationError(
+                f"a conversation of {len(ids):,} tokens; a GGUF file is opened for {CONTEXT:,}"
+            )
         for number in self.llama.generate(list(ids), temp=0.0, repeat_penalty=1.0):
             if number == self.encoder.end_id:
                 break

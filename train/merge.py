@@ -34,13 +34,14 @@ class MergeResult(NamedTuple):
     tensors: int
     changed: int
     bytes: int
+    trial: bool
 
     def as_text(self) -> str:
         """For people."""
         return (
             f"merged  {self.out}: {self.changed} of {self.tensors} tensors changed, "
             f"{self.bytes / 1e9:,.2f} GB\n"
-            f"next    aj export {self.out} --quant q4_k_m"
+            f"next    {f'aj try {self.out}' if self.trial else f'aj export {self.out} --quant q4_k_m'}"
         )
 
 
@@ -78,7 +79,7 @@ def merge(
         write_sealed(beside / MERGE, record)
     size = sum(entry.size for entry in weights.entries.values())
     changed = len(weights.adapter.pairs) if isinstance(weights, Merged) else 0
-    return MergeResult(out, len(weights.entries), changed, size)
+    return MergeResult(out, len(weights.entries), changed, size, bool(model.run.get("trial")))
 
 
 def beside_adapter(adapter: Path) -> Path:
