@@ -188,6 +188,21 @@ def test_a_merged_model_and_a_gguf_file_are_measured_beside_their_base(tmp_path,
         model = file.path
     other = evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
     assert other.adapter_sha256 == found.adapter_sha256
+    assert ("aj try" if kind == "gguf" else "aj export") in as_text(other, model).splitlines()[-1]
     for name in ("loss", "loss_change"):
         assert other.metrics[name].value == pytest.approx(found.metrics[name].value, abs=1e-3)
     assert other.base["loss"] == found.base["loss"]
+
+
+@pytest.mark.parametrize("kind", ["merged", pytest.param("gguf", marks=pytest.mark.llama)])
+def test_a_model_whose_bytes_changed_is_not_measured(tmp_path, made, kind):
+    model = merge(made.out, tmp_path / "merged", base=made.base).out
+    weights = model / "model.safetensors"
+    if kind == "gguf":
+        (file,) = export(model, ["f16"], out=tmp_path)
+        weights = model = file.path
+    data = bytearray(weights.read_bytes())
+    data[-100] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(Refusal, match=r"changed since `aj (merge|export)` wrote it"):
+        evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)

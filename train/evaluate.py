@@ -28,7 +28,7 @@ from train.evaluation import (
 from train.gate import Admitted, admit
 from train.inference import Inference, open_inference, prompt_ids, text_of
 from train.intervals import change, ratio
-from train.model_folder import Model, find_model, with_base
+from train.model_folder import Model, check_weights, find_model, with_base
 from train.tool_calls import Answer, Score, Tools, parse_answer, score
 
 TURNS, MAX_TOKENS = 200, 512
@@ -104,6 +104,7 @@ def evaluate(
         raise Refusal(
             f"{admitted.path}: its eval split is empty; set `split: {{eval: 0.01}}` and curate again"
         )
+    check_weights(model)
     speaker = open_inference(model, base)
     losses, spoken = measure(speaker, chosen, turns, max_tokens, path.name)
     with speaker.as_base() as untrained:
@@ -289,5 +290,6 @@ def as_text(found: Evaluation, path: Path, base: Path | None = None) -> str:
         )
     lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
-        lines.append(f"next       {with_base(f'aj export {path} --quant q4_k_m', base)}")
+        following = f"try {path}" if found.kind == "gguf" else f"export {path} --quant q4_k_m"
+        lines.append(f"next       {with_base(f'aj {following}', base)}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from curation.errors import CurationError, Refusal
-from curation.files import file_digest
+from curation.files import file_digest, self_digest
 from curation.rendering import BUILT_IN, Template, built_in, load_template, own_template
 from curation.sealed import Sealed, read_sealed
 from train.adapter import CONFIG, adapter_digest, check_base_config, merged_weights, read_json
@@ -114,11 +114,22 @@ def check_merged_weights(path: Path) -> None:
             raise Refusal(f"{path / name}: changed since `aj merge` wrote it; merge again")
 
 
+def check_weights(model: Model) -> None:
+    """Refusal unless a merged model or a GGUF file with a record is what was written. Reads all of it."""
+    if model.kind == "merged" and model.run:
+        check_merged_weights(model.path)
+    record = record_path(model.path)
+    if model.kind == "gguf" and record.is_file() and read_json(record)["sha256"] != file_digest(model.path):
+        raise Refusal(f"{model.path}: changed since `aj export` wrote it; export again")
+
+
 def gguf_model(path: Path) -> Model:
     """A GGUF file; one that `aj export` did not write has no record."""
     if not record_path(path).is_file():
         return Model(path, "gguf", None, {}, None)
     record = read_json(record_path(path))
+    if record.get("self_sha256") != self_digest(record):
+        raise Refusal(f"{record_path(path)}: changed since `aj export` wrote it; export again")
     return Model(path, "gguf", None, record.get("run", {}), record.get("adapter_sha256"))
 
 
