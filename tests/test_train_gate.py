@@ -14,7 +14,7 @@ import aj
 from curation.errors import CurationError, Refusal
 from curation.files import canonical, file_digest, self_digest
 from curation.frozen import read_frozen, render
-from train.gate import admit, check_template
+from train.gate import admit, check_evaluation, check_template
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +179,12 @@ def test_a_template_of_the_recipes_own_must_be_the_one_that_curation_used(tmp_pa
     path.write_text("{{ messages }} ")
     with pytest.raises(Refusal, match=r"mine\.jinja: not the template that the dataset was curated with"):
         check_template(SimpleNamespace(recipe=recipe, frozen=counted))
+
+
+def test_bounds_on_the_model_without_a_row_to_measure_are_refused_before_training():
+    recipe = SimpleNamespace(evaluation=[{"metric": "loss", "max": 1.0}])
+    admitted = SimpleNamespace(path="f.yaml", recipe=recipe, frozen=SimpleNamespace(shards={"eval": []}))
+    with pytest.raises(Refusal, match=r"f\.yaml: asks for an evaluation, and its eval split is empty"):
+        check_evaluation(admitted)
+    admitted.frozen.shards["eval"] = [SimpleNamespace(rows=1)]
+    check_evaluation(admitted)

@@ -66,6 +66,7 @@ def admit(frozen_path: Path, data: Path | None = None) -> Admitted:
     check_root(admitted)
     check_manifest(admitted)
     check_template(admitted)
+    check_evaluation(admitted)
     return admitted
 
 
@@ -104,6 +105,15 @@ def check_template(admitted: Admitted) -> None:
     }
     if file_digest(path) not in counted:
         raise Refusal(f"{path}: not the template that the dataset was curated with; its bytes changed")
+
+
+def check_evaluation(admitted: Admitted) -> None:
+    """Raise Refusal when the recipe has bounds on the trained model and no row to measure them on."""
+    if admitted.recipe.evaluation and not sum(file.rows or 0 for file in admitted.frozen.shards["eval"]):
+        raise Refusal(
+            f"{admitted.path}: asks for an evaluation, and its eval split is empty: no adapter of it could "
+            f"be exported; set `split: {{eval: 0.01}}` and curate again"
+        )
 
 
 def check_shards(admitted: Admitted) -> None:
