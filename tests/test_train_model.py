@@ -23,7 +23,7 @@ from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
 from train.model import attention, check_device, load, on_meta, parameters
 from train.packing import Collator, Sequences
-from train.sizes import KNOWN, model_settings, sizes_of
+from train.sizes import KNOWN, limits, model_settings, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
@@ -226,6 +226,13 @@ def test_layers_that_the_model_lacks_are_named(folder):
     settings = TrainSettings(target_modules=["q_proj", "c_attn"])
     with pytest.raises(CurationError, match="no layer c_attn; the model has q_proj, k_proj"):
         load(find_base("example/tiny", folder=folder), settings)
+
+
+def test_what_cannot_be_exported_is_told_beforehand():
+    assert limits(KNOWN[BIG], TrainSettings()) == []
+    assert limits(KNOWN[BIG], TrainSettings(use_dora=True))[0].startswith("use_dora: `aj merge` and")
+    llama = {"architectures": ["LlamaForCausalLM"]}
+    assert limits(llama, TrainSettings())[0].startswith("LlamaForCausalLM: `aj export` covers Qwen2")
 
 
 def test_4_bit_needs_a_gpu(folder):

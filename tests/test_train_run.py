@@ -271,6 +271,19 @@ def test_what_is_next_is_what_will_not_be_refused(done):
     asked = Finished(done.out, {**finished.record, "evaluation": bounds})
     assert finished.as_text().endswith(f"\nnext     aj export {done.out}")
     assert asked.as_text().endswith(f"\nnext     aj evaluate {done.out}")
+    dora = Finished(done.out, {**finished.record, "settings": {"use_dora": True}})
+    assert dora.as_text().endswith(f"\nnext     aj try {done.out}")
+    llama = Finished(done.out, {**finished.record, "base": {"architecture": "LlamaForCausalLM"}})
+    assert llama.as_text().endswith(f"\nnext     aj merge {done.out}")
+
+
+def test_an_adapter_that_will_not_be_merged_is_told_before_it_is_trained(tmp_path, capsys):
+    run = frozen_dataset(tmp_path, train={"use_dora": True, "max_steps": 1, "save_steps": 1})
+    told = "use_dora: `aj merge` and `aj export` cover no DoRA adapter"
+    assert aj.main(["train", *options(run), "--dry-run"]) == 0
+    assert told in capsys.readouterr().out
+    assert aj.main(["train", *options(run)]) == 0
+    assert f"warning: {told}" in capsys.readouterr().err
 
 
 def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, monkeypatch):

@@ -13,7 +13,7 @@ from train.gate import Admitted, admit
 from train.gpus import GIB, GPUS, Estimate, Gpu, Parameters, count_parameters, estimate, memory_bytes
 from train.packing import best_fit, fill_rate
 from train.settings import steps_of
-from train.sizes import check_targets, sizes_of
+from train.sizes import check_targets, limits, sizes_of
 
 BYTES_PER_TOKEN = 4
 
@@ -49,6 +49,7 @@ class DryRun:
     parameters: Parameters
     memory: dict[str, float]
     gpus: list[Estimate]
+    limits: list[str]
 
     def as_json(self) -> str:
         """The result for programs."""
@@ -104,7 +105,7 @@ class DryRun:
         often = [name for name, told in self.sources.items() if told.exposure > 16]
         if often:
             found.append(f"seen often: {', '.join(often)}: a row is trained on more than 16 times")
-        return found
+        return found + self.limits
 
 
 def dry_run(
@@ -149,6 +150,7 @@ def dry_run(
         parameters=count_parameters(config, settings),
         memory=memory_bytes(config, settings),
         gpus=estimate(config, settings, steps, gpus=gpus),
+        limits=limits(config, settings),
     )
 
 

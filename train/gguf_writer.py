@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from curation.errors import Refusal
 from curation.rendering import Template
 from train.gguf_tokenizer import read_vocabulary, special_ids
+from train.sizes import IN_GGUF
 from train.tensors import Weights
 
-ARCHITECTURES = {"Qwen2ForCausalLM": gguf.MODEL_ARCH.QWEN2, "Qwen3ForCausalLM": gguf.MODEL_ARCH.QWEN3}
+ARCHITECTURES = dict(zip(IN_GGUF, (gguf.MODEL_ARCH.QWEN2, gguf.MODEL_ARCH.QWEN3), strict=True))
 
 # What config.json must say: llama.cpp's defaults are not those of transformers.
 WANTED = ("max_position_embeddings", "num_key_value_heads", "rms_norm_eps")

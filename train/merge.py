@@ -17,6 +17,7 @@ from curation.files import file_digest, remove_half_written, sync
 from curation.sealed import write_sealed
 from train.adapter import Merged, adapter_digest
 from train.model_folder import MERGE, MergeRecord, find_model
+from train.sizes import IN_GGUF, architecture, read_config
 from train.tensors import SHARD_BYTES, fingerprint, write_checkpoint
 
 # Files that come with the adapter, then those that come with the base model.
@@ -28,20 +29,23 @@ FROM_BASE = ("config.json", "generation_config.json", *FROM_ADAPTER)
 
 
 class MergeResult(NamedTuple):
-    """What was made: `bytes` of weights in `tensors` tensors, `changed` of which the adapter changed."""
+    """What was made: `bytes` of weights in `tensors` tensors, `changed` of which the adapter changed.
+
+    exportable: `aj export` takes it.
+    """
 
     out: Path
     tensors: int
     changed: int
     bytes: int
-    trial: bool
+    exportable: bool
 
     def as_text(self) -> str:
         """For people."""
         return (
             f"merged  {self.out}: {self.changed} of {self.tensors} tensors changed, "
             f"{self.bytes / 1e9:,.2f} GB\n"
-            f"next    {f'aj try {self.out}' if self.trial else f'aj export {self.out} --quant q4_k_m'}"
+            f"next    {f'aj export {self.out} --quant q4_k_m' if self.exportable else f'aj try {self.out}'}"
         )
 
 
@@ -79,7 +83,8 @@ def merge(
         write_sealed(beside / MERGE, record)
     size = sum(entry.size for entry in weights.entries.values())
     changed = len(weights.adapter.pairs) if isinstance(weights, Merged) else 0
-    return MergeResult(out, len(weights.entries), changed, size, bool(model.run.get("trial")))
+    exportable = not model.run.get("trial") and architecture(read_config(model.base)) in IN_GGUF
+    return MergeResult(out, len(weights.entries), changed, size, exportable)
 
 
 def beside_adapter(adapter: Path) -> Path:

@@ -11,6 +11,7 @@ from train.journal import Journal, read_metrics
 from train.model import Loaded
 from train.packing import fill_rate
 from train.prepare import Prepared, versions
+from train.sizes import limits
 
 
 def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str:
@@ -38,6 +39,7 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         f"{how['attention']}, {how['trainable_parameters']:,} trainable of {how['parameters']:,}",
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
     ]
+    lines += [f"warning: {told}" for told in limits(prepared.base.config, prepared.settings)]
     if start is not None:
         lines.append(f"resumed   {start.path.name}, step {start.step:,}")
     return "\n".join(lines)

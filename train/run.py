@@ -25,6 +25,7 @@ from train.output import RUN, Documents, read_run, write_output
 from train.patches import put_back
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
+from train.sizes import IN_GGUF
 from train.trainer import collator, quiet, run_to_the_end
 
 SAVES = "checkpoints"  # within the folder of work files
@@ -58,7 +59,11 @@ class Finished:
             lines.append(
                 "trial    this adapter cannot be exported; run without --trial-steps for one that can"
             )
-        following = "try" if trial else "evaluate" if self.record["evaluation"] else "export"
+        following = "export" if self.record["base"]["architecture"] in IN_GGUF else "merge"
+        if trial or self.record["settings"]["use_dora"]:
+            following = "try"
+        elif self.record["evaluation"]:
+            following = "evaluate"
         return "\n".join([*lines, f"next     {with_base(f'aj {following} {self.out}', base)}"])
 
 

@@ -13,6 +13,8 @@ CONFIG = "config.json"
 # Decoders whose attention transformers masks by position ids, and whose linear layers carry the names
 # that recipes use.
 ARCHITECTURES = ("Qwen2ForCausalLM", "Qwen3ForCausalLM", "LlamaForCausalLM", "MistralForCausalLM")
+# Those that `aj export` writes as GGUF files.
+IN_GGUF = ("Qwen2ForCausalLM", "Qwen3ForCausalLM")
 SIZES = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
 
 
@@ -67,6 +69,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 def architecture(config: Mapping[str, Any]) -> str:
     """The class that a config names, or `unknown`."""
     return str((config.get("architectures") or ["unknown"])[0])
+
+
+def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
+    """What cannot be done with the adapter once it is trained, to be told before."""
+    if settings.use_dora:
+        return ["use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"]
+    if architecture(config) not in IN_GGUF:
+        return [f"{architecture(config)}: `aj export` covers {', '.join(IN_GGUF)} only; `aj merge` does it"]
+    return []
 
 
 def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
