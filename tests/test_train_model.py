@@ -177,6 +177,35 @@ def test_a_config_without_its_sizes_is_one_line(copy, value):
         find_base("example/tiny", folder=copy)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_hidden_layers": 3}, r"layers\.2\.\S+ is missing"),
+        ({"vocab_size": 512}, r"lm_head\.weight is \[448, 256\], not \[512, 256\]"),
+        ({"model_type": "llama"}, "its architecture is Qwen2ForCausalLM, its model_type that of Llama"),
+        (
+            {"model_type": "llama", "architectures": ["LlamaForCausalLM"]},
+            r"k_proj\.bias is \[128\], not known",
+        ),
+        ({"layer_types": ["full_attention"]}, "cannot be used: .*layer_type"),
+    ],
+)
+def test_weights_of_another_model_than_the_config_s_are_never_made_up(copy, changes, said):
+    config = json.loads((copy / "config.json").read_text())
+    config.pop("layer_types")
+    (copy / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(CurationError, match=said):
+        load(find_base("example/tiny", folder=copy), SMALL)
+
+
+def test_a_weight_that_is_missing_is_never_made_up(copy):
+    weights = load_file(copy / "model.safetensors")
+    weights.pop("model.layers.1.mlp.up_proj.weight")
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(Refusal, match=r"model\.layers\.1\.mlp\.up_proj\.weight is missing"):
+        load(find_base("example/tiny", folder=copy), SMALL)
+
+
 def test_missing_weights_are_one_line(copy):
     (copy / "model.safetensors").unlink()
     with pytest.raises(CurationError, match=r"no weights; expected model\.safetensors"):

@@ -20,14 +20,16 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from curation.errors import CurationError, to_install
+from curation.errors import CurationError, Refusal, to_install
 from curation.recipe import TrainSettings
 from train.base import Base
-from train.sizes import check_targets
+from train.sizes import CONFIG, architecture, check_targets
+from train.tensors import Checkpoint
 
 # How the memory of a GPU that is full is told by what is not torch's allocator: the driver, cuBLAS and
 # cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
@@ -80,6 +82,7 @@ def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> 
     """
     check_targets(base.config, settings)
     check_device(settings)
+    check_weights(base)
     with told_when_full(str(base.folder), settings):
         if (backend or backend_of(settings)) == "unsloth":
             return load_unsloth(base, settings)
@@ -102,6 +105,36 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in FULL_GPU)
+
+
+def check_weights(base: Base) -> None:
+    """Raise Refusal unless the weights are those of the architecture that config.json describes.
+
+    transformers would draw what is missing at random, and leave out what it does not know.
+    """
+    if base.config.get("quantization_config"):
+        return
+    automatic: Any = AutoModelForCausalLM
+    try:
+        config = transformers.AutoConfig.from_pretrained(str(base.folder), local_files_only=True)
+        with torch.device("meta"):
+            model = automatic.from_config(config)
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+        raise CurationError(f"{base.folder / CONFIG}: cannot be used: {first_line(error)}") from error
+    named, asked = type(model).__name__, architecture(base.config)
+    if named != asked:
+        raise Refusal(f"{base.folder / CONFIG}: its architecture is {asked}, its model_type that of {named}")
+    wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    found = {name: entry.shape for name, entry in Checkpoint(base.folder).entries.items()}
+    computed = {name for name in found if name.endswith("rotary_emb.inv_freq")}
+    tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
+    for name in sorted({*wanted, *found} - computed - tied):
+        if wanted.get(name) != found.get(name):
+            raise Refusal(
+                f"{base.folder}: weights of another model than {CONFIG} describes: {name} is "
+                f"{list(found[name]) if name in found else 'missing'}, not "
+                f"{list(wanted[name]) if name in wanted else 'known'}"
+            )
 
 
 def check_device(settings: TrainSettings) -> None:
