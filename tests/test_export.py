@@ -207,6 +207,12 @@ def test_too_small_a_disk_is_told_before_the_work(tmp_path, adapter, monkeypatch
 
 
 @pytest.mark.usefixtures("without_llama")
+def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, adapter):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CurationError, match="file: cannot be made: File exists; use --out DIR"):
+        export(adapter, ["q8_0"], out=tmp_path / "file")
+
+
 def test_nothing_is_replaced_without_force(tmp_path, adapter):
     export(adapter, ["q8_0"], out=tmp_path)
     with pytest.raises(CurationError, match="--force"):

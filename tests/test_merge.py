@@ -223,6 +223,12 @@ def test_a_full_disk_and_ctrl_c_leave_nothing_behind(tmp_path, adapter, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, adapter):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CurationError, match=r"merged: cannot write: (File exists|Not a directory)"):
+        merge(adapter, tmp_path / "file" / "merged")
+
+
 def test_nothing_finished_is_replaced_without_force_and_nothing_else_with_it(tmp_path, adapter):
     merge(adapter, tmp_path / "merged")
     with pytest.raises(CurationError, match="--force"):

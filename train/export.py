@@ -189,7 +189,10 @@ def check_free(target: Path, *, force: bool) -> None:
 
 def check_space(folder: Path, sizes: Sequence[int]) -> None:
     """CurationError when the disk is too small for all files, before hours are spent on them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CurationError(f"{folder}: cannot be made: {error.strerror or error}; use --out DIR") from error
     free, needed = shutil.disk_usage(folder).free, sum(sizes) + MARGIN * len(sizes)
     if free < needed:
         raise CurationError(

@@ -100,11 +100,11 @@ def folder_beside(out: Path, *, force: bool) -> Iterator[Path]:
         raise CurationError(f"{out} exists; use --force to replace it, or --out for another folder")
     if out.exists() and not (out / MERGE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise CurationError(f"{out}: --force replaces merged models only, and this is none: no {MERGE} in it")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    remove_half_written(out)
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    beside.mkdir()
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        remove_half_written(out)
+        beside.mkdir()
         yield beside
         sync(beside)
         if out.is_dir():
