@@ -21,7 +21,7 @@ from curation.rendering import load_template
 from train.base import check_vocabulary, commit_of, find_base
 from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
-from train.model import attention, check_device, load, on_meta, parameters
+from train.model import attention, check_device, check_weights, load, on_meta, parameters
 from train.packing import Collator, Sequences
 from train.sizes import KNOWN, limits, model_settings, sizes_of
 
@@ -195,7 +195,7 @@ def test_weights_of_another_model_than_the_config_s_are_never_made_up(copy, chan
     config.pop("layer_types")
     (copy / "config.json").write_text(json.dumps({**config, **changes}))
     with pytest.raises(CurationError, match=said):
-        load(find_base("example/tiny", folder=copy), SMALL)
+        check_weights(find_base("example/tiny", folder=copy))
 
 
 def test_a_weight_that_is_missing_is_never_made_up(copy):
@@ -203,7 +203,7 @@ def test_a_weight_that_is_missing_is_never_made_up(copy):
     weights.pop("model.layers.1.mlp.up_proj.weight")
     save_file(weights, copy / "model.safetensors", {"format": "pt"})
     with pytest.raises(Refusal, match=r"model\.layers\.1\.mlp\.up_proj\.weight is missing"):
-        load(find_base("example/tiny", folder=copy), SMALL)
+        check_weights(find_base("example/tiny", folder=copy))
 
 
 def test_missing_weights_are_one_line(copy):

@@ -82,7 +82,6 @@ def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> 
     """
     check_targets(base.config, settings)
     check_device(settings)
-    check_weights(base)
     with told_when_full(str(base.folder), settings):
         if (backend or backend_of(settings)) == "unsloth":
             return load_unsloth(base, settings)

@@ -17,6 +17,7 @@ from train.checkpoints import Binding
 from train.encoding import Encoder
 from train.examples import Examples, load_examples
 from train.gate import Admitted
+from train.model import check_weights
 from train.packing import Pack, PackedRun, best_fit
 from train.settings import effective_batch, steps_of
 from train.sizes import model_settings
@@ -63,6 +64,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     template = load_template(recipe.template, base.folder, root=recipe.data_folder)
     encoder = Encoder(base.folder, template)
     check_vocabulary(base.config, encoder.largest_id, base.folder)
+    check_weights(base)
     examples = load_examples(admitted, encoder, "train", settings.max_seq_length)
     held_out = load_examples(admitted, encoder, "eval", settings.max_seq_length)
     packs = packs_of(examples, settings)
