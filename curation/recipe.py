@@ -30,7 +30,7 @@ from curation.recipe_model import (
     TrainSettings,
     Waiver,
 )
-from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults
+from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults, warm_up_faults
 from curation.settings import STAGE_SETTINGS, Contamination, Exclude, StageSettings, Tools
 from curation.source import Source
 from curation.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
@@ -107,11 +107,11 @@ def parse_recipe(text: str, name: str = "recipe.yaml", *, folder: Path = Path())
 
 def recipe_from(values: Mapping[str, Any], name: str, *, folder: Path = Path()) -> Recipe:
     """A recipe from JSON values, such as `recipe.json` of a dataset holds. Raises as `load_recipe`."""
-    return resolve(Document(name, dict(values)), folder, None)
+    return resolve(Document(name, dict(values)), folder, None, stored=True)
 
 
-def resolve(document: Document, folder: Path, data_root: Path | None) -> Recipe:
-    """Check a document and fill in what it leaves out."""
+def resolve(document: Document, folder: Path, data_root: Path | None, *, stored: bool = False) -> Recipe:
+    """Check a document and fill in what it leaves out. `stored`: it was checked before it was written."""
     values = document.value
     if not isinstance(values, dict):
         raise RecipeError(
@@ -122,7 +122,9 @@ def resolve(document: Document, folder: Path, data_root: Path | None) -> Recipe:
         document, chain(conform(document, RecipeModel), stage_faults(document, values.get("stages")))
     )
     model = completed(msgspec.convert(values, RecipeModel))
-    raise_faults(document, rule_faults(model, stage_plan(model)))
+    raise_faults(
+        document, chain(rule_faults(model, stage_plan(model)), () if stored else warm_up_faults(model))
+    )
     kept = {name: getattr(model, name) for name in RecipeModel.__struct_fields__}
     return Recipe(**kept, document=document, data_folder=data_root or folder / model.data_root)
 

@@ -264,6 +264,10 @@ class TrainSettings(Section, frozen=True, kw_only=True):
         default_factory=lambda: ["nan"]
     )
 
+    def reaches_peak(self, steps: int) -> bool:
+        """Whether the learning rate reaches its peak in a run of so many updates."""
+        return self.lr_scheduler == "constant" or self.warmup_steps < steps
+
 
 def default_gates() -> list[Gate]:
     """The gates of a recipe that names none; `gates: []` switches them off."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from curation.conform import Fault, conform, meant, suggestion
-from curation.recipe_model import Gate, RecipeModel
+from curation.recipe_model import MAX_STEPS, Gate, RecipeModel
 from curation.settings import LANGUAGE_NAMES, LANGUAGES, STAGE_SETTINGS, Tools
 from curation.source_rules import inside_faults, source_faults
 from curation.yaml_lines import Document, KeyPath
@@ -198,6 +198,18 @@ def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
             ("train", "effective_batch_size"),
             f"expected {product} (batch_size {train.batch_size} times gradient_accumulation_steps"
             f" {train.gradient_accumulation_steps}), got {train.effective_batch_size}",
+        )
+
+
+def warm_up_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """A rate that rises to the end. Not asked of stored recipes: some are older than this rule."""
+    train = recipe.train
+    steps = train.max_steps or MAX_STEPS
+    if train.epochs is None and not train.reaches_peak(steps):
+        yield Fault(
+            ("train", "warmup_steps"),
+            f"the learning rate rises for {train.warmup_steps} of the run's {steps} updates and never reaches"
+            f" its peak; expected fewer than {steps}, such as {steps // 10}",
         )
 
 

@@ -485,6 +485,24 @@ def fault(text: str) -> str:
         ),
         (
             "gates:",
+            "train: {max_steps: 60}\ngates:",
+            "r.yaml:15: train.warmup_steps: the learning rate rises for 100 of the run's 60 updates and never reaches"
+            " its peak; expected fewer than 60, such as 6",
+        ),
+        (
+            "gates:",
+            "train: {max_steps: 60, warmup_steps: 60}\ngates:",
+            "r.yaml:15: train.warmup_steps: the learning rate rises for 60 of the run's 60 updates and never reaches"
+            " its peak; expected fewer than 60, such as 6",
+        ),
+        (
+            "gates:",
+            "train: {warmup_steps: 6000}\ngates:",
+            "r.yaml:15: train.warmup_steps: the learning rate rises for 6000 of the run's 5000 updates and never"
+            " reaches its peak; expected fewer than 5000, such as 500",
+        ),
+        (
+            "gates:",
             "train: {lora_dropout: 5%}\ngates:",
             "r.yaml:15: train.lora_dropout: expected a number of at least 0 and below 1, got '5%'; write 0.05",
         ),
@@ -570,6 +588,20 @@ def test_training_defaults_are_the_table_of_the_original():
     assert (train.warmup_steps, train.lr_scheduler, train.seed) == (100, "cosine", 17)
     assert (train.bf16, train.tf32, train.gradient_checkpointing) == (True, True, True)
     assert parse_recipe(SMALLEST + "train: {epochs: 2}\n").train.max_steps is None
+
+
+@pytest.mark.parametrize(
+    "train",
+    ["max_steps: 101", "max_steps: 6, lr_scheduler: constant", "epochs: 1", "max_steps: 1, warmup_steps: 0"],
+)
+def test_a_rate_that_reaches_its_peak_or_has_no_warm_up_passes(train):
+    parse_recipe(WHOLE.replace("gates:", f"train: {{{train}}}\ngates:"), "r.yaml")
+
+
+def test_a_stored_recipe_whose_rate_never_reaches_its_peak_can_still_be_read():
+    values = parse_recipe(WHOLE).as_dict()
+    values["train"] |= {"max_steps": 60, "warmup_steps": 60}
+    assert recipe_from(values, "recipe.json").train.warmup_steps == 60
 
 
 def test_keep_ends_with_the_sources_that_it_leaves_out():

@@ -301,6 +301,7 @@ def demo_for(base: Path) -> str:
         r"data_root: demo": f"data_root: {ROOT / 'recipes/demo'}",
         r"  - pii:": "  - length: {max_tokens: 4096, too_long: split}\n  - pii:",
         r"max_steps: \d+": "max_steps: 2",
+        r"warmup_steps: \d+": "warmup_steps: 1",
         r"gradient_accumulation_steps: \d+": "gradient_accumulation_steps: 1",
         r"max_seq_length: \d+": "max_seq_length: 4096",
     }.items():

@@ -153,7 +153,8 @@ def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp
     assert done.record["batches"] == [{"step": 4, "batch": 2}]
     assert train(run.frozen, **run.kwargs, replace=True).reused
 
-    other = frozen_dataset(tmp_path / "other", train={"max_steps": 1, "save_steps": 1})._replace(out=run.out)
+    shorter = {"max_steps": 1, "warmup_steps": 0, "save_steps": 1}
+    other = frozen_dataset(tmp_path / "other", train=shorter)._replace(out=run.out)
     with pytest.raises(CurationError, match="holds something else already"):
         train(other.frozen, **other.kwargs)
     done = train(other.frozen, **other.kwargs, replace=True)

@@ -119,6 +119,18 @@ def test_a_trial_is_marked_and_named_so(made, tmp_path, monkeypatch):
     assert "**A trial: not for use. It cannot be exported.**" in (run.out / "README.md").read_text()
 
 
+@pytest.mark.parametrize("length", [{"max_steps": None, "epochs": 1}, {"max_steps": 2}])
+def test_a_warm_up_longer_than_the_run_is_told_before_and_when_training(tmp_path, capsys, length):
+    run = frozen_dataset(tmp_path, train={**length, "warmup_steps": 100})
+    told = "the learning rate rises for 100 updates and never reaches its peak in "
+    for more in (["--dry-run"], []):
+        assert aj.main(["train", *options(run), *more]) == 0
+        printed = capsys.readouterr()
+        assert told in printed.out + printed.err
+    assert aj.main(["train", *options(run), "--dry-run", "--trial-steps", "1"]) == 0
+    assert told not in capsys.readouterr().out
+
+
 def test_lora_plus_learns_the_second_factor_faster(made, tmp_path):
     run = frozen_dataset(tmp_path, train={"max_steps": 1, "loraplus_ratio": 16.0, "warmup_steps": 0})
     plain = frozen_dataset(tmp_path / "plain", train={"max_steps": 1, "warmup_steps": 0})

@@ -12,7 +12,7 @@ from curation.rendering import load_template
 from train.gate import Admitted, admit
 from train.gpus import GIB, GPUS, Estimate, Gpu, Parameters, count_parameters, estimate, memory_bytes
 from train.packing import best_fit, fill_rate
-from train.settings import steps_of
+from train.settings import steps_of, warm_up_caution
 from train.sizes import check_targets, limits, sizes_of
 
 BYTES_PER_TOKEN = 4
@@ -45,6 +45,7 @@ class DryRun:
     steps: int
     tokens_per_step: int
     epochs: float
+    cautions: list[str]
     sources: dict[str, SourceExposure]
     parameters: Parameters
     memory: dict[str, float]
@@ -92,8 +93,8 @@ class DryRun:
         return "\n".join(lines + self.warnings())
 
     def warnings(self) -> list[str]:
-        """What does not fit."""
-        found = []
+        """What does not fit, and what may not be meant."""
+        found = [f"warm-up: {caution}" for caution in self.cautions]
         if self.too_long:
             found.append(
                 f"does not fit: {self.too_long:,} rows are longer than a sequence; training will refuse them"
@@ -146,6 +147,7 @@ def dry_run(
         steps=steps,
         tokens_per_step=effective * settings.max_seq_length,
         epochs=epochs,
+        cautions=warm_up_caution(settings, steps) if trial_steps is None else [],
         sources=exposures(rows, epochs),
         parameters=count_parameters(config, settings),
         memory=memory_bytes(config, settings),

@@ -11,6 +11,7 @@ from train.journal import Journal, read_metrics
 from train.model import Loaded
 from train.packing import fill_rate
 from train.prepare import Prepared, versions
+from train.settings import warm_up_caution
 from train.sizes import limits
 
 
@@ -40,6 +41,8 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
     ]
     lines += [f"warning: {told}" for told in limits(prepared.base.config, prepared.settings)]
+    if not prepared.trial:
+        lines += [f"warm-up   {told}" for told in warm_up_caution(prepared.settings, prepared.steps)]
     if start is not None:
         lines.append(f"resumed   {start.path.name}, step {start.step:,}")
     return "\n".join(lines)

@@ -16,3 +16,13 @@ def steps_of(settings: TrainSettings, sequences: int) -> int:
         assert settings.max_steps is not None, "a resolved recipe has max_steps or epochs"
         return settings.max_steps
     return max(1, math.ceil(settings.epochs * sequences / effective_batch(settings)))
+
+
+def warm_up_caution(settings: TrainSettings, steps: int) -> list[str]:
+    """What to say of a run so short that the learning rate never reaches its peak."""
+    if settings.reaches_peak(steps):
+        return []
+    return [
+        f"the learning rate rises for {settings.warmup_steps:,} updates and never reaches its peak in "
+        f"{steps:,}; lower train.warmup_steps"
+    ]
