@@ -14,6 +14,9 @@ from reports.report import environment, render
 METRICS, RUN, EVALUATED = "metrics.jsonl", "run.json", "evaluation.html"
 # A curve of more points than this looks the same and weighs more.
 MOST_POINTS = 400
+# Labels of an axis: 8,000, and 2e-5 as recipes write it.
+PLAIN = {"format": ",~r"}
+SCIENTIFIC = {"labelExpr": "datum.value == 0 ? '0' : format(datum.value, '~e')"}
 
 Line = Mapping[str, Any]
 
@@ -97,7 +100,7 @@ def loss_chart(points: Sequence[Line], held_out: Sequence[Line]) -> str:
     values = [{"step": p["step"], "loss": p["loss"], "on": "train"} for p in points]
     values += [{"step": p["step"], "loss": p["loss"], "on": "held out"} for p in held_out]
     encoding = {
-        "x": numbers("step", title="step", axis={"format": "~s", "tickCount": 6}),
+        "x": numbers("step", title="step", axis={**PLAIN, "tickCount": 6}),
         "y": numbers("loss", title="nats per token", scale={"zero": False}),
         "color": names("on", scale={"domain": ["train", "held out"], "range": [BLUE, VERMILION]}),
     }
@@ -111,9 +114,10 @@ def loss_chart(points: Sequence[Line], held_out: Sequence[Line]) -> str:
 
 def curve(values: Sequence[Line], title: str, key: str) -> str:
     """One value over the steps."""
+    labels = SCIENTIFIC if key == "learning_rate" else PLAIN
     encoding = {
-        "x": numbers("step", title="step", axis={"format": "~s", "tickCount": 6}),
-        "y": numbers("value", title=None, axis={"format": "~g", "tickCount": 4}),
+        "x": numbers("step", title="step", axis={**PLAIN, "tickCount": 6}),
+        "y": numbers("value", title=None, axis={**labels, "tickCount": 4}),
     }
     chart = {"title": title, "height": 120, "encoding": encoding}
     return svg({**chart, "mark": {"type": "line", "color": BLUE}}, key, values)

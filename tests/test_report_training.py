@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from reports.training import thinned, training_documents, write_evaluation
+from reports.training import curve, thinned, training_documents, write_evaluation
 
 RECORD = {
     "model": "AJ-Tiny-v1.0.0-lora",
@@ -52,6 +52,30 @@ def test_curves_stand_beside_root_approval_and_settings(folder):
     assert html.count("<svg") == 3
     for said in ("a" * 64, "A &lt;b&gt;Person&lt;/b&gt;", "q_proj, v_proj", "loss 9.000, 3.0 times", "4.44"):
         assert said in html
+
+
+def ticks(svg: str) -> list[str]:
+    """The labels of both axes of a drawn curve."""
+    return re.findall(r">([^<>]+)</text>", svg)
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "high", "label"),
+    [
+        ("tokens_per_s", 7_600, 8_900, "8,000"),
+        ("tokens_per_s", 90, 2_400, "2,000"),
+        ("tokens_per_s", 0.4, 1.6, "1.5"),
+        ("grad_norm", 0.2, 3_100, "3,000"),
+        ("grad_norm", 0.01, 0.04, "0.02"),
+        ("learning_rate", 0, 2e-5, "2e-5"),
+        ("learning_rate", 0, 1e-3, "1e-3"),
+    ],
+)
+def test_axes_read_as_people_write_numbers(key, low, high, label):
+    values = [{"step": step, "value": value} for step, value in ((1, low), (50, high))]
+    told = ticks(curve(values, "Title", key))
+    assert label in told
+    assert not any("e+" in text for text in told)
 
 
 def test_the_page_loads_nothing(folder):
