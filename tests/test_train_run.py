@@ -20,6 +20,7 @@ import aj
 from curation.errors import CurationError, Refusal
 from curation.rendering import built_in
 from curation.row import message
+from train.dry_run import named_gpus
 from train.encoding import Encoder, Example
 from train.examples import check_count
 from train.gate import admit
@@ -414,7 +415,40 @@ def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert [gpu["gpu"] for gpu in told["gpus"]] == ["H200"]
     assert told["sources"]["web"]["exposure"] == told["epochs"]
+    capsys.readouterr()
     assert aj.main([*arguments, "--gpu", "abacus"]) == 2
+    known = "H200, H100, B200, A100, L40S, RTX 4090, RTX 5090"
+    assert capsys.readouterr().err == f"aj train: --gpu abacus: not known; expected one of {known}\n"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "known"),
+    [
+        ("4090", "RTX 4090"),
+        ("rtx4090", "RTX 4090"),
+        ("RTX 4090", "RTX 4090"),
+        ("GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA GeForce RTX 5090", "RTX 5090"),
+        ("geforce-4090", "RTX 4090"),
+        ("H200-SXM", "H200"),
+        ("h100 sxm5", "H100"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("A100-SXM4-80GB", "A100"),
+        ("b200_180gb", "B200"),
+        ("nvidia l40s", "L40S"),
+    ],
+)
+def test_a_card_is_known_by_the_names_that_people_and_drivers_give_it(spelling, known):
+    assert list(named_gpus([spelling])) == [known]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["4080", "RTX 4090 Laptop GPU", "4090D", "H100 PCIe", "H100 NVL", "A100-SXM4-40GB", "L40", "GH200", ""],
+)
+def test_another_card_is_not_taken_for_one_that_is_known(other):
+    with pytest.raises(CurationError, match="not known; expected one of H200"):
+        named_gpus([other])
 
 
 def test_a_dry_run_answers_in_one_line_to_a_layer_that_the_model_does_not_have(tmp_path, capsys):

@@ -10,7 +10,17 @@ import orjson
 from curation.errors import CurationError
 from curation.rendering import load_template
 from train.gate import Admitted, admit
-from train.gpus import GIB, GPUS, Estimate, Gpu, Parameters, count_parameters, estimate, memory_bytes
+from train.gpus import (
+    GIB,
+    GPUS,
+    Estimate,
+    Gpu,
+    Parameters,
+    count_parameters,
+    estimate,
+    known_card,
+    memory_bytes,
+)
 from train.packing import best_fit, fill_rate
 from train.settings import steps_of, warm_up_caution
 from train.sizes import check_targets, limits, sizes_of
@@ -191,10 +201,9 @@ def exposures(rows: list[Length], epochs: float) -> dict[str, SourceExposure]:
 
 def named_gpus(names: list[str], price: float | None = None) -> dict[str, Any]:
     """The cards of `--gpu`, all without; CurationError for one that is not known."""
-    wanted = {known.lower().replace(" ", ""): known for known in GPUS}
     chosen = {}
     for name in names or list(GPUS):
-        known = wanted.get(name.lower().replace(" ", "").replace("_", "").replace("-", ""))
+        known = known_card(name)
         if known is None:
             raise CurationError(f"--gpu {name}: not known; expected one of {', '.join(GPUS)}")
         chosen[known] = GPUS[known]._replace(price=price) if price is not None else GPUS[known]

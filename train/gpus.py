@@ -4,6 +4,7 @@ Peaks are dense bf16 tensor-core figures of the makers' data sheets. Prices are 
 roughly costs and change by the week: give your own with `--price`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +38,23 @@ GPUS: dict[str, Gpu] = {
     "RTX 4090": Gpu(165, 24, 0.5),
     "RTX 5090": Gpu(209, 32, 0.8),
 }
+
+
+# What makers and drivers write around a card's name; PCIe, NVL and Laptop are other cards.
+AROUND = re.compile(r"^(nvidia|geforce|rtx)+|sxm\d?$|^hbm\d?e?$")
+
+
+def known_card(name: str) -> str | None:
+    """The card of GPUS that a name means: `4090`, `H200-SXM`, `NVIDIA H100 80GB HBM3`; null for another."""
+    short = short_name(name)
+    return next(
+        (k for k, gpu in GPUS.items() if short.removesuffix(f"{gpu.memory_gb:g}gb") == short_name(k)), None
+    )
+
+
+def short_name(name: str) -> str:
+    """A card's name without case, spaces and what stands around it."""
+    return "".join(AROUND.sub("", word) for word in re.split(r"[^a-z0-9]+", name.lower()))
 
 
 class Parameters(NamedTuple):
