@@ -14,8 +14,11 @@ from reports.visible import visible
 DONE, NO, INTERRUPTED = 0, 1, 130
 # What a disk or a path can be at fault for; any other error of the system is ours.
 DISK_ERRORS = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    | {errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
 )
+# How the standard library says that no folder for temporary files can be written to.
+NO_TEMPORARY = "No usable temporary directory"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return DONE
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        if error.errno not in DISK_ERRORS and NO_TEMPORARY not in str(error):
             raise
         print(f"aj {args.command}: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return CurationError.exit_code

@@ -9,6 +9,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
+from full_disk import files_up_to
 from tiny_adapter import seal, tiny_adapter, tiny_base
 from transformers import AutoModelForCausalLM
 
@@ -198,6 +199,14 @@ def test_a_full_disk_and_ctrl_c_leave_nothing_behind(tmp_path, adapter, monkeypa
     with pytest.raises((CurationError, KeyboardInterrupt)):
         export(adapter, ["q8_0"], out=tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.usefixtures("without_llama")
+@pytest.mark.parametrize("size", [1_000, 300_000])
+def test_a_file_that_the_disk_takes_only_a_part_of_is_told_as_that(tmp_path, adapter, size):
+    told = "q8.gguf: cannot write: (File too large|the disk took only a part; free some space)$"
+    with files_up_to(size), pytest.raises(CurationError, match=told):
+        export(adapter, ["q8_0"], out=tmp_path / "out")
 
 
 def test_too_small_a_disk_is_told_before_the_work(tmp_path, adapter, monkeypatch):

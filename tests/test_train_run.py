@@ -1,10 +1,8 @@
 """What a run leaves behind, what it refuses, and what the command says."""
 
-import contextlib
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 
@@ -13,6 +11,7 @@ import orjson
 import polars as pl
 import pytest
 from frozen_dataset import Frozen, frozen_dataset
+from full_disk import files_up_to
 from safetensors.torch import load_file
 from transformers import Trainer, TrainingArguments
 
@@ -223,17 +222,16 @@ def test_a_save_between_a_broken_step_and_its_log_is_nothing_to_go_on_from(tmp_p
     assert "step 2: not saved" in next(run.work.glob("training_*.log")).read_text()
 
 
-@contextlib.contextmanager
-def files_up_to(size):
-    """As a full disk: no file grows beyond `size` bytes."""
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        signal.signal(signal.SIGXFSZ, handler)
+@pytest.mark.parametrize("size", [20, 200])
+def test_a_full_disk_at_the_first_line_of_the_log_is_one_line_of_ours(made, tmp_path, capsys, size):
+    run = made._replace(out=tmp_path / "out")
+    with files_up_to(size):
+        assert aj.main(["train", *options(run)]) == 2
+    told = "cannot write: File too large; free some space and run the same command again"
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1] == f"aj train: {run.work}: {told}"
+    assert "Traceback" not in said
+    assert aj.main(["train", *options(run)]) == 0
 
 
 def test_a_full_disk_during_a_save_is_one_line_and_the_run_can_go_on(made, tmp_path):

@@ -4,6 +4,7 @@ Every value comes from config.json, the tokenizer and the chat template; the for
 those of llama.cpp's own converter. Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,6 +109,11 @@ def write_gguf(
         writer.write_ti_data_to_file()
         for planned in tensors:
             writer.write_tensor_data(make(planned))
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # numpy says how much of a tensor was written, not what stopped it.
+        raise OSError(errno.ENOSPC, "the disk took only a part; free some space") from error
     finally:
         writer.close()
 

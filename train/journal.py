@@ -20,6 +20,7 @@ import orjson
 from curation.errors import CurationError
 from curation.files import write_bytes
 from curation.progress import clock
+from train.checkpoints import disk_full
 
 METRICS = "metrics.jsonl"
 
@@ -35,23 +36,25 @@ class Journal:
         started = (now or datetime.now()).strftime("%Y%m%d_%H%M%S")
         self.folder = folder
         self.log_path = folder / f"training_{started}.log"
-        self.file = self.log_path.open("a", encoding="utf-8", buffering=1)
-        self.metrics = (folder / METRICS).open("ab")
-        self.board = open_board(folder / "tensorboard")
-        self.handler = logging.StreamHandler(self.file)
         self.live = False
 
     def __enter__(self) -> "Journal":
-        logging.getLogger().addHandler(self.handler)
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(full_disk_told_once())
+            self.file = opened.enter_context(self.log_path.open("a", encoding="utf-8", buffering=1))
+            self.metrics = opened.enter_context((self.folder / METRICS).open("ab"))
+            self.board = open_board(self.folder / "tensorboard")
+            if self.board is not None:
+                opened.callback(self.board.close)
+            handler = logging.StreamHandler(self.file)
+            logging.getLogger().addHandler(handler)
+            opened.callback(logging.getLogger().removeHandler, handler)
+            opened.callback(self.end_line)
+            self.opened = opened.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end_line()
-        logging.getLogger().removeHandler(self.handler)
-        self.metrics.close()
-        if self.board is not None:
-            self.board.close()
-        self.file.close()
+    def __exit__(self, *error: Any) -> None:
+        self.opened.__exit__(*error)
 
     def say(self, text: str) -> None:
         """A line for the log and the terminal."""
@@ -115,6 +118,22 @@ def open_board(folder: Path) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder))
+
+
+@contextlib.contextmanager
+def full_disk_told_once() -> Iterator[None]:
+    """TensorBoard's thread prints no traceback on a full disk: its next caller is told of it anyway."""
+    before = threading.excepthook
+
+    def told(failure: Any) -> None:
+        if not disk_full(failure.exc_value):
+            before(failure)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def to_terminal(text: str) -> None:

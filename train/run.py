@@ -161,9 +161,15 @@ def fit(
 
 @contextlib.contextmanager
 def stopped_with_a_way_on(saves: Path) -> Iterator[None]:
-    """Ctrl-C outside the steps, or a second one: what a person does next depends on what was saved."""
+    """Ctrl-C or a full disk outside the steps: what a person does next depends on what was saved."""
     try:
         yield
+    except OSError as error:
+        if not checkpoints.disk_full(error):
+            raise
+        raise CurationError(
+            f"{saves.parent}: cannot write: {error.strerror}; free some space and {checkpoints.way_on(saves)}"
+        ) from error
     except KeyboardInterrupt as stopped:
         if stopped.args:
             raise

@@ -1,0 +1,38 @@
+"""The command itself: what it answers when the disk, the system or a person stops it."""
+
+import errno
+import os
+
+import pytest
+
+import aj
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS], ids=errno.errorcode.get
+)
+def test_what_the_disk_is_at_fault_for_is_one_line(monkeypatch, capsys, number):
+    def run(_):
+        raise OSError(number, os.strerror(number), "some/file")
+
+    monkeypatch.setattr(aj, "run_verify", run)
+    assert aj.main(["verify", "x"]) == 2
+    assert capsys.readouterr().err == f"aj verify: some/file: {os.strerror(number)}\n"
+
+
+def test_no_place_for_temporary_files_is_one_line(monkeypatch, capsys):
+    def run(_):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(aj, "run_verify", run)
+    assert aj.main(["verify", "x"]) == 2
+    assert capsys.readouterr().err == "aj verify: disk: No usable temporary directory found in ['/tmp']\n"
+
+
+def test_any_other_error_of_the_system_is_ours_and_shows(monkeypatch):
+    def run(_):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "ours")
+
+    monkeypatch.setattr(aj, "run_verify", run)
+    with pytest.raises(FileNotFoundError):
+        aj.main(["verify", "x"])
