@@ -12,6 +12,8 @@ from curation.errors import CurationError, Refusal, to_install
 from reports.visible import visible
 
 DONE, NO, INTERRUPTED = 0, 1, 130
+# Commands that keep what they finished when they are stopped.
+GO_ON = frozenset({"demo", "fetch", "curate", "run"})
 # What a disk or a path can be at fault for; any other error of the system is ours.
 DISK_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -31,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aj {args.command}: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        training = args.command == "train"
-        how = "run the same command again" if training else "the same command goes on from here"
-        what = str(interrupt) or f"stopped; {how}"
-        print(f"aj {args.command}: {what}", file=sys.stderr)
+        print(f"aj {args.command}: {stopped(args.command, str(interrupt))}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None
@@ -44,6 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"aj {args.command}: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return CurationError.exit_code
+
+
+def stopped(command: str, told: str) -> str:
+    """What Ctrl-C leaves, and how to go on. `told`: what training said of it; only `aj train` resumes."""
+    what, _, how = (told or "stopped").partition("; ")
+    if command in GO_ON:
+        how = "the same command goes on from here"
+    elif command == "export":
+        how = "finished files stay, the same command makes the rest"
+    elif command == "train":
+        how = how or "run the same command again"
+    return f"{what}; {how or 'nothing is half-written, the same command starts anew'}"
 
 
 class Version(argparse.Action):

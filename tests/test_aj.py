@@ -36,3 +36,27 @@ def test_any_other_error_of_the_system_is_ours_and_shows(monkeypatch):
     monkeypatch.setattr(aj, "run_verify", run)
     with pytest.raises(FileNotFoundError):
         aj.main(["verify", "x"])
+
+
+@pytest.mark.parametrize(
+    ("command", "told", "said"),
+    [
+        ("curate", "", "stopped; the same command goes on from here"),
+        ("fetch", "", "stopped; the same command goes on from here"),
+        ("run", "stopped at step 3 of 6, all of it saved; go on with --resume",
+         "stopped at step 3 of 6, all of it saved; the same command goes on from here"),
+        ("train", "stopped at step 3 of 6, all of it saved; go on with --resume",
+         "stopped at step 3 of 6, all of it saved; go on with --resume"),
+        ("train", "", "stopped; run the same command again"),
+        ("evaluate", "", "stopped; nothing is half-written, the same command starts anew"),
+        ("merge", "", "stopped; nothing is half-written, the same command starts anew"),
+        ("export", "", "stopped; finished files stay, the same command makes the rest"),
+    ],
+)  # fmt: skip
+def test_ctrl_c_says_what_the_same_command_does_next(monkeypatch, capsys, command, told, said):
+    def run(_):
+        raise KeyboardInterrupt(*[told] if told else [])
+
+    monkeypatch.setattr(aj, f"run_{command}", run)
+    assert aj.main([command, "x"]) == 130
+    assert capsys.readouterr().err == f"aj {command}: {said}\n"

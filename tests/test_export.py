@@ -222,11 +222,38 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, adapter):
         export(adapter, ["q8_0"], out=tmp_path / "file")
 
 
-def test_nothing_is_replaced_without_force(tmp_path, adapter):
-    export(adapter, ["q8_0"], out=tmp_path)
+def test_nothing_is_replaced_without_force(tmp_path, adapter, base):
+    [made] = export(adapter, ["q8_0"], out=tmp_path)
+    made.path.write_bytes(b"mine")
     with pytest.raises(CurationError, match="--force"):
         export(adapter, ["q8_0"], out=tmp_path)
     export(adapter, ["q8_0"], out=tmp_path, force=True)
+    other = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", base, scale=0.03)
+    with pytest.raises(CurationError, match="--force"):
+        export(other, ["q8_0"], out=tmp_path)
+
+
+@pytest.mark.usefixtures("without_llama")
+def test_the_same_export_after_ctrl_c_keeps_what_was_finished(tmp_path, adapter, monkeypatch):
+    write, written = exporting.write_gguf, []
+
+    def stopped(path, *rest):
+        written.append(path.name.split(".gguf")[0])
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        write(path, *rest)
+
+    monkeypatch.setattr(exporting, "write_gguf", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export(adapter, ["f16", "q8_0"], out=tmp_path)
+    again = export(adapter, ["f16", "q8_0"], out=tmp_path)
+    assert [name.rpartition("-")[2] for name in written] == ["f16", "q8", "q8"]
+    assert [one.reused for one in again] == [True, False]
+    assert "finished before, nothing to do" in again[0].as_text()
+    assert [one.record for one in export(adapter, ["f16", "q8_0"], out=tmp_path)] == [
+        one.record for one in again
+    ]
+    assert len(written) == 3
 
 
 def test_a_k_quant_without_llama_says_what_to_install(tmp_path, adapter, monkeypatch):

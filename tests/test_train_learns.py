@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,13 @@ def test_a_tiny_model_learns_twenty_calls_and_makes_the_right_ones(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.llama
-def test_the_demo_goes_the_whole_way(tmp_path, capsys):
+def test_the_demo_goes_the_whole_way_and_on_after_ctrl_c(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "train.callbacks.Measure.on_step_begin", lambda *_, **__: signal.raise_signal(signal.SIGINT)
+    )
+    assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 130
+    assert "stopped at step 1 of 40, all of it saved; the same command goes on" in capsys.readouterr().err
+    monkeypatch.undo()
     assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for said in ("stopped and resumed half-way", "merged", "Q8_0", "Q4_K", "llama.cpp answers"):

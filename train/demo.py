@@ -117,7 +117,7 @@ def train_demo(
         "documents": documents,
     }
     try:
-        run = train(frozen, **given, pause_at=STEPS // 2, force=force)
+        run = train(frozen, **given, pause_at=STEPS // 2, force=force, replace=not force)
     except KeyboardInterrupt as stopped:
         if f"stopped at step {STEPS // 2} " not in str(stopped):
             raise

@@ -7,7 +7,7 @@ No merged copy is written. A file is tried in llama.cpp before it gets its name,
 import importlib.metadata
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,7 +17,7 @@ import torch
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest, remove_half_written, replacing, write_bytes
 from curation.rendering import Template
-from curation.sealed import Sealed, write_sealed
+from curation.sealed import Sealed, read_sealed, write_sealed
 from curation.version import QUANT_SUFFIXES, model_name
 from train.adapter import read_json
 from train.check_gguf import GgufCheck, check_gguf, parity_ids
@@ -60,17 +60,19 @@ class GgufRecord(Sealed, frozen=True):
 
 
 class Exported(NamedTuple):
-    """One file. `types`: how many tensors have which type."""
+    """One file. `types`: how many tensors have which type. `reused`: it had been finished before."""
 
     path: Path
     record: GgufRecord
     types: dict[str, int]
+    reused: bool = False
 
     def as_text(self, base: Path | None = None) -> str:
         """For people. `base`: as it was given on the command line."""
         check = self.record.check
         types = ", ".join(f"{count} {name}" for name, count in self.types.items())
-        lines = [f"wrote    {self.path}: {self.record.bytes / 1e9:,.3f} GB ({types})"]
+        size = f"{self.record.bytes / 1e9:,.3f} GB ({types})"
+        lines = [f"wrote    {self.path}: {size}{', finished before, nothing to do' if self.reused else ''}"]
         if check is None:
             lines.append(f"         not tried in llama.cpp: that {INSTALL}")
         else:
@@ -108,10 +110,10 @@ def export(
 ) -> list[Exported]:
     """Write one GGUF file per quantisation to `out` (default: beside the model), each tried before named.
 
-    base: folder of the base model, in place of the recorded one. Refusal for trials, adapters without a
-    passing evaluation where the recipe asks for one, models that GGUF or this writer does not cover, and
-    files that llama.cpp reads differently. CurationError when a file exists, the disk is too small or the
-    `export` extra is missing.
+    base: folder of the base model, in place of the recorded one. A file that an earlier export of the same
+    model finished stays. Refusal for trials, adapters without a passing evaluation where the recipe asks
+    for one, models that GGUF or this writer does not cover, and files that llama.cpp reads differently.
+    CurationError when another file exists, the disk is too small or the `export` extra is missing.
     """
     unknown = [quant for quant in quants if quant not in QUANTS]
     if unknown or not quants:
@@ -123,13 +125,15 @@ def export(
     source = open_source(model, evaluation)
     folder = out or path.resolve().parent
     planned = {quant: plan_file(source, quant) for quant in dict.fromkeys(quants)}
-    if any(needs_llama(tensors) for tensors in planned.values()):
-        check_llama("a K-quant")
     targets = {quant: folder / f"{gguf_name(model, quant)}.gguf" for quant in planned}
-    for target in targets.values():
-        check_free(target, force=force)
-    check_space(folder, [sum(map(tensor_bytes, tensors)) for tensors in planned.values()])
-    return [write_one(source, quant, planned[quant], targets[quant]) for quant in planned]
+    made = {} if force else finished_before(source, planned, targets)
+    missing = {quant: tensors for quant, tensors in planned.items() if quant not in made}
+    if any(map(needs_llama, missing.values())):
+        check_llama("a K-quant")
+    for quant in missing:
+        check_free(targets[quant], force=force)
+    check_space(folder, [sum(map(tensor_bytes, tensors)) for tensors in missing.values()])
+    return [made.get(quant) or write_one(source, quant, planned[quant], targets[quant]) for quant in planned]
 
 
 def check_exportable(model: Model) -> str | None:
@@ -223,17 +227,46 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         sha256=digest,
         bytes=size,
         quant=quant,
-        model=source.model.name,
-        adapter_sha256=source.model.adapter_sha256,
-        evaluation_sha256=source.evaluation_sha256,
-        template_sha256=source.template.digest,
         check=check.as_dict() if check else None,
-        run=source.model.run,
-        versions={"torch": str(torch.__version__), "gguf": gguf_version()},
+        **origin(source),
     )
+    return Exported(target, write_sealed(record_path(target), record), counted(tensors))
+
+
+def origin(source: Source) -> dict[str, Any]:
+    """What a record says of where a file comes from: with the same origin, the same bytes are written."""
+    return {
+        "model": source.model.name,
+        "adapter_sha256": source.model.adapter_sha256,
+        "evaluation_sha256": source.evaluation_sha256,
+        "template_sha256": source.template.digest,
+        "run": source.model.run,
+        "versions": {"torch": str(torch.__version__), "gguf": gguf_version()},
+    }
+
+
+def finished_before(
+    source: Source, planned: Mapping[str, list[Planned]], targets: Mapping[str, Path]
+) -> dict[str, Exported]:
+    """The files that an earlier export of the same model finished, by quantisation."""
+    found = {}
+    for quant, path in targets.items():
+        try:
+            record = read_sealed(record_path(path), GgufRecord)
+        except CurationError:
+            continue
+        whole = path.is_file() and path.with_suffix(".Modelfile").is_file()
+        same = all(getattr(record, name) == value for name, value in origin(source).items())
+        tried = record.check is not None or not has_llama()
+        if whole and same and tried and file_digest(path) == record.sha256:
+            found[quant] = Exported(path, record, counted(planned[quant]), reused=True)
+    return found
+
+
+def counted(tensors: Sequence[Planned]) -> dict[str, int]:
+    """How many tensors have which type."""
     types = [tensor.type.name for tensor in tensors]
-    counted = {name: types.count(name) for name in dict.fromkeys(types)}
-    return Exported(target, write_sealed(record_path(target), record), counted)
+    return {name: types.count(name) for name in dict.fromkeys(types)}
 
 
 def tensor_data(weights: Weights, planned: Planned) -> Any:
