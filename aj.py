@@ -3,15 +3,16 @@
 import argparse
 import errno
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.errors import CurationError, Refusal, to_install
+from curation.errors import CurationError, Refusal, Terminated, terminate, to_install
 from reports.visible import visible
 
-DONE, NO, INTERRUPTED = 0, 1, 130
+DONE, NO, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 # Commands that keep what they finished when they are stopped.
 GO_ON = frozenset({"demo", "fetch", "curate", "run"})
 # What a disk or a path can be at fault for; any other error of the system is ours.
@@ -26,6 +27,7 @@ NO_TEMPORARY = "No usable temporary directory"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 the answer is no, 2 a wrong request."""
     args = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         return int(args.run(args))
     except CurationError as error:
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as interrupt:
         print(f"aj {args.command}: {stopped(args.command, str(interrupt))}", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None
         return DONE
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def stopped(command: str, told: str) -> str:
-    """What Ctrl-C leaves, and how to go on. `told`: what training said of it; only `aj train` resumes."""
+    """What Ctrl-C or SIGTERM leaves, and how to go on; only `aj train` has --resume. `told`: what it said."""
     what, _, how = (told or "stopped").partition("; ")
     if command in GO_ON:
         how = "the same command goes on from here"

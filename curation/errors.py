@@ -6,6 +6,17 @@ CurationError            exit 2: the request is wrong or cannot be served
 └── Refusal              exit 1: the request is right and the honest answer is no
 """
 
+from typing import NoReturn
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ends a command as Ctrl-C does, but for its exit code."""
+
+
+def terminate(*_: object) -> NoReturn:
+    """A handler of SIGTERM."""
+    raise Terminated
+
 
 def to_install(extra: str) -> str:
     """How to get an extra. The project is on no package index: a package of its name there is another."""

@@ -18,7 +18,7 @@ from curation.answers import companions
 from curation.approval import approve, check_approvals
 from curation.assemble import Documents
 from curation.curate import curate, default_out
-from curation.errors import CurationError, Refusal
+from curation.errors import CurationError, Refusal, Terminated
 from curation.fetched import RECORD, TOKENIZER, addresses, base_model, fetched_sources
 from curation.freeze import freeze
 from curation.frozen import FROZEN_FOLDER, parse_frozen
@@ -301,7 +301,8 @@ def logged(folder: Path, now: datetime | None = None) -> Iterator[Path]:
             try:
                 yield path
             except (CurationError, KeyboardInterrupt) as error:
-                log.write(f"stopped: {error or 'Ctrl-C'}\n")
+                by = "SIGTERM" if isinstance(error, Terminated) else "Ctrl-C"
+                log.write(f"stopped: {str(error) or by}\n")
                 raise
 
 

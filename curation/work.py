@@ -144,8 +144,9 @@ def read_done(key: str, folder: Path) -> Done | None:
 
 
 def start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the main process, and end when it has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave Ctrl-C and SIGTERM to the main process, and end when it has gone."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         pause = threading.Event()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 
 import pytest
 
@@ -60,3 +61,9 @@ def test_ctrl_c_says_what_the_same_command_does_next(monkeypatch, capsys, comman
     monkeypatch.setattr(aj, f"run_{command}", run)
     assert aj.main([command, "x"]) == 130
     assert capsys.readouterr().err == f"aj {command}: {said}\n"
+
+
+def test_sigterm_says_the_same_and_exits_with_143(monkeypatch, capsys):
+    monkeypatch.setattr(aj, "run_curate", lambda _: signal.raise_signal(signal.SIGTERM))
+    assert aj.main(["curate", "x"]) == 143
+    assert capsys.readouterr().err == "aj curate: stopped; the same command goes on from here\n"

@@ -270,10 +270,10 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_bytes(tmp_pa
     shutil.rmtree(tmp_path / "whole.work")
     seconds = json.loads((whole / "timings.json").read_text())["wall_s"]
     out = tmp_path / "killed"
-    for share in (0.3, 0.6, 0.9):
+    for share, number in ((0.3, signal.SIGKILL), (0.6, signal.SIGTERM), (0.9, signal.SIGKILL)):
         process = start(recipe, out)
         time.sleep(0.4 + seconds * share)
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(number)
         process.wait()
         assert not (out / "manifest.json").exists() or bytes_of(out) == bytes_of(whole)
     assert start(recipe, out).wait() == 0

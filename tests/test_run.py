@@ -17,7 +17,7 @@ from hub_server import running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
 from curation.approval import approve
-from curation.errors import CurationError, Refusal
+from curation.errors import CurationError, Refusal, Terminated
 from curation.fetch_model import fetch_base_model
 from curation.fetched import base_commit
 from curation.frozen import parse_frozen, read_frozen
@@ -291,6 +291,9 @@ def test_all_that_is_printed_goes_to_a_log_named_as_ever(tmp_path, capsys):
     with pytest.raises(Refusal), logged(tmp_path, datetime(2026, 3, 4, tzinfo=UTC)) as path:
         raise Refusal("not approved")
     assert path.read_text() == "stopped: not approved\n"
+    with pytest.raises(KeyboardInterrupt), logged(tmp_path, datetime(2026, 3, 5, tzinfo=UTC)) as path:
+        raise Terminated
+    assert path.read_text() == "stopped: SIGTERM\n"
 
 
 def demo_for(base: Path) -> str:

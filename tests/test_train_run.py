@@ -1,7 +1,6 @@
 """What a run leaves behind, what it refuses, and what the command says."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -297,12 +296,15 @@ def test_an_adapter_that_will_not_be_merged_is_told_before_it_is_trained(tmp_pat
     assert f"warning: {told}" in capsys.readouterr().err
 
 
-def test_ctrl_c_exits_with_130_and_says_how_to_go_on(made, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_exits_with_the_signal_s_code_and_says_how_to_go_on(
+    made, tmp_path, capsys, monkeypatch, number, code
+):
     from train.callbacks import Measure
 
     run = made._replace(out=tmp_path / "out")
-    monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: os.kill(os.getpid(), signal.SIGINT))
-    assert aj.main(["train", *options(run)]) == 130
+    monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: signal.raise_signal(number))
+    assert aj.main(["train", *options(run)]) == code
     assert "stopped at step 1 of 2, all of it saved; go on with --resume" in capsys.readouterr().err
 
 

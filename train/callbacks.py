@@ -99,18 +99,19 @@ class Stop(TrainerCallback):
 
     def __init__(self, measure: Measure, stop_on: Sequence[str]) -> None:
         self.measure, self.stop_on = measure, stop_on
-        self.asked = False
+        self.asked: type[KeyboardInterrupt] | None = None
         self.pause_at: int | None = None
         self.reason: Event | None = None
 
-    def ask(self) -> None:
-        """Stop after this step, with a checkpoint."""
-        self.asked = True
+    def ask(self, by: type[KeyboardInterrupt]) -> None:
+        """Stop after this step, with a checkpoint, and raise `by`."""
+        self.asked = by
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        self.asked = self.asked or state.global_step == self.pause_at
+        if state.global_step == self.pause_at:
+            self.ask(KeyboardInterrupt)
         if self.asked:
             control.should_save = control.should_training_stop = True
 

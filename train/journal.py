@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from curation.errors import CurationError
+from curation.errors import CurationError, Terminated, terminate
 from curation.files import write_bytes
 from curation.progress import clock
 from train.checkpoints import disk_full
@@ -175,15 +175,15 @@ def hangup_ignored() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def asked_to_stop(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call `stop` once; a second one interrupts at once."""
+def asked_to_stop(stop: Callable[[type[KeyboardInterrupt]], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `stop` once, with what to raise at the end; a second one raises it at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ask(number: int, _: object) -> None:
-        stop()
-        signal.signal(number, signal.default_int_handler)
+        stop(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+        signal.signal(number, terminate if number == signal.SIGTERM else signal.default_int_handler)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -173,7 +173,7 @@ def stopped_with_a_way_on(saves: Path) -> Iterator[None]:
     except KeyboardInterrupt as stopped:
         if stopped.args:
             raise
-        raise KeyboardInterrupt(f"stopped; {checkpoints.way_on(saves)}") from None
+        raise type(stopped)(f"stopped; {checkpoints.way_on(saves)}") from None
 
 
 def finished_before(

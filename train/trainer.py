@@ -39,7 +39,7 @@ def run_to_the_end(
     """
     batch = start.batch if start else prepared.settings.batch_size
     used = [{"step": start.step if start else 0, "batch": batch}]
-    asked = False
+    asked: type[KeyboardInterrupt] | None = None
     while True:
         trainer, stop = make_trainer(prepared, loaded, journal, saves, batch)
         stop.pause_at, stop.asked = pause_at, asked
@@ -80,7 +80,7 @@ def run_to_the_end(
             f"are in {saves}"
         )
     if stop.asked and trainer.state.global_step < prepared.steps:
-        raise KeyboardInterrupt(
+        raise stop.asked(
             f"stopped at step {trainer.state.global_step:,} of {prepared.steps:,}, all of it saved; "
             f"go on with --resume"
         )
