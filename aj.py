@@ -72,13 +72,26 @@ class Version(argparse.Action):
         parser.exit()
 
 
+class Intermixed(argparse.ArgumentParser):
+    """Options may stand anywhere, between the arguments too: `aj why DATASET --json ROW`."""
+
+    inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # argparse takes what follows `--` for options again when it parses the arguments by themselves.
+        if self.inside or "--" in args:
+            return super().parse_known_args(args, namespace)
+        self.inside = True
+        return self.parse_known_intermixed_args(args, namespace)
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     top = argparse.ArgumentParser(
         prog="aj", description="Curate, approve and freeze a mixture of conversations, then train from it."
     )
     top.add_argument("--version", action=Version, nargs=0, help="print the version of this installation")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Intermixed)
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,43 @@ def test_sigterm_says_the_same_and_exits_with_143(monkeypatch, capsys):
     monkeypatch.setattr(aj, "run_curate", lambda _: signal.raise_signal(signal.SIGTERM))
     assert aj.main(["curate", "x"]) == 143
     assert capsys.readouterr().err == "aj curate: stopped; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ("why DATASET ROW --json", {"dataset": Path("DATASET"), "row": "ROW"}),
+        ("why DATASET --json ROW", {"dataset": Path("DATASET"), "row": "ROW"}),
+        ("why --json DATASET ROW", {"dataset": Path("DATASET"), "row": "ROW"}),
+        ("why DATASET --text WORDS --json", {"dataset": Path("DATASET"), "row": None, "text": "WORDS"}),
+        ("diff OLD --json NEW --html PAGE", {"old": Path("OLD"), "new": Path("NEW"), "html": Path("PAGE")}),
+        ("evaluate --turns 3 MODEL --json --rows 2", {"model": Path("MODEL"), "turns": 3, "rows": 2}),
+        ("train FROZEN --resume --json", {"frozen": Path("FROZEN"), "resume": True}),
+        ("train --resume SAVE --json FROZEN", {"frozen": Path("FROZEN"), "resume": Path("SAVE")}),
+    ],
+)
+def test_options_may_stand_anywhere(arguments, found):
+    parsed = vars(aj.parser().parse_args(arguments.split()))
+    assert parsed["json"]
+    assert {name: parsed[name] for name in found} == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("why", "] dataset [row]\naj why: error: the following arguments are required: dataset\n"),
+        ("why d --jsom r", "aj: error: unrecognized arguments: --jsom r\n"),
+        ("why d r s", "aj: error: unrecognized arguments: s\n"),
+        ("approve d", "aj approve: error: the following arguments are required: --by\n"),
+        ("curate r --workers 0", "argument --workers: 0 is not a whole number of at least 1\n"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_told_with_its_usage(capsys, arguments, told):
+    with pytest.raises(SystemExit) as stopped:
+        aj.parser().parse_args(arguments.split())
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(told)
+
+
+def test_a_name_that_begins_with_a_dash_stands_after_two():
+    assert str(aj.parser().parse_args(["check", "--json", "--", "-r.yaml"]).recipe) == "-r.yaml"
