@@ -19,6 +19,8 @@ from curation.tasks import stage_kind
 from curation.work import Done, LocalExecutor, Task
 
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result
+# Written beside the shards; only rows of shards are told as rows per second of writing.
+UNCOUNTED = frozenset({"curation.ledger:write_ledger", "curation.samples:write_samples"})
 
 
 @dataclass
@@ -86,7 +88,8 @@ class Pipeline:
         line = Progress(label, sum(t.size for t in tasks) or len(tasks))
 
         def tick(done: Done, task: Task) -> None:
-            line.add(task.size if line.total > len(tasks) else 1, int(done.summary.get("rows", 0)))
+            rows = 0 if task.run in UNCOUNTED else int(done.summary.get("rows", 0))
+            line.add(task.size if line.total > len(tasks) else 1, rows)
 
         return line, tick
 

@@ -18,6 +18,7 @@ from curation.approval import approve
 from curation.choose import Infeasibility
 from curation.curate import Finished, curate, locked
 from curation.errors import CurationError
+from curation.progress import Progress
 from curation.row import encode, row_id
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,6 +196,21 @@ def test_an_infeasible_mixture_stops_before_a_shard_is_written(tmp_path):
     # Asking for less goes on from what was read.
     smaller = small_recipe(tmp_path, mixture={"shares": {"first": 0.5, "second": 0.5}, "total": 100})
     assert run(smaller).tasks_reused > 0
+
+
+def test_the_progress_line_of_writing_counts_the_rows_of_the_shards_and_no_others(tmp_path, monkeypatch):
+    lines = []
+
+    class Told(Progress):
+        def __init__(self, label: str, total: int) -> None:
+            super().__init__(label, total)
+            lines.append(self)
+
+    monkeypatch.setattr("curation.pipeline.Progress", Told)
+    written = run(small_recipe(tmp_path)).manifest.written
+    [line] = [line for line in lines if line.label == "writing"]
+    assert line.done == line.total
+    assert line.rows == written.train + written.eval
 
 
 def test_repeats_are_written_apart_and_counted(tmp_path):
