@@ -165,6 +165,7 @@ def add_reading(command: Any) -> None:
         metavar="FILE",
         help="also write every differing row, as JSON lines",
     )
+    diff.add_argument("--force", action="store_true", help="replace other files at --html and --rows")
     diff.add_argument("--json", action="store_true")
 
 
@@ -181,6 +182,7 @@ def add_approval(command: Any) -> None:
     gate = command("gate", run_gate, "Judge a dataset by its gates again.")
     gate.add_argument("dataset", type=Path)
     gate.add_argument("--junit", type=Path, default=None, metavar="FILE", help="also write JUnit XML")
+    gate.add_argument("--force", action="store_true", help="replace another --junit FILE")
     gate.add_argument("--json", action="store_true", help="print gates.json")
 
     approve = command("approve", run_approve, "Record that a person approves a dataset.")
@@ -448,15 +450,17 @@ def run_why(args: argparse.Namespace) -> int:
 
 def run_diff(args: argparse.Namespace) -> int:
     """Compare two datasets."""
-    from curation.files import pretty, write_bytes
+    from curation.files import pretty, write_new
     from reports.diff import as_json, diff, differing_rows
     from reports.diff_page import as_html, as_text
 
     found = diff(args.old, args.new)
+    files = {}
     if args.html:
-        write_bytes(args.html, as_html(found))
+        files[args.html] = as_html(found)
     if args.rows:
-        write_bytes(args.rows, differing_rows(args.old, args.new).write_ndjson().encode())
+        files[args.rows] = differing_rows(args.old, args.new).write_ndjson().encode()
+    write_new(files, force=args.force)
     print(pretty(as_json(found)).decode() if args.json else as_text(found))
     return DONE
 
@@ -478,14 +482,14 @@ def run_review(args: argparse.Namespace) -> int:
 
 def run_gate(args: argparse.Namespace) -> int:
     """Judge again, from the files of the dataset."""
-    from curation.files import pretty, write_bytes
+    from curation.files import pretty, write_new
     from curation.gates import judge_again
     from curation.junit import to_junit
     from reports.terminal import gates
 
     found = judge_again(args.dataset)
     if args.junit:
-        write_bytes(args.junit, to_junit(found.gates, str(args.dataset)))
+        write_new({args.junit: to_junit(found.gates, str(args.dataset))}, force=args.force)
     print(pretty(found.as_dict()).decode() if args.json else gates(found))
     return DONE if found.passed else NO
 

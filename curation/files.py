@@ -5,7 +5,7 @@ import glob
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,19 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically."""
     with replacing(path) as beside:
         beside.write_bytes(data)
+
+
+def write_new(files: Mapping[Path, bytes], *, force: bool = False) -> None:
+    """Write whole files, but over another file only with `force`; one with the same bytes stays.
+
+    Raises CurationError before anything is written.
+    """
+    other = {path: data for path, data in files.items() if not path.is_file() or path.read_bytes() != data}
+    for path in other:
+        if path.exists() and not force:
+            raise CurationError(f"{path} exists and holds something else; use --force to replace it")
+    for path, data in other.items():
+        write_bytes(path, data)
 
 
 def canonical(value: Any) -> bytes:

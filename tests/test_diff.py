@@ -112,3 +112,16 @@ def test_text_page_and_json_hold_the_same_figures(pair, tmp_path, capsys):
     html = page.read_text("utf-8")
     assert html.encode() == as_html(diff(*pair))
     assert f"<b>{told['totals']['added']}</b>" in html
+
+
+def test_another_file_is_replaced_only_with_force(pair, tmp_path, capsys):
+    old, new = map(str, pair)
+    page, rows = tmp_path / "diff.html", tmp_path / "rows.jsonl"
+    command = ["diff", old, new, "--html", str(page), "--rows", str(rows)]
+    rows.write_text("mine")
+    assert main(command) == 2
+    told = f"aj diff: {rows} exists and holds something else; use --force to replace it\n"
+    assert capsys.readouterr() == ("", told)
+    assert (page.exists(), rows.read_text()) == (False, "mine")
+    assert main([*command, "--force"]) == 0
+    assert main(command) == 0

@@ -3,6 +3,7 @@ from xml.etree import ElementTree
 from test_gates import judged
 from tiny_dataset import tiny_dataset
 
+from aj import main
 from curation.junit import to_junit
 
 
@@ -28,3 +29,19 @@ def test_junit_shows_a_gate_as_a_test_case(tmp_path):
     assert failed.find("failure").get("message") == "12, more than 3"
     assert "source <> '<a & b>'" in failed.find("failure").text
     assert "waived until 2030-01-31 by Ada: small" in waived.find("skipped").get("message")
+
+
+def test_the_same_gates_are_written_again_and_another_file_only_with_force(tmp_path, capsys):
+    dataset, file = str(tiny_dataset(tmp_path / "tiny")), tmp_path / "gates.xml"
+    command = ["gate", dataset, "--junit", str(file)]
+    code = main(command)
+    assert main(command) == code
+    first = file.read_bytes()
+    file.write_text("mine")
+    capsys.readouterr()
+    assert main(command) == 2
+    told = f"aj gate: {file} exists and holds something else; use --force to replace it\n"
+    assert capsys.readouterr() == ("", told)
+    assert file.read_text() == "mine"
+    assert main([*command, "--force"]) == code
+    assert file.read_bytes() == first
