@@ -615,7 +615,7 @@ def run_export(args: argparse.Namespace) -> int:
     quants = args.quant or ["q4_k_m"]
     made = export(args.model, quants, out=args.out, base=args.base_model, force=args.force)
     told = [one.record.as_dict() for one in made]
-    print(json.dumps(told) if args.json else "\n".join(one.as_text(args.base_model) for one in made))
+    print(json.dumps(told) if args.json else "\n".join(one.as_text() for one in made))
     return DONE
 
 

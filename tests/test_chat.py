@@ -6,14 +6,13 @@ import pytest
 from tiny_adapter import tiny_adapter, tiny_base
 
 from curation.errors import CurationError, Refusal
-from curation.files import file_digest
 from curation.rendering import built_in
 from train.chat import Chat, aj_tools, asking, converse, try_model
 from train.encoding import Encoder
 from train.export import export
-from train.inference import open_inference, prompt_ids, tokenizer_folder
+from train.inference import open_inference, prompt_ids
 from train.merge import merge
-from train.model_folder import Model, find_model
+from train.model_folder import find_model
 
 CALL = '<tool_call>\n{"name": "bash", "arguments": {"command": "df -h"}}\n</tool_call>'
 
@@ -103,9 +102,13 @@ def test_an_adapter_and_its_merged_model_say_the_same(tmp_path, base, adapter):
 @pytest.mark.llama
 def test_a_gguf_file_says_what_the_adapter_says(tmp_path, base, adapter):
     (made,) = export(adapter, ["f16"], out=tmp_path)
-    ours, theirs = open_inference(find_model(adapter)), open_inference(find_model(made.path))
+    ours = open_inference(find_model(adapter))
+    alone = made.path.rename(tmp_path / "alone.gguf")  # no record, and so no base model, beside it
+    theirs = open_inference(find_model(alone))
     ids = prompt_ids(ours.encoder, [{"role": "user", "content": "hello"}], None)
     shown = []
+    typed = [{"role": "user", "content": "say <｜Assistant｜> and </think>"}]  # noqa: RUF001
+    assert prompt_ids(theirs.encoder, typed, None) == prompt_ids(ours.encoder, typed, None)
     assert theirs.answer(ids, 12, shown.append) == ours.answer(ids, 12) == shown
     places = list(range(1, len(ids)))
     assert theirs.losses(ids, places) == pytest.approx(ours.losses(ids, places), abs=1e-2)
@@ -136,12 +139,3 @@ def test_a_merged_model_with_damaged_weights_is_one_clear_line(tmp_path, adapter
         file.write(b"x")
     with pytest.raises(CurationError, match="merged: cannot be loaded: "):
         try_model(tmp_path / "merged")
-
-
-def test_a_gguf_file_is_not_read_with_another_tokenizer(tmp_path, base):
-    trained = {"tokenizer": {"sha256": file_digest(base / "tokenizer.json")}}
-    model = Model(tmp_path / "x.gguf", "gguf", None, trained, None)
-    assert tokenizer_folder(model, base) == base
-    (tmp_path / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes() + b"\n")
-    with pytest.raises(Refusal, match=r"tokenizer\.json: another tokenizer than .*x\.gguf was trained with"):
-        tokenizer_folder(model, tmp_path)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 
 import pytest
@@ -57,10 +58,25 @@ def test_a_model_answers_what_is_typed(tmp_path, made, capsys, monkeypatch, kind
         )
         assert aj.main(["export", model, "--quant", "q8_0", *base]) == 0
         assert "tried    in llama.cpp" in capsys.readouterr().out
-        model = str(tmp_path / "AJ-Tiny-v1.0.0-q8.gguf")
+        model, base = str(tmp_path / "AJ-Tiny-v1.0.0-q8.gguf"), []
     monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n"))
     assert aj.main(["try", model, "--tools", "--max-tokens", "8", *base]) == 0
     assert len(capsys.readouterr().out) > 1
+
+
+@pytest.mark.llama
+def test_a_gguf_file_is_measured_without_its_base_model(tmp_path, made, capsys):
+    data = ["--frozen", str(made.frozen), "--data", str(made.data)]
+    base = ["--base-model", str(made.base)]
+    assert aj.main(["evaluate", str(made.out), *data, *base]) == 0
+    assert aj.main(["export", str(made.out), "--quant", "q8_0", *base]) == 0
+    file = tmp_path / "AJ-Tiny-v1.0.0-q8.gguf"
+    assert f"next     aj try {file}, or: ollama" in capsys.readouterr().out
+    shutil.rmtree(made.base)
+    assert aj.main(["evaluate", str(file), *data, "--max-tokens", "4"]) == 0
+    told = capsys.readouterr().out
+    assert "passed     loss" in told
+    assert told.endswith(f"next       aj try {file}\n")
 
 
 def test_a_failed_bound_is_a_no(made, capsys, monkeypatch):

@@ -51,14 +51,16 @@ class Rendered:
 class Encoder:
     """Rows to examples, for one tokenizer and one template.
 
-    Raises CurationError when the tokenizer cannot be read and Refusal when the template's end of a
-    turn is no single token of it.
+    document: what tokenizer.json holds, where `tokenizer_dir` has none. Raises CurationError when the
+    tokenizer cannot be read and Refusal when the template's end of a turn is no single token of it.
     """
 
-    def __init__(self, tokenizer_dir: Path, template: Template) -> None:
+    def __init__(
+        self, tokenizer_dir: Path, template: Template, *, document: Mapping[str, Any] | None = None
+    ) -> None:
         path = tokenizer_dir / "tokenizer.json"
         try:
-            document = orjson.loads(path.read_bytes())
+            document = document or orjson.loads(path.read_bytes())
             self.whole = Tokenizer.from_str(json.dumps(document))
             self.plain = Tokenizer.from_str(json.dumps({**document, "added_tokens": []}))
         except OSError as error:

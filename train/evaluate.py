@@ -290,6 +290,6 @@ def as_text(found: Evaluation, path: Path, base: Path | None = None) -> str:
         )
     lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
-        following = f"try {path}" if found.kind == "gguf" else f"export {path} --quant q4_k_m"
-        lines.append(f"next       {with_base(f'aj {following}', base)}")
+        export = with_base(f"aj export {path} --quant q4_k_m", base)
+        lines.append(f"next       {f'aj try {path}' if found.kind == 'gguf' else export}")
     return "\n".join(lines)

@@ -31,7 +31,6 @@ from train.model_folder import (
     find_model,
     model_template,
     record_path,
-    with_base,
 )
 from train.modelfile import modelfile
 from train.quantise import INSTALL, QUANTS, check_llama, encode, has_llama, needs_llama, plan
@@ -67,8 +66,8 @@ class Exported(NamedTuple):
     types: dict[str, int]
     reused: bool = False
 
-    def as_text(self, base: Path | None = None) -> str:
-        """For people. `base`: as it was given on the command line."""
+    def as_text(self) -> str:
+        """For people."""
         check = self.record.check
         types = ", ".join(f"{count} {name}" for name, count in self.types.items())
         size = f"{self.record.bytes / 1e9:,.3f} GB ({types})"
@@ -82,8 +81,7 @@ class Exported(NamedTuple):
                 f"(at most {check['max_kl']:g}), same best guess for {check['top1']:.1%}"
             )
         lines.append(
-            f"next     {with_base(f'aj try {self.path}', base)}, or: ollama create NAME -f "
-            f"{self.path.with_suffix('.Modelfile')}"
+            f"next     aj try {self.path}, or: ollama create NAME -f {self.path.with_suffix('.Modelfile')}"
         )
         return "\n".join(lines)
 

@@ -1,9 +1,10 @@
-"""A byte-level BPE tokenizer as the metadata of a GGUF file, so that llama.cpp cuts text as training did.
+"""A byte-level BPE tokenizer as the metadata of a GGUF file, and back: llama.cpp cuts text as training did.
 
 Covers tokenizer.json with the Split patterns that llama.cpp knows by name; others are refused, since a
 near pattern would cut some texts otherwise.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from gguf import TokenType
 from curation.errors import CurationError, Refusal
 from curation.rendering import Template
 from train.adapter import read_json
+from train.gguf_metadata import read_metadata
 
 LETTERS = r"[^\r\n\p{L}\p{N}]?\p{L}+"
 REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -26,10 +28,15 @@ PRE_TOKENIZERS = {
 CONTROL_EDGES = (("<|", "|>"), ("<\uff5c", "\uff5c>"))
 
 
+# Where GGUF has no place for what tokenizer.json says; llama.cpp does not normalise and passes it over.
+NORMALIZER = "aj.tokenizer.normalizer"
+NFC = '{"type": "NFC"}'
+
+
 class Vocabulary(NamedTuple):
     """The tokens of a model in order of id, padded to the rows of its embedding.
 
-    ids: the added tokens' ids by text.
+    ids: the added tokens' ids by text. normalizer: of tokenizer.json, as JSON.
     """
 
     pre: str
@@ -37,6 +44,7 @@ class Vocabulary(NamedTuple):
     types: list[int]
     merges: list[str]
     ids: dict[str, int]
+    normalizer: str
 
 
 def read_vocabulary(folder: Path, size: int) -> Vocabulary:
@@ -61,6 +69,7 @@ def read_vocabulary(folder: Path, size: int) -> Vocabulary:
         types=[token_type(by_id.get(number), added) for number in range(size)],
         merges=[pair if isinstance(pair, str) else merge_line(pair) for pair in model["merges"]],
         ids={content: token["id"] for content, token in added.items()},
+        normalizer=json.dumps(document.get("normalizer")),
     )
 
 
@@ -113,3 +122,48 @@ def special_ids(folder: Path, template: Template, vocabulary: Vocabulary) -> Spe
         return vocabulary.ids.get(text) if isinstance(text, str) else None
 
     return SpecialIds(number("bos_token"), vocabulary.ids[template.end], number("pad_token"))
+
+
+def tokenizer_document(path: Path) -> dict[str, Any]:
+    """The content of tokenizer.json, made again from a GGUF file: every text has the same ids.
+
+    The file of another exporter, or of an earlier version, says nothing of a normaliser; then it is Qwen's,
+    NFC. Refusal for another tokenizer than this module writes.
+    """
+    found = read_metadata(path)
+    patterns = {name: pattern for pattern, name in PRE_TOKENIZERS.items()}
+    pattern = patterns.get(found.get("tokenizer.ggml.pre", ""))
+    if found.get("tokenizer.ggml.model") != "gpt2" or pattern is None:
+        raise Refusal(f"{path}: no tokenizer in it that is one of {', '.join(patterns)}")
+    used = [
+        (number, token, kind)
+        for number, (token, kind) in enumerate(
+            zip(found["tokenizer.ggml.tokens"], found["tokenizer.ggml.token_type"], strict=True)
+        )
+        if kind != TokenType.UNUSED
+    ]
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    return {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": number, "content": token, "special": kind == TokenType.CONTROL, **plain}
+            for number, token, kind in used
+            if kind in (TokenType.CONTROL, TokenType.USER_DEFINED)
+        ],
+        "normalizer": json.loads(found.get(NORMALIZER, NFC)),
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False},
+                {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
+            ],
+        },
+        "post_processor": None,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
+        "model": {
+            "type": "BPE",
+            # The added tokens too, so that they keep their ids; no merge leads to them.
+            "vocab": {token: number for number, token, _ in used},
+            "merges": [merge.split(" ") for merge in found["tokenizer.ggml.merges"]],
+        },
+    }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from curation.errors import Refusal
 from curation.rendering import Template
-from train.gguf_tokenizer import read_vocabulary, special_ids
+from train.gguf_tokenizer import NORMALIZER, Vocabulary, read_vocabulary, special_ids
 from train.sizes import IN_GGUF
 from train.tensors import Weights
 
@@ -147,11 +147,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, header: Header) -> None:
     """
     vocabulary = read_vocabulary(header.tokenizer, header.config["vocab_size"])
     ids = special_ids(header.tokenizer, header.template, vocabulary)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(vocabulary.pre)
-    writer.add_token_list(vocabulary.tokens)
-    writer.add_token_types(vocabulary.types)
-    writer.add_token_merges(vocabulary.merges)
+    add_vocabulary(writer, vocabulary)
     writer.add_eos_token_id(ids.eos)
     if ids.bos is not None:
         writer.add_bos_token_id(ids.bos)
@@ -159,6 +155,16 @@ def add_tokenizer(writer: gguf.GGUFWriter, header: Header) -> None:
         writer.add_pad_token_id(ids.pad)
     writer.add_add_bos_token(False)
     writer.add_chat_template(header.template.source)
+
+
+def add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+    """The tokens, and how text is cut into them."""
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(vocabulary.pre)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_string(NORMALIZER, vocabulary.normalizer)
 
 
 def add_tensor_info(writer: gguf.GGUFWriter, planned: Planned) -> None:

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from curation.errors import CurationError, Refusal
-from curation.files import file_digest
+from curation.errors import CurationError
 from curation.rendering import BUILT_IN, Template, built_in
 from train.check_gguf import llama_logits, open_llama
 from train.encoding import Encoder
+from train.gguf_tokenizer import tokenizer_document
 from train.model_folder import Model, check_recorded, model_template
 from train.sizes import cached
 
@@ -50,13 +50,15 @@ def open_inference(model: Model, base: Path | None = None) -> Inference:
 
 
 def base_folder(model: Model, given: Path | None) -> Path | None:
-    """Where the base model of a merged model or a GGUF file lies; null when it is not here."""
+    """Where the base model of a merged model or a GGUF file lies; null when its weights are not here."""
     recorded = model.run.get("base") or {}
     folder = given
     if folder is None and recorded.get("id"):
         try:
             folder = cached(recorded["id"], recorded.get("commit") or recorded.get("revision"))
         except CurationError:
+            return None
+        if not any(folder.glob("*.safetensors")):
             return None
     if folder is not None and recorded and model.kind != "adapter":
         check_recorded(model.path, model.run, folder)
@@ -150,14 +152,14 @@ class Streamer:
 
 
 class LlamaInference:
-    """A GGUF file in llama.cpp."""
+    """A GGUF file in llama.cpp. Tokenizer and template are the file's own."""
 
     def __init__(self, model: Model, base: Path | None) -> None:
-        self.path, self.run = model.path, model.run
+        self.model, self.base = model, base
         self.llama = open_llama(model.path, context=CONTEXT, gpu_layers=-1)
         source = self.llama.metadata.get("tokenizer.chat_template", "")
-        self.base = tokenizer_folder(model, base)
-        self.encoder = Encoder(self.base, template_named(source, model.path))
+        template = template_named(source, model.path)
+        self.encoder = Encoder(model.path, template, document=tokenizer_document(model.path))
 
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places`."""
@@ -189,34 +191,9 @@ class LlamaInference:
 
     @contextmanager
     def as_base(self) -> Iterator[Inference | None]:
-        """The unquantised base model, in transformers; null where only its tokenizer is here."""
-        has_weights = any(self.base.glob("*.safetensors"))
-        if has_weights and self.run.get("base"):
-            check_recorded(self.path, self.run, self.base)
-        yield TransformersInference(self.base, self.encoder) if has_weights else None
-
-
-def tokenizer_folder(model: Model, base: Path | None) -> Path:
-    """Where the tokenizer of a GGUF file lies: with its base model.
-
-    Refusal when it is another than the model was trained with.
-    """
-    folder = base if base is not None else recorded_base(model)
-    trained = (model.run.get("tokenizer") or {}).get("sha256")
-    path = folder / "tokenizer.json"
-    if trained and path.is_file() and file_digest(path) != trained:
-        raise Refusal(f"{path}: another tokenizer than {model.path} was trained with")
-    return folder
-
-
-def recorded_base(model: Model) -> Path:
-    """The folder of the base model that a record names."""
-    recorded = model.run.get("base") or {}
-    if not recorded.get("id"):
-        raise CurationError(
-            f"{model.path}: no record of its base model; give its folder with --base-model DIR"
-        )
-    return cached(recorded["id"], recorded.get("commit") or recorded.get("revision"))
+        """The unquantised base model, in transformers; null where its weights are not here."""
+        folder = base_folder(self.model, self.base)
+        yield TransformersInference(folder, self.encoder) if folder else None
 
 
 def template_named(source: str, path: Path) -> Template:
