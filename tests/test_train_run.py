@@ -270,7 +270,11 @@ def test_metrics_are_lines_of_json_and_the_log_has_the_time_in_its_name(done):
 def test_the_command_trains_and_says_what_is_next(made, tmp_path, capsys):
     run = made._replace(out=tmp_path / "out")
     assert aj.main(["train", *options(run)]) == 0
-    assert f"next     aj export {run.out} --base-model {run.base}\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"next     aj export {run.out} --base-model {run.base}\n" in told
+    assert re.search(
+        r"^steps    2, [\d,]+ tokens\nloss     \d\.\d+ at first, \d\.\d+ at last$", told, re.MULTILINE
+    )
     assert aj.main(["train", *options(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "AJ-Tiny-v1.0.0-lora"
 

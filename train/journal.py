@@ -7,6 +7,7 @@ import contextlib
 import io
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -76,7 +77,8 @@ class Journal:
         """The live line of a terminal; elsewhere nothing, the log has it."""
         if stderr_is_terminal():
             self.live = True
-            to_terminal(f"\r\033[K{text}")
+            # What wraps cannot be written over.
+            to_terminal(f"\r\033[K{text[: shutil.get_terminal_size().columns - 1]}")
 
     def end_line(self) -> None:
         """Leave the live line."""
@@ -86,10 +88,11 @@ class Journal:
 
 
 def live_line(step: int, steps: int, values: dict[str, Any], left_s: float) -> str:
-    """`step 120/5,000  loss 1.234  lr 2e-05  4,210 tokens/s  7.78 s/step  10:34:00 left`."""
+    """`step 120/5,000  10:34:00 left  loss 1.2340  lr 2e-05  4,210 tokens/s  7.78 s/step`."""
     return (
-        f"step {step:,}/{steps:,}  loss {values['loss']:.4f}  lr {values['learning_rate']:.2e}  "
-        f"{values['tokens_per_s']:,.0f} tokens/s  {values['step_s']:.2f} s/step  {clock(left_s)} left"
+        f"step {step:,}/{steps:,}  {clock(left_s)} left  loss {values['loss']:.4f}  "
+        f"lr {values['learning_rate']:.3g}  {values['tokens_per_s']:,.0f} tokens/s  "
+        f"{values['step_s']:.2f} s/step"
     )
 
 

@@ -18,7 +18,7 @@ from train import checkpoints
 from train.checkpoints import Binding, Checkpoint
 from train.gate import admit
 from train.journal import METRICS, Journal, hangup_ignored, rewind_metrics
-from train.leaks import check_packing
+from train.leaks import TOLERANCE, check_packing
 from train.model import load, told_when_full
 from train.model_folder import with_base
 from train.output import RUN, Documents, read_run, write_output
@@ -29,6 +29,8 @@ from train.sizes import IN_GGUF
 from train.trainer import collator, quiet, run_to_the_end
 
 SAVES = "checkpoints"  # within the folder of work files
+# How the losses of a run record are told.
+LOSSES = {"first loss": "at first", "last loss": "at last", "last eval loss": "on held-out rows"}
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class Finished:
     def as_text(self, base: Path | None = None) -> str:
         """What was made and what comes next. `base`: as it was given on the command line."""
         trial = self.record["trial"]
-        losses = self.record["losses"].items()
+        losses = self.record["losses"]
         told = ", ".join(
-            f"{name.removesuffix(' loss')} {value:.4f}" for name, value in losses if value is not None
+            f"{losses[name]:.4f} {what}" for name, what in LOSSES.items() if losses[name] is not None
         )
         lines = [
             f"adapter  {self.out}{' (finished before, nothing to do)' if self.reused else ''}",
             f"steps    {self.record['steps']:,}, {self.record['tokens']:,} tokens",
-            f"loss     {told}",
+            f"loss     {told or 'not measured'}",
         ]
         if trial:
             lines.append(
@@ -146,7 +148,9 @@ def fit(
                 collator(prepared, loaded),
                 prepared.settings.batch_size,
             )
-        journal.say(f"packing   leak test passed ({found:.1g})")
+        journal.say(
+            f"packing   leak test passed: examples change each other by {found:.1g}, at most {TOLERANCE:g}"
+        )
     batches = run_to_the_end(prepared, loaded, journal, journal.folder / SAVES, start, pause_at)
     return write_output(
         out,
