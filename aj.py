@@ -31,8 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except CurationError as error:
+        told = str(error)
+        if args.command in GO_ON:
+            told = told.replace("go on with --resume", "run the same command again")
         # Names of files and repositories are others' words: no control code reaches the terminal.
-        print(f"aj {args.command}: {visible(str(error))}", file=sys.stderr)
+        print(f"aj {args.command}: {visible(told)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
         print(f"aj {args.command}: {stopped(args.command, str(interrupt))}", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import aj
+from curation.errors import CurationError
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,18 @@ def test_ctrl_c_says_what_the_same_command_does_next(monkeypatch, capsys, comman
     monkeypatch.setattr(aj, f"run_{command}", run)
     assert aj.main([command, "x"]) == 130
     assert capsys.readouterr().err == f"aj {command}: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "how"), [("train", "go on with --resume"), ("run", "run the same command again")]
+)
+def test_only_the_command_that_has_it_names_resume(monkeypatch, capsys, command, how):
+    def run(_):
+        raise CurationError("out: the disk is full; free some space and go on with --resume")
+
+    monkeypatch.setattr(aj, f"run_{command}", run)
+    assert aj.main([command, "x"]) == 2
+    assert capsys.readouterr().err == f"aj {command}: out: the disk is full; free some space and {how}\n"
 
 
 def test_sigterm_says_the_same_and_exits_with_143(monkeypatch, capsys):
