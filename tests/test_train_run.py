@@ -359,7 +359,7 @@ def test_whoever_may_read_the_record_may_read_the_weights(done):
 
 def test_what_is_said_at_the_end_names_each_loss(done):
     told = Finished(done.out, read_run(done.out)).as_text()
-    assert re.search(r"\nloss     first [\d.]+, last [\d.]+\n", told)
+    assert re.search(r"\nloss     [\d.]+ at first, [\d.]+ at last\n", told)
 
 
 def test_show_prints_the_trained_parts_between_marks(made, capsys):
