@@ -387,7 +387,7 @@ def test_what_the_card_cannot_do_is_one_line(monkeypatch):
         check_device(TrainSettings())
     check_device(TrainSettings(bf16=False))
     monkeypatch.setattr("train.model.has_package", lambda _: False)
-    with pytest.raises(CurationError, match="paged_adamw_8bit needs bitsandbytes; install the extra"):
+    with pytest.raises(CurationError, match="paged_adamw_8bit needs bitsandbytes: pip install"):
         check_device(TrainSettings(optimizer="paged_adamw_8bit", bf16=False))
 
 
