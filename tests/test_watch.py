@@ -52,3 +52,14 @@ def test_a_wait_far_longer_than_a_step_is_a_stall():
     assert watch.waited(11, 100.0, 8.0) == []
     [event] = watch.waited(12, 200.0, 8.0)
     assert event.message == "the data loader stalled for 200 s"
+
+
+def test_a_resumed_run_is_watched_with_what_it_had_seen():
+    lines = [{"kind": "train", "step": n, "loss": 2.0, "grad_norm": 1.0} for n in range(8)]
+    lines += [
+        {"kind": "train", "step": 8, "loss": None, "grad_norm": None},
+        {"kind": "eval", "step": 8, "loss": 9.0},
+    ]
+    resumed = Watch().recall(lines)
+    assert [event.kind for event in resumed.losses_at(9, 6.0, 1.0)] == ["spike"]
+    assert Watch().losses_at(9, 6.0, 1.0) == []

@@ -17,7 +17,7 @@ from curation.recipe import TrainSettings
 from train import checkpoints
 from train.callbacks import Measure, Sealing, Stop
 from train.checkpoints import Checkpoint
-from train.journal import Journal, asked_to_stop
+from train.journal import Journal, asked_to_stop, read_metrics
 from train.model import Loaded, advice, out_of_memory
 from train.packing import Collator
 from train.prepare import Prepared, held_out_run, pad_id
@@ -158,7 +158,8 @@ def make_trainer(
         disable_tqdm=True,
     )
     on_one_gpu(arguments)
-    measure = Measure(journal, run, prepared.effective, prepared.steps, Watch())
+    watch = Watch().recall(read_metrics(journal.folder))
+    measure = Measure(journal, run, prepared.effective, prepared.steps, watch)
     stop = Stop(measure, settings.stop_on)
     sealing = Sealing(saves, prepared.binding, journal.say)
     trainer: Any = Trainer(

@@ -2,9 +2,10 @@
 
 import math
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 Kind = Literal["nan", "spike", "plateau", "grad_norm", "stall"]
 
@@ -59,6 +60,13 @@ class Watch:
             self.norms.append(grad_norm)
         self.losses.append(loss)
         return events + self.flat(step)
+
+    def recall(self, metrics: Iterable[Mapping[str, Any]]) -> Self:
+        """Know what a run had seen before it was stopped: lines of its metrics, in their order."""
+        for line in metrics:
+            if line["kind"] == "train" and line["loss"] is not None:
+                self.losses_at(line["step"], line["loss"], line["grad_norm"])
+        return self
 
     def flat(self, step: int) -> list[Event]:
         """Whether the running median has stopped falling."""
