@@ -28,7 +28,9 @@ def adapter(tmp_path_factory, base):
 
 
 class Scripted:
-    """A model that says what it is told to, and remembers what it was asked."""
+    """A model that says what it is told to, up to the limit, and remembers what it was asked."""
+
+    context = None
 
     def __init__(self, folder, *answers: str) -> None:
         self.encoder = Encoder(folder, built_in("aj_r1"))
@@ -37,15 +39,15 @@ class Scripted:
 
     def answer(self, ids, max_tokens, show=None):
         self.asked.append(self.encoder.whole.decode(ids, skip_special_tokens=False))
-        made = self.encoder.whole.encode(self.answers.pop(0), add_special_tokens=False).ids
+        made = self.encoder.whole.encode(self.answers.pop(0), add_special_tokens=False).ids[:max_tokens]
         for number in made:
             show(number)
         return made
 
 
-def talk(speaker, text: str, tools=None, system=None) -> tuple[Chat, str]:
+def talk(speaker, text: str, tools=None, system=None, max_tokens=64) -> tuple[Chat, str]:
     out = io.StringIO()
-    chat = Chat(speaker, tools, system, 64)
+    chat = Chat(speaker, tools, system, max_tokens)
     converse(chat, asking(io.StringIO(text)), out)
     return chat, out.getvalue()
 
@@ -70,6 +72,24 @@ def test_a_call_is_shown_as_a_call_and_the_next_line_is_its_result(base):
 )
 def test_what_is_wrong_about_a_call_is_told(base, said, shown):
     assert shown in talk(Scripted(base, said, "ok"), "go\nresult\n", aj_tools())[1]
+
+
+def test_an_answer_that_the_limit_cut_off_says_so_and_which_option_allows_more(base):
+    cut = "after 12 tokens; --max-tokens N allows more"
+    chat, shown = talk(Scripted(base, CALL), "go\n", aj_tools(), max_tokens=12)
+    assert shown == f"[cut off in a call] {cut}\n\n"
+    assert chat.messages[-1]["tool_calls"] is None
+    words = Scripted(base, "one two three four five six seven eight nine ten " * 3)
+    assert talk(words, "count\n", max_tokens=12)[1].endswith(f"\n[cut off] {cut}\n\n")
+
+
+def test_an_answer_that_fills_the_context_says_so(base):
+    speaker = Scripted(base, "one two three")
+    asked = prompt_ids(speaker.encoder, [{"role": "user", "content": "a"}], None)
+    made = speaker.encoder.whole.encode("one two three", add_special_tokens=False).ids
+    speaker.context = len(asked) + len(made) + 1
+    told = f"the conversation fills the {speaker.context:,} tokens there is room for; /reset starts anew"
+    assert talk(speaker, "a\n")[1] == f"one two three\n[cut off] {told}\n\n"
 
 
 def test_reset_forgets_and_quit_stops(base):

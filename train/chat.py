@@ -15,7 +15,7 @@ import orjson
 from curation.row import Message, message
 from train.inference import Inference, open_inference, prompt_ids, text_of
 from train.model_folder import find_model
-from train.tool_calls import OPEN, Answer, Call, Tools, parse_answer
+from train.tool_calls import NEVER_CLOSED, OPEN, Answer, Call, Tools, parse_answer
 
 MAX_TOKENS = 1024
 RESET, QUIT = "/reset", "/quit"
@@ -32,6 +32,7 @@ class Chat:
         self.opening: list[Message] = [message("system", system)] if system else []
         self.messages = list(self.opening)
         self.calls = 0
+        self.cut: str | None = None  # why the last answer ends in the middle; null when it does not
 
     def reset(self) -> None:
         """Forget all that was said."""
@@ -51,10 +52,20 @@ class Chat:
         words = Words(self.speaker, show)
         made = self.speaker.answer(ids, self.max_tokens, words.add)
         words.finish()
+        self.cut = self.why_cut(len(ids), len(made))
         answer = parse_answer(text_of(self.speaker.encoder, made))
         self.messages.append(answer.as_message(self.calls))
         self.calls += len(answer.calls)
         return answer
+
+    def why_cut(self, asked: int, made: int) -> str | None:
+        """Why an answer of `made` tokens to `asked` has no end; null when the model ended it."""
+        context = self.speaker.context
+        if made >= self.max_tokens:
+            return f"after {made:,} tokens; --max-tokens N allows more"
+        if context is not None and asked + made + 1 >= context:
+            return f"the conversation fills the {context:,} tokens there is room for; {RESET} starts anew"
+        return None
 
 
 class Words:
@@ -118,7 +129,7 @@ def converse(chat: Chat, ask: Ask, out: TextIO) -> None:
         chat.say(line)
         while True:
             answer = chat.answer(lambda text: print(text, end="", flush=True, file=out))
-            for shown in call_lines(answer, chat.checker):
+            for shown in call_lines(answer, chat.checker, chat.cut):
                 print(shown, file=out)
             print(flush=True, file=out)
             calls = chat.messages[-1]["tool_calls"] or []
@@ -131,11 +142,15 @@ def converse(chat: Chat, ask: Ask, out: TextIO) -> None:
                 chat.give(call, result)
 
 
-def call_lines(answer: Answer, checker: Tools) -> Iterator[str]:
-    """The calls of an answer, one a line, with what is wrong about them."""
-    for number, call in enumerate(answer.calls):
-        start = "\n" if number == 0 and answer.content else ""
-        yield f"{start}{told(call, checker)}"
+def call_lines(answer: Answer, checker: Tools, cut: str | None) -> Iterator[str]:
+    """The calls of an answer, one a line, with what is wrong about them; at last why it was cut off."""
+    lines = [told(call, checker) for call in answer.calls]
+    if cut is not None:
+        unfinished = bool(answer.calls) and answer.calls[-1].problem == NEVER_CLOSED
+        lines[-1 if unfinished else len(lines) :] = [f"[cut off{' in a call' * unfinished}] {cut}"]
+    if lines and answer.content:
+        lines[0] = f"\n{lines[0]}"
+    yield from lines
 
 
 def told(call: Call, checker: Tools) -> str:

@@ -23,9 +23,13 @@ Show = Callable[[int], None]
 
 
 class Inference(Protocol):
-    """What evaluation and `aj try` ask of a model. Ids are the tokenizer's."""
+    """What evaluation and `aj try` ask of a model. Ids are the tokenizer's.
+
+    context: tokens that a conversation and its answer may have together; null where nothing is set.
+    """
 
     encoder: Encoder
+    context: int | None
 
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places` (each at least 1), given all before them."""
@@ -70,6 +74,8 @@ class TransformersInference:
 
     folder: its weights. adapter: on top of them. base: where the base model lies, when there is no adapter.
     """
+
+    context: int | None = None
 
     def __init__(
         self, folder: Path, encoder: Encoder, adapter: Path | None = None, base: Path | None = None
@@ -153,6 +159,8 @@ class Streamer:
 
 class LlamaInference:
     """A GGUF file in llama.cpp. Tokenizer and template are the file's own."""
+
+    context: int | None = CONTEXT
 
     def __init__(self, model: Model, base: Path | None) -> None:
         self.model, self.base = model, base

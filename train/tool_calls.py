@@ -8,6 +8,7 @@ import jsonschema_rs
 import orjson
 
 OPEN, CLOSE, THOUGHT = "<tool_call>", "</tool_call>", "</think>"
+NEVER_CLOSED = "never closed"
 
 
 class Call(NamedTuple):
@@ -61,7 +62,7 @@ def parse_call(block: str) -> Call:
     """One call, from what stands after its `<tool_call>`."""
     body, closed, _ = block.partition(CLOSE)
     if not closed:
-        return broken("never closed")
+        return broken(NEVER_CLOSED)
     try:
         value = json.loads(body, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
