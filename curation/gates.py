@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curation.errors import RecipeError, Refusal
+from curation.figures import figure
 from curation.gate_metrics import SOURCE_METRICS, Measures, measures
 from curation.gate_sql import check_sql, measure_sql, tables
 from curation.manifest import Manifest, Part, difference, read_manifest, read_recipe
@@ -172,8 +173,9 @@ def told(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "not measured"
     if low is not None and value < low:
-        return f"{value:.6g}, less than {low:.6g}"
-    return f"{value:.6g}, more than {high:.6g}"
+        return f"{figure(value, low)}, less than {figure(low, low)}"
+    bound = high if high is not None else value
+    return f"{figure(value, bound)}, more than {figure(bound, bound)}"
 
 
 def judge(gate: Gate, value: float | None, waiver: WaiverRef | None) -> GateResult:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from curation.gates import GateResult
+from curation.figures import figure
+from curation.gates import GateResult, SourceResult
 
 # XML 1.0 has no place for these, escaped or not (https://www.w3.org/TR/xml/#charsets).
 FORBIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF], "\N{REPLACEMENT CHARACTER}")
@@ -45,15 +46,23 @@ def excuse(result: GateResult) -> str:
 def evidence(result: GateResult) -> str:
     """What was asked and measured, one line each."""
     bounds = [
-        f"{name} {bound}" for name, bound in (("min", result.min), ("max", result.max)) if bound is not None
+        f"{name} {figure(bound, bound)}"
+        for name, bound in (("min", result.min), ("max", result.max))
+        if bound is not None
     ]
     lines = [
         result.sql or result.metric or "",
         f"bounds: {', '.join(bounds)}",
-        f"measured: {result.measured}",
+        f"measured: {measured(result)}",
     ]
-    lines += [f"{s.source}: {s.measured} (passed: {s.passed})" for s in result.sources]
+    lines += [f"{s.source}: {measured(s)} (passed: {s.passed})" for s in result.sources]
     return "\n".join(lines)
+
+
+def measured(result: GateResult | SourceResult) -> str:
+    """The value of a gate, or of one source at it."""
+    value = result.measured
+    return "not measured" if value is None else figure(value, result.min, result.max)
 
 
 def clean(text: str) -> str:

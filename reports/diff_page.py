@@ -57,18 +57,20 @@ def cause_table(found: Diff) -> str:
 
 def change_table(name: str, changes: Sequence[Change]) -> str:
     """One kind of change."""
-    lines = [(c.what, value(c.before, name), value(c.now, name)) for c in changes]
+    lines = [(c.what, value(c.before, name, c.now), value(c.now, name, c.before)) for c in changes]
     right = () if name in ("sources", "settings") else (1, 2)
     return table([(TITLES[name], "before", "now"), *lines], right=right) if lines else ""
 
 
-def value(told: object, name: str) -> str:
-    """One side of a change."""
+def value(told: object, name: str, other: object) -> str:
+    """One side of a change, told apart from the other."""
     if told is None:
         return "-"
     if name == "mixture" and isinstance(told, (int, float)):
         return percent(told)
-    return count(told) if isinstance(told, (int, float)) else visible(str(told))
+    if not isinstance(told, (int, float)):
+        return visible(str(told))
+    return count(told, other if isinstance(other, (int, float)) else None)
 
 
 def as_html(found: Diff) -> bytes:

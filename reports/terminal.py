@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from curation.curate import Finished
+from curation.figures import figure
 from curation.gates import GateResult, GatesFile
 from curation.manifest import Manifest
 
@@ -83,7 +84,7 @@ def gates(found: GatesFile) -> str:
         return "no gates in the recipe"
     rows = [("gate", "verdict", "measured", "")]
     for gate in found.gates:
-        measured = "" if gate.measured is None else f"{gate.measured:,.6g}"
+        measured = "" if gate.measured is None else figure(gate.measured, gate.min, gate.max)
         rows.append((gate.name, verdict(gate), measured, gate.detail or ""))
     return table(rows, right=(2,))
 

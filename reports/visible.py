@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from curation.figures import figure
+
 # Bidirectional controls, zero-width and other format characters, and control characters but \t and \n.
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
@@ -42,9 +44,9 @@ def short(text: str, most: int = 100) -> str:
     return f"{start} \u2026 {more:,} more characters" if more else start
 
 
-def count(number: float | None) -> str:
-    """12,345; an en dash for what is not known."""
-    return "\u2013" if number is None else f"{number:,.6g}" if isinstance(number, float) else f"{number:,}"
+def count(number: float | None, *beside: float | None) -> str:
+    """12,345; an en dash for what is not known. beside: numbers that it must not seem equal to."""
+    return "\u2013" if number is None else figure(number, *beside)
 
 
 def percent(part: float | None, whole: float | None = 1) -> str:

@@ -14,6 +14,7 @@ from curation.gates import GatesFile, check_gates, gates_schema, judge_again, me
 from curation.manifest import read_manifest
 from curation.recipe import Gate, TrainSettings
 from curation.recipe_model import Metric
+from reports import terminal
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "gates.schema.json"
 
@@ -156,6 +157,21 @@ def test_bounds_belong_to_what_is_allowed(dataset):
         (False, "12, less than 13"),
         (False, "12, more than 11"),
     ]
+
+
+def test_a_small_share_is_told_without_an_exponent_and_never_seems_equal_to_its_bound(dataset):
+    tiny, over = {"metric": "pii.found", "name": "tiny"}, {"metric": "dedupe.capped"}
+    metrics = {"pii.found": 5.76901e-05, "dedupe.capped": 0.010000004}
+    bounds = {**tiny, "max": 0}, {**over, "max": 0.01}, {**tiny, "max": 2e-5, "name": "again"}
+    found = judged(dataset, *bounds, metrics=metrics)
+    assert [gate.detail for gate in found.gates] == [
+        "0.00005769, more than 0",
+        "0.010000004, more than 0.01",
+        "0.00005769, more than 0.00002",
+    ]
+    shown = terminal.gates(found)
+    assert "e-05" not in shown
+    assert shown.count("0.00005769") == 4
 
 
 def test_warnings_and_waived_failures_do_not_stop_a_dataset(dataset):

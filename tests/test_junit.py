@@ -31,6 +31,19 @@ def test_junit_shows_a_gate_as_a_test_case(tmp_path):
     assert "waived until 2030-01-31 by Ada: small" in waived.find("skipped").get("message")
 
 
+def test_numbers_are_written_as_people_read_them(tmp_path):
+    dataset = tiny_dataset(tmp_path / "tiny")
+    gates = judged(
+        dataset,
+        {"metric": "dedupe.capped", "max": 2e-5},
+        {"metric": "pii.found", "max": 0},
+        metrics={"dedupe.capped": 5.76901e-05},
+    )
+    tiny, unknown = ElementTree.fromstring(to_junit(gates.gates)).iter("failure")
+    assert tiny.text == "dedupe.capped\nbounds: max 0.00002\nmeasured: 0.00005769"
+    assert unknown.text == "pii.found\nbounds: max 0\nmeasured: not measured"
+
+
 def test_the_same_gates_are_written_again_and_another_file_only_with_force(tmp_path, capsys):
     dataset, file = str(tiny_dataset(tmp_path / "tiny")), tmp_path / "gates.xml"
     command = ["gate", dataset, "--junit", str(file)]

@@ -255,7 +255,7 @@ def test_failed_and_waived_gates_are_told_with_their_reasons(tmp_path):
     waiver = {"gate": "rows.eval", "reason": "a trial", "by": "R. Reader", "until": "2099-01-01"}
     text = page_of(finished(tmp_path, gates=gates, waivers=[waiver])).whole_text
     assert "1 gate failed: it must not be trained on" in text
-    assert "less than 5000. Waived until 2099-01-01 by R. Reader: a trial" in text
+    assert "less than 5,000. Waived until 2099-01-01 by R. Reader: a trial" in text
     assert "aj approve ." not in text
 
 
