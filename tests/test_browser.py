@@ -1,8 +1,11 @@
 """The report in a real browser: silent, quiet on the network, legible at every width, usable by all."""
 
+import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.browser import browser, narrow, requests
 from tests.finished import hostile
@@ -48,6 +51,32 @@ def test_it_never_scrolls_sideways(opened, width):
     wide = opened.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
     assert wide[1] == width
     assert wide[0] <= width
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_table_that_goes_on_has_a_shadow_on_that_side_only(page, dark):
+    with browser(dark=dark) as driver:
+        narrow(driver, 390)
+        driver.get(page.as_uri())
+        table = driver.find_element("css selector", "#gates .scroll")
+        assert sides(driver, table) == (False, True)
+        driver.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", table)
+        assert sides(driver, table) == (True, False)
+        narrow(driver, 1920)
+        driver.execute_script("arguments[0].scrollLeft = 0", table)
+        assert sides(driver, table) == (False, False)
+
+
+def sides(driver, table) -> tuple[bool, bool]:
+    """Whether the first and the last column of pixels have a shade that the page's ground does not."""
+    picture = Image.open(BytesIO(table.screenshot_as_png)).convert("L")
+    ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    light = round(sum(map(int, re.findall(r"\d+", ground)[:3])) / 3)
+    # No line and no word goes all the way down, as the shade does; a scrollbar lies below.
+    height = table.find_element("tag name", "table").size["height"]
+    edges = [[picture.getpixel((x, y)) for y in range(4, height - 4)] for x in (1, picture.width - 2)]
+    first, last = (all(abs(pixel - light) > 16 for pixel in edge) for edge in edges)
+    return first, last
 
 
 def test_the_search_shows_only_the_rows_that_fit(opened):
