@@ -1,5 +1,6 @@
 """report.html of an adapter: how its training went, beside what it was trained on and who approved that."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from curation.files import write_bytes
 from reports.charts import BLUE, VERMILION, names, numbers, svg
 from reports.report import environment, render
+from reports.visible import visible
 
 METRICS, RUN, EVALUATED = "metrics.jsonl", "run.json", "evaluation.html"
 # A curve of more points than this looks the same and weighs more.
@@ -44,6 +46,9 @@ def training_report(
         figures=figures(record, steps),
         charts=[(title, Markup(chart)) for title, chart in charts(steps, held_out)],
         rows=list(thinned(steps, 20)),
+        breakable=breakable,
+        rate=rate,
+        setting=setting,
         speed=median([line["tokens_per_s"] for line in steps]),
     )
 
@@ -78,6 +83,26 @@ def figures(record: Mapping[str, Any], steps: Sequence[Line]) -> list[tuple[str,
 def number(value: float | None) -> str:
     """A loss as people read it."""
     return "not measured" if value is None else f"{value:.3f}"
+
+
+def breakable(name: str) -> Markup:
+    """The name of a metric or source, which may go on in the next line after a dot or underscore."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])", visible(name)))
+
+
+def rate(value: float) -> str:
+    """A learning rate as recipes write it: 2.00e-5."""
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits}e{int(power)}" if value else "0"
+
+
+def setting(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not set"}[value]
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def charts(steps: Sequence[Line], held_out: Sequence[Line]) -> list[tuple[str, str]]:

@@ -54,6 +54,14 @@ def test_curves_stand_beside_root_approval_and_settings(folder):
         assert said in html
 
 
+def test_settings_and_rates_are_written_for_people(folder):
+    html = page(folder, settings={"epochs": None, "packing": True, "max_steps": 5000})
+    for name, told in (("epochs", "not set"), ("packing", "yes"), ("max_steps", "5,000")):
+        assert f"<td>{name}</td><td>{told}</td>" in html
+    assert "1.00e-4" in html
+    assert "e-04" not in html
+
+
 def ticks(svg: str) -> list[str]:
     """The labels of both axes of a drawn curve."""
     return re.findall(r">([^<>]+)</text>", svg)
@@ -119,7 +127,7 @@ def test_an_evaluation_is_a_section_of_the_same_report(folder):
     path = write_evaluation(folder, evaluation)
     assert path == folder / "evaluation.html"
     html = path.read_text()
-    for said in ("3.1250", "0.8750", "at most 3.0", "failed: tools.x not measured", "&lt;b&gt;", "I cannot."):
+    for said in ("3.1250", "0.8750", "at most 3<", "failed: tools.x not measured", "&lt;b&gt;", "I cannot."):
         assert said in html
     assert "A &lt;b&gt;Person&lt;/b&gt;" in html
     assert "How good it is" not in page(folder)
