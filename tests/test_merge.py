@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
 from train import merge as merging
-from train.merge import merge
+from train.merge import beside_adapter, merge
+from train.model_folder import parent_of
 from train.tensors import Checkpoint
 
 
@@ -94,6 +95,17 @@ def test_the_merged_folder_loads_in_transformers_and_records_what_it_was_made_fr
 def test_what_is_next_after_a_trial_is_not_refused(tmp_path, base):
     trial = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora-trial", base, run={"trial": True})
     assert merge(trial, tmp_path / "merged").as_text().endswith(f"next    aj try {tmp_path / 'merged'}")
+
+
+def test_what_is_made_beside_a_model_is_told_as_the_model_was(tmp_path, monkeypatch):
+    (tmp_path / "build/AJ-Tiny-lora").mkdir(parents=True)
+    (tmp_path / "link-lora").symlink_to("build/AJ-Tiny-lora")
+    monkeypatch.chdir(tmp_path)
+    assert beside_adapter(Path("build/AJ-Tiny-lora")) == Path("build/AJ-Tiny-merged")
+    assert parent_of(Path("build")) == Path()
+    assert beside_adapter(Path("link-lora")) == tmp_path / "build/AJ-Tiny-merged"
+    monkeypatch.chdir("build/AJ-Tiny-lora")
+    assert beside_adapter(Path()) == tmp_path / "build/AJ-Tiny-merged"
 
 
 def test_merging_twice_gives_the_same_bytes(tmp_path, adapter):

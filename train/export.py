@@ -30,6 +30,7 @@ from train.model_folder import (
     check_merged_weights,
     find_model,
     model_template,
+    parent_of,
     record_path,
 )
 from train.modelfile import modelfile
@@ -121,7 +122,7 @@ def export(
         raise CurationError(f"{path}: a GGUF file already; export takes an adapter or a merged model")
     evaluation = check_exportable(model)
     source = open_source(model, evaluation)
-    folder = out or path.resolve().parent
+    folder = out or parent_of(path)
     planned = {quant: plan_file(source, quant) for quant in dict.fromkeys(quants)}
     targets = {quant: folder / f"{gguf_name(model, quant)}.gguf" for quant in planned}
     made = {} if force else finished_before(source, planned, targets)

@@ -16,7 +16,7 @@ from curation.errors import CurationError
 from curation.files import file_digest, remove_half_written, sync
 from curation.sealed import write_sealed
 from train.adapter import Merged, adapter_digest
-from train.model_folder import MERGE, MergeRecord, find_model
+from train.model_folder import MERGE, MergeRecord, find_model, parent_of
 from train.sizes import IN_GGUF, architecture, read_config
 from train.tensors import SHARD_BYTES, fingerprint, write_checkpoint
 
@@ -89,8 +89,7 @@ def merge(
 
 def beside_adapter(adapter: Path) -> Path:
     """Where a merged model goes by default: AJ-…-lora becomes AJ-…-merged."""
-    folder = adapter.resolve()
-    return folder.with_name(f"{folder.name.removesuffix('-lora')}-merged")
+    return parent_of(adapter) / f"{adapter.resolve().name.removesuffix('-lora')}-merged"
 
 
 @contextmanager

@@ -69,6 +69,12 @@ class Model(NamedTuple):
         return checkpoint
 
 
+def parent_of(path: Path) -> Path:
+    """The folder that a model lies in, told as the model's own path is; of a link, where it points."""
+    named = path.name not in ("", "..") and not path.is_symlink()
+    return path.parent if named else path.resolve().parent
+
+
 def find_model(path: Path, base: Path | None = None) -> Model:
     """The model at `path`. `base`: folder of the base model, in place of the recorded one.
 
