@@ -569,6 +569,7 @@ def run_train(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Measure, print, and answer no when a bound of the recipe fails."""
     need("torch", "transformers", "peft")
+    from reports.meanings import evaluated_meanings
     from train.evaluate import as_text, evaluate
 
     found = evaluate(
@@ -585,7 +586,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from reports.training import write_evaluation
 
         write_evaluation(args.model, found.as_dict())
-    print(json.dumps(found.as_dict()) if args.json else as_text(found, args.model, args.base_model))
+    meanings = evaluated_meanings(found.metrics)
+    told = json.dumps(found.as_dict()) if args.json else as_text(found, args.model, args.base_model, meanings)
+    print(told)
     return DONE if found.passed else NO
 
 

@@ -1,4 +1,6 @@
-"""What the names of reasons, repairs and flags mean, for those who never read the stages' code."""
+"""What the names of reasons, repairs, flags and metrics mean, for those who never read the code."""
+
+from collections.abc import Iterable
 
 REASONS = {
     "unreadable": "it could not be read as a record of its source",
@@ -64,3 +66,19 @@ NOTES = {
     "mask": "personal data replaced by its kind and a number",
     "personal_data": "personal data left as it is",
 }
+EVALUATED = {
+    "loss": "nats per token of what the assistant says: the lower, the better it is foretold",
+    "loss_change": "the loss less that of the base model: below 0, training helped",
+    "loss_change.worst_group": "the loss_change of the group that gained least",
+    "tools.parsed_share": "of the turns that call tools in the row, those where the model's calls are whole",
+    "tools.valid_share": "those whose calls name offered tools and fit their schemas",
+    "tools.name_share": "those that call the row's tools, in its order",
+    "tools.arguments_share": "those that call the row's tools with the row's arguments",
+    "tools.quiet_share": "of the turns that only speak in the row, those where the model calls nothing",
+}
+
+
+def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
+    """What the metrics of `aj evaluate` mean, those of a group or source by the part before its name."""
+    measured = set(names)
+    return {name: meaning for name, meaning in EVALUATED.items() if name in measured}

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from curation.files import write_bytes
 from reports.charts import BLUE, VERMILION, names, numbers, svg
+from reports.meanings import evaluated_meanings
 from reports.report import environment, render
 from reports.visible import visible
 
@@ -43,6 +44,7 @@ def training_report(
         "training.html.jinja",
         run=record,
         evaluation=evaluation,
+        meanings=evaluated_meanings(evaluation["metrics"] if evaluation else ()),
         figures=figures(record, steps),
         charts=[(title, Markup(chart)) for title, chart in charts(steps, held_out)],
         rows=list(thinned(steps, 20)),

@@ -13,6 +13,7 @@ from curation.errors import CurationError, Refusal
 from curation.frozen import read_frozen
 from curation.row import decode, encode
 from curation.sealed import read_sealed, write_sealed
+from reports.meanings import evaluated_meanings
 from train import evaluate as evaluating
 from train.evaluate import EvalRow, Turn, as_text, choose_turns, evaluate
 from train.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
@@ -22,6 +23,7 @@ from train.inference import open_inference
 from train.intervals import change, ratio
 from train.merge import merge
 from train.model_folder import find_model
+from train.tool_calls import Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 
@@ -65,6 +67,15 @@ def test_losses_of_model_and_base_are_those_of_transformers(made, found):
     change_of = found.metrics["loss"].value - found.base["loss"].value
     assert found.metrics["loss_change"].value == pytest.approx(change_of, abs=2e-6)
     assert {f"loss.group.{row.group}", f"loss.source.{row.source}"} <= found.metrics.keys()
+
+
+def test_every_metric_has_its_meaning_where_it_is_printed(made, found):
+    whole = [name for name in found.metrics if ".group." not in name and ".source." not in name]
+    names = [*whole, *(f"tools.{field}_share" for field in Score._fields), "tools.quiet_share"]
+    assert list(evaluated_meanings(names)) == list(dict.fromkeys(names))
+    shown = as_text(found, made.out, meanings=evaluated_meanings(found.metrics))
+    assert "meaning    loss: nats per token" in shown
+    assert "           loss_change: the loss less" in shown
 
 
 def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, found):

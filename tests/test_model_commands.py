@@ -36,7 +36,10 @@ def test_an_adapter_and_its_merged_model_become_the_same_file(tmp_path, made, ca
     assert aj.main(["export", model, "--quant", "q8_0", *base]) == 1
     assert "asks for an evaluation" in capsys.readouterr().err
     assert aj.main(["evaluate", model, "--frozen", str(made.frozen), "--data", str(made.data), *base]) == 0
-    assert "passed     loss" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "passed     loss" in told
+    assert "meaning    loss: nats per token" in told
+    assert told.index("loss_change: the loss less") < told.index("passed     loss")
 
     for source, out in ((model, "one"), (str(merged), "two")):
         assert (

@@ -127,7 +127,15 @@ def test_an_evaluation_is_a_section_of_the_same_report(folder):
     path = write_evaluation(folder, evaluation)
     assert path == folder / "evaluation.html"
     html = path.read_text()
-    for said in ("3.1250", "0.8750", "at most 3<", "failed: tools.x not measured", "&lt;b&gt;", "I cannot."):
+    for said in (
+        "3.1250",
+        "0.8750",
+        "at most 3<",
+        "failed: tools.x not measured",
+        "fit their schemas",
+        "&lt;b&gt;",
+        "I cannot.",
+    ):
         assert said in html
     assert "A &lt;b&gt;Person&lt;/b&gt;" in html
     assert "How good it is" not in page(folder)

@@ -276,8 +276,13 @@ def told_call(call: Any) -> str:
     return f"{call.name} {call.arguments}" if call.problem is None else f"no call: {call.problem}"
 
 
-def as_text(found: Evaluation, path: Path, base: Path | None = None) -> str:
-    """The result for people: the model beside its base, then the bounds. `base`: as in `evaluate`."""
+def as_text(
+    found: Evaluation, path: Path, base: Path | None = None, meanings: Mapping[str, str] | None = None
+) -> str:
+    """The result for people: the model beside its base, what the names mean, then the bounds.
+
+    base: as in `evaluate`. meanings: of the metrics, by name.
+    """
     lines = [f"evaluated  {path}: {found.rows:,} rows, {found.tool_turns:,} tool-calling turns"]
     if found.sample:
         lines.append("sample     only a part of the eval split: nothing is written, nothing is proved")
@@ -288,6 +293,8 @@ def as_text(found: Evaluation, path: Path, base: Path | None = None) -> str:
         lines.append(
             f"{name:{width}}  {before}  {measured.value:9.4f}  {measured.low:.4f} to {measured.high:.4f}"
         )
+    for place, (name, meaning) in enumerate((meanings or {}).items()):
+        lines.append(f"{'' if place else 'meaning':9}  {name}: {meaning}")
     lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
         export = with_base(f"aj export {path} --quant q4_k_m", base)
