@@ -30,7 +30,7 @@ MAP = frozenset(
     ["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"]
 )
 
-_JSON_TYPES = frozenset(["object", "array", "string", "number", "integer", "boolean", "null"])
+JSON_TYPES = frozenset(["object", "array", "string", "number", "integer", "boolean", "null"])
 _NAMES = {
     "object": "dict dictionary map hashmap hashtable struct",
     "array": "list tuple set arraylist vector",
@@ -40,8 +40,8 @@ _NAMES = {
     "string": "str char text",
     "null": "none nonetype void",
 }
-_KNOWN = {name: right for right, names in _NAMES.items() for name in (*names.split(), right)}
-_ANYTHING = frozenset({"any", ""})
+KNOWN = {name: right for right, names in _NAMES.items() for name in (*names.split(), right)}
+ANYTHING = frozenset({"any", ""})
 
 MAX_DEPTH = 200
 
@@ -82,11 +82,11 @@ def _repair_keyword(key: str, value: Any, depth: int) -> tuple[Any, int]:
 def _repair_type(value: Any) -> tuple[Any, int]:
     """A `type` in JSON Schema's words; None stands for any type."""
     if isinstance(value, str):
-        if value in _JSON_TYPES:
+        if value in JSON_TYPES:
             return value, 0
-        if value.lower() in _ANYTHING:
+        if value.lower() in ANYTHING:
             return None, 1
-        right = _KNOWN.get(value.lower())
+        right = KNOWN.get(value.lower())
         return (value, 0) if right is None else (right, 1)
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         fixed = [_repair_type(name) for name in value]

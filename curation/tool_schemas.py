@@ -20,6 +20,7 @@ from referencing import Registry
 
 import schemas
 from curation.errors import CurationError
+from curation.parameter_tables import table_schema
 from curation.schema_cost import MAX_STEPS, References, SchemaError
 from curation.schema_types import repair_types
 
@@ -84,7 +85,8 @@ class Toolset:
 def compile_tools(text: str, *, repair: bool) -> Toolset:
     """The toolset of a JSON array of definitions: OpenAI's, bare, or with `input_schema`.
 
-    repair: put type names of programming languages right. Texts of usual length are compiled once.
+    repair: put type names of programming languages and tables of parameters right. Texts of usual
+    length are compiled once.
     """
     return _compiled_once(text, repair) if len(text) <= _CACHED_LENGTH else _compiled(text, repair)
 
@@ -129,13 +131,29 @@ def _parameters_key(function: dict[str, Any]) -> str:
 
 
 def _repair_definition(definition: Any) -> int:
-    """Put the type names right in a definition, in place; returns how many."""
+    """Put the type names of a definition right, in place; returns how many.
+
+    A table of parameters becomes a schema, and each of its parameters counts.
+    """
     function = _function(definition)
     key = _parameters_key(function)
+    table = table_schema(function.get(key))
+    if table is not None and _is_schema(function["name"], table):
+        function[key] = table
+        return len(table["properties"])
     repaired, count = repair_types(function.get(key))
     if count:
         function[key] = repaired
     return count
+
+
+def _is_schema(name: str, schema: dict[str, Any]) -> bool:
+    """Whether a schema made of a table can be checked with."""
+    try:
+        compile_schema(name, schema)
+    except SchemaError:
+        return False
+    return True
 
 
 def _compile_definition(definition: Any) -> Tool:

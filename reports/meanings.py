@@ -55,7 +55,7 @@ NOTES = {
     "trailing_result": "closing tool results that nobody comments on, taken off",
     "opened_think": "the missing opening of thinking put in",
     "control_tokens": "spelt control tokens made harmless",
-    "types": "type names of programming languages in tool schemas",
+    "types": "type names of programming languages and tables of parameters in tool schemas put right",
     "json": "loose JSON in arguments made strict",
     "nesting": "arguments one level too deep",
     "ids": "missing or repeated ids of tool calls numbered",

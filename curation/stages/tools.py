@@ -20,7 +20,8 @@ repeated_call_id    two calls of a row with one id
 
 Repairs, each a note {"stage": "tools", "repair": kind, "count": n} and each switchable:
 
-types     type names of programming languages in the row's schemas ("dict", "float", "tuple", "any")
+types     type names of programming languages in the row's schemas ("dict", "float", "tuple", "any"), and
+          tables of parameters that are no schemas ({"n": {"type": "int, optional"}})
 json      single quotes, trailing commas, Python literals, bare control characters in arguments
 nesting   arguments one level too deep ({"arguments": {…}}), or a JSON string of JSON
 ids       missing, empty or repeated call ids become call_<n>; their results follow
