@@ -1,9 +1,10 @@
-"""Tool calls written into the text, as Hermes and Qwen write them, read as what they mean.
+"""Tool calls written into the text, as Hermes, Qwen and ToolACE write them, read as what they mean.
 
 `<tool_call>{"name": …, "arguments": …}</tool_call>` at the end of an assistant turn is a call,
 `<tool_response>…</tool_response>` in the turn after it is a result, and `<tools>…</tools>` in the system
 turn lists what is offered. The chat template writes all three again, in the model's own way; left in the
-text, they are control tokens. What is not beyond doubt stays as it is.
+text, they are control tokens. A turn that is nothing but `[name(key="value"), …]` calls tools that the row
+offers (curation/python_calls.py). What is not beyond doubt stays as it is.
 """
 
 import re
@@ -14,6 +15,7 @@ import msgspec
 import orjson
 
 from curation.jsontext import JSON_ERRORS, compact, values
+from curation.python_calls import python_calls
 from curation.readers.shape import Unfit
 from curation.readers.sharegpt import calls
 from curation.row import Message, message
@@ -81,6 +83,8 @@ def _read(
         return None if text == content else [{**said, "content": text}], offered
     if role == "assistant" and "<tool_call>" in content:
         return _asked(said), tools
+    if role == "assistant" and tools and content.rstrip().endswith("]"):
+        return _asked_in_python(said, tools), tools
     if role in ("tool", "user") and before is not None and (before["tool_calls"] or before["role"] == "tool"):
         return _answered(said), tools
     return None, tools
@@ -97,6 +101,15 @@ def _asked(said: Message) -> list[Message] | None:
     except Unfit:
         return None
     return [{**said, "content": f"{thought}{closing}{words[:start]}".strip() or None, "tool_calls": made}]
+
+
+def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
+    """An assistant turn that is a list of calls in Python's words, after thinking or not."""
+    thought, closing, words = said["content"].rpartition("</think>")
+    made = python_calls(words, tools)
+    if made is None:
+        return None
+    return [{**said, "content": f"{thought}{closing}".strip() or None, "tool_calls": made}]
 
 
 def _as_json(text: str) -> str:

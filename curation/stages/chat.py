@@ -15,7 +15,8 @@ control_token             a message, a tool call or the tools spell a control to
 Repairs, each a note with its count:
 
 calls_in_text             `<tool_call>`, `<tool_response>` and `<tools>` in the text become the calls, the
-                          results and the tools that they are (curation/text_calls.py)
+                          results and the tools that they are, and a turn that is `[name(key=1), …]`
+                          the calls, where the row offers the tools (curation/text_calls.py)
 role_alias                human, gpt, developer, observation … are named as our four roles
 empty_turn                empty turns go, except tool results and turns that only call
 merged_system             several system turns at the start become one
@@ -52,6 +53,7 @@ from curation.control_tokens import (
     thinking_is_balanced,
     tokenizer_file,
 )
+from curation.python_calls import ENDS
 from curation.rewriting import Rejected, Rewritten, rewrite
 from curation.row import Message, decode, encode, note
 from curation.settings import Chat
@@ -96,6 +98,9 @@ def chat(
     marks = [*with_thinking.marks(), TOOLS]
     spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
     suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW)
+    offering = rows["tools"].is_not_null()
+    if offering.any():
+        suspects |= offering & rows["messages"].str.contains(ENDS)
     judge = partial(
         _judge, repair=repair, neutralise=control_tokens == "neutralise", everywhere=with_thinking, said=plain
     )
