@@ -30,7 +30,13 @@ from curation.recipe_model import (
     TrainSettings,
     Waiver,
 )
-from curation.recipe_rules import BUILT_IN_SCHEMAS, rule_faults, stage_faults, warm_up_faults
+from curation.recipe_rules import (
+    BUILT_IN_SCHEMAS,
+    evaluation_faults,
+    rule_faults,
+    stage_faults,
+    warm_up_faults,
+)
 from curation.settings import STAGE_SETTINGS, Contamination, Exclude, StageSettings, Tools
 from curation.source import Source
 from curation.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
@@ -122,9 +128,9 @@ def resolve(document: Document, folder: Path, data_root: Path | None, *, stored:
         document, chain(conform(document, RecipeModel), stage_faults(document, values.get("stages")))
     )
     model = completed(msgspec.convert(values, RecipeModel))
-    raise_faults(
-        document, chain(rule_faults(model, stage_plan(model)), () if stored else warm_up_faults(model))
-    )
+    # Some stored recipes are older than these rules.
+    newer = () if stored else chain(warm_up_faults(model), evaluation_faults(model))
+    raise_faults(document, chain(rule_faults(model, stage_plan(model)), newer))
     kept = {name: getattr(model, name) for name in RecipeModel.__struct_fields__}
     return Recipe(**kept, document=document, data_folder=data_root or folder / model.data_root)
 

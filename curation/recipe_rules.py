@@ -25,6 +25,18 @@ REPEAT_GATE = "mixture.max_repeat"
 
 BUILT_IN_SCHEMAS = ("aj_tools", "any")
 
+# What `aj evaluate` measures whatever the recipe; losses also for each of its groups and sources.
+LOSSES = ("loss", "loss_change")
+EVALUATED = (
+    *LOSSES,
+    "loss_change.worst_group",
+    "tools.parsed_share",
+    "tools.valid_share",
+    "tools.name_share",
+    "tools.arguments_share",
+    "tools.quiet_share",
+)
+
 
 def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
     """Unknown stages, and settings that a stage does not have; entries of a wrong type are passed over."""
@@ -169,6 +181,23 @@ def bound_faults(low: float | None, high: float | None, at: KeyPath) -> Iterator
         yield Fault(at, "needs a 'max:' or a 'min:'")
     elif low is not None and high is not None and low > high:
         yield Fault((*at, "min"), f"{low:g} is more than max {high:g}; nothing can pass")
+
+
+def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Bounds on what `aj evaluate` does not measure: found now, not after the training."""
+    known = evaluated(recipe)
+    for index, bound in enumerate(recipe.evaluation):
+        if bound.metric not in known:
+            hint = meant(bound.metric, known, "measured are")
+            yield Fault(("evaluation", index, "metric"), f"unknown metric '{bound.metric[:60]}'; {hint}")
+
+
+def evaluated(recipe: RecipeModel) -> list[str]:
+    """The name of every value that `aj evaluate` may measure on a model of this recipe."""
+    parts = [f"group.{name}" for name in recipe.mixture.shares] + [
+        f"source.{name}" for name in recipe.sources
+    ]
+    return [*EVALUATED, *(f"{loss}.{part}" for loss in LOSSES for part in parts)]
 
 
 def waiver_faults(recipe: RecipeModel) -> Iterator[Fault]:

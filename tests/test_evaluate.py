@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
 from curation.frozen import read_frozen
+from curation.recipe_rules import evaluated
 from curation.row import decode, encode
 from curation.sealed import read_sealed, write_sealed
 from reports.meanings import evaluated_meanings
@@ -76,6 +77,13 @@ def test_every_metric_has_its_meaning_where_it_is_printed(made, found):
     shown = as_text(found, made.out, meanings=evaluated_meanings(found.metrics))
     assert "meaning    loss: nats per token" in shown
     assert "           loss_change: the loss less" in shown
+
+
+def test_a_recipe_may_bound_whatever_is_measured_and_nothing_else(made, found):
+    known = evaluated(admit(made.frozen, made.data).recipe)
+    assert set(found.metrics) <= set(known)
+    scores = [f"tools.{name}_share" for name in (*Score._fields, "quiet")]
+    assert [name for name in known if name.startswith("tools.")] == scores
 
 
 def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, found):

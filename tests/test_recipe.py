@@ -506,6 +506,24 @@ def fault(text: str) -> str:
             "train: {lora_dropout: 5%}\ngates:",
             "r.yaml:15: train.lora_dropout: expected a number of at least 0 and below 1, got '5%'; write 0.05",
         ),
+        # The evaluation.
+        (
+            "gates:",
+            "evaluation:\n  - {metric: los, max: 2}\n  - {metric: loss_change.source.book, max: 0}\ngates:",
+            "r.yaml: 2 faults\n"
+            "  r.yaml:16: evaluation[0].metric: unknown metric 'los'; did you mean 'loss'?\n"
+            "  r.yaml:17: evaluation[1].metric: unknown metric 'loss_change.source.book'; did you mean"
+            " 'loss_change.source.books'?",
+        ),
+        (
+            "gates:",
+            "evaluation: [{metric: bleu, min: 0.3}]\ngates:",
+            "r.yaml:15: evaluation[0].metric: unknown metric 'bleu'; measured are: loss, loss_change,"
+            " loss_change.worst_group, tools.parsed_share, tools.valid_share, tools.name_share,"
+            " tools.arguments_share, tools.quiet_share, loss.group.talk, loss.group.herbs, loss.source.chats,"
+            " loss.source.books, loss_change.group.talk, loss_change.group.herbs, loss_change.source.chats,"
+            " loss_change.source.books",
+        ),
         # Not a recipe at all.
         (
             WHOLE,
@@ -602,6 +620,11 @@ def test_a_stored_recipe_whose_rate_never_reaches_its_peak_can_still_be_read():
     values = parse_recipe(WHOLE).as_dict()
     values["train"] |= {"max_steps": 60, "warmup_steps": 60}
     assert recipe_from(values, "recipe.json").train.warmup_steps == 60
+
+
+def test_a_stored_recipe_with_a_bound_on_nothing_can_still_be_read():
+    values = parse_recipe(WHOLE).as_dict() | {"evaluation": [{"metric": "los", "max": 2.0, "min": None}]}
+    assert recipe_from(values, "recipe.json").evaluation[0].metric == "los"
 
 
 def test_keep_ends_with_the_sources_that_it_leaves_out():
