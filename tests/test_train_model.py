@@ -23,7 +23,7 @@ from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.leaks import check_packing, leak
 from train.model import attention, check_device, check_weights, load, on_meta, parameters
 from train.packing import Collator, Sequences
-from train.sizes import KNOWN, limits, model_settings, sizes_of
+from train.sizes import KNOWN, limits, model_settings, positions, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
@@ -43,6 +43,37 @@ def copy(folder, tmp_path):
 def test_the_32b_architecture_has_536_870_912_trainable_parameters():
     model = on_meta(KNOWN[BIG], TrainSettings())
     assert parameters(model) == (536_870_912, 32_763_876_352 + 536_870_912)
+
+
+@pytest.mark.parametrize(
+    ("config", "most"),
+    [
+        ({}, None),
+        ({"max_position_embeddings": 32768, "rope_parameters": {"rope_type": "default"}}, 32768),
+        ({"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 2.0}}, 8192),
+        # As Qwen2.5's model card asks for it, and Llama 3.1, whose config counts the scaled positions.
+        (
+            {
+                "max_position_embeddings": 32768,
+                "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768},
+            },
+            131072,
+        ),
+        (
+            {
+                "max_position_embeddings": 131072,
+                "rope_parameters": {
+                    "rope_type": "llama3",
+                    "factor": 8.0,
+                    "original_max_position_embeddings": 8192,
+                },
+            },
+            131072,
+        ),
+    ],
+)
+def test_positions_are_those_of_the_config_and_of_its_scaling(config, most):
+    assert positions(config) == most
 
 
 def test_sizes_alone_give_the_same_parameters():

@@ -455,6 +455,17 @@ def test_another_card_is_not_taken_for_one_that_is_known(other):
         named_gpus([other])
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_sequences_longer_than_the_model_has_positions_are_refused_in_one_line(tmp_path, capsys, more):
+    run = frozen_dataset(tmp_path, train={"max_seq_length": 4097})
+    assert aj.main(["train", *options(run), *more]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith("train.max_seq_length: expected at most 4096, the positions of the base model, got 4097")
+    )
+
+
 def test_a_dry_run_answers_in_one_line_to_a_layer_that_the_model_does_not_have(tmp_path, capsys):
     run = frozen_dataset(tmp_path, train={"target_modules": ["q_proj", "c_attn"]})
     assert aj.main(["train", *options(run), "--dry-run"]) == 2

@@ -23,7 +23,7 @@ from train.gpus import (
 )
 from train.packing import best_fit, fill_rate
 from train.settings import steps_of, warm_up_caution
-from train.sizes import check_targets, limits, sizes_of
+from train.sizes import check_context, check_targets, limits, sizes_of
 
 BYTES_PER_TOKEN = 4
 
@@ -132,6 +132,7 @@ def dry_run(
     recipe, settings = admitted.recipe, admitted.recipe.train
     config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
     check_targets(config, settings)
+    check_context(config, settings)
     rows = list(row_lengths(admitted))
     fitting = [tokens for _, tokens, _, _ in rows if tokens <= settings.max_seq_length]
     packs = (

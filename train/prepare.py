@@ -20,7 +20,7 @@ from train.gate import Admitted
 from train.model import check_weights
 from train.packing import Pack, PackedRun, best_fit
 from train.settings import effective_batch, steps_of
-from train.sizes import model_settings
+from train.sizes import check_context, model_settings
 
 PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "unsloth", "bitsandbytes")
 
@@ -61,6 +61,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     """Encode and pack the approved rows for the base model. No weights are loaded."""
     settings, recipe = admitted.recipe.train, admitted.recipe
     base = find_base(recipe.base_model.id, admitted.frozen.base_revision, base_model)
+    check_context(base.config, settings)
     template = load_template(recipe.template, base.folder, root=recipe.data_folder)
     encoder = Encoder(base.folder, template)
     check_vocabulary(base.config, encoder.largest_id, base.folder)

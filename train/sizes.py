@@ -138,8 +138,31 @@ def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
         raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
 
 
+def check_context(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when the recipe's sequences are longer than the model has positions for."""
+    most, asked = positions(config), settings.max_seq_length
+    if most is not None and asked > most:
+        raise CurationError(
+            f"train.max_seq_length: expected at most {most}, the positions of the base model, got {asked}"
+        )
+
+
+def positions(config: Mapping[str, Any]) -> int | None:
+    """The longest sequence that a model has positions for, scaled ones too; null where the config is silent.
+
+    Source: https://huggingface.co/docs/transformers/internal/rope_utils, `factor` of a scaling times the
+    length before it.
+    """
+    most = config.get("max_position_embeddings")
+    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    if most is None:
+        return None
+    before = rope.get("original_max_position_embeddings") or most
+    return max(int(most), int(before * (rope.get("factor") or 1)))
+
+
 def qwen2(
-    hidden: int, inner: int, layers: int, heads: int, kv: int, vocab: int, tied: bool
+    hidden: int, inner: int, layers: int, heads: int, kv: int, vocab: int, tied: bool, context: int
 ) -> dict[str, Any]:
     """The part of a Qwen2 config that sizes depend on."""
     return {
@@ -151,15 +174,16 @@ def qwen2(
         "num_key_value_heads": kv,
         "vocab_size": vocab,
         "tie_word_embeddings": tied,
+        "max_position_embeddings": context,
     }
 
 
 # Sizes of models that recipes name, from the config.json of each on the hub: a dry run needs no files.
 KNOWN: dict[str, dict[str, Any]] = {
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": qwen2(5120, 27648, 64, 40, 8, 152064, False),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": qwen2(5120, 13824, 48, 40, 8, 152064, False),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": qwen2(3584, 18944, 28, 28, 4, 152064, False),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": qwen2(1536, 8960, 28, 12, 2, 151936, False),
-    "Qwen/Qwen2.5-32B-Instruct": qwen2(5120, 27648, 64, 40, 8, 152064, False),
-    "Qwen/Qwen2.5-7B-Instruct": qwen2(3584, 18944, 28, 28, 4, 152064, False),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": qwen2(5120, 27648, 64, 40, 8, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": qwen2(5120, 13824, 48, 40, 8, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": qwen2(3584, 18944, 28, 28, 4, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": qwen2(1536, 8960, 28, 12, 2, 151936, False, 131072),
+    "Qwen/Qwen2.5-32B-Instruct": qwen2(5120, 27648, 64, 40, 8, 152064, False, 32768),
+    "Qwen/Qwen2.5-7B-Instruct": qwen2(3584, 18944, 28, 28, 4, 152064, False, 32768),
 }
