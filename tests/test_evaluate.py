@@ -16,7 +16,7 @@ from curation.row import decode, encode
 from curation.sealed import read_sealed, write_sealed
 from reports.meanings import evaluated_meanings
 from train import evaluate as evaluating
-from train.evaluate import EvalRow, Turn, as_text, choose_turns, evaluate
+from train.evaluate import EvalRow, Spoken, Turn, as_text, choose_turns, evaluate, tool_metrics
 from train.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
 from train.export import check_exportable, export
 from train.gate import admit
@@ -24,7 +24,7 @@ from train.inference import open_inference
 from train.intervals import change, ratio
 from train.merge import merge
 from train.model_folder import find_model
-from train.tool_calls import Score
+from train.tool_calls import Answer, Call, Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 
@@ -187,6 +187,23 @@ def test_intervals_hold_the_value_and_are_seeded():
     assert found.low < found.value < found.high
     exact = nats.std() / 20 / np.sqrt(300) * 1.96
     assert (found.high - found.low) / 2 == pytest.approx(exact, rel=0.15)
+
+
+def test_turns_of_one_row_count_as_one_draw_for_the_interval():
+    def said(turns):
+        call = [{"id": "1", "name": "bash", "arguments": "{}"}]
+        found = []
+        for number in range(80):
+            message = {"role": "assistant", "content": None, "tool_calls": call}
+            row = EvalRow(str(number), "s", "g", [message] * turns, "[]")
+            right = number % 4 == 0
+            answer = Answer("", [Call("bash", {}, None)])
+            found += [Spoken(Turn(row, at), answer, Score(*[right] * 4)) for at in range(turns)]
+        return tool_metrics(found, 17)["tools.valid_share"]
+
+    assert said(5) == said(1)
+    assert (said(5).value, said(5).rows) == (0.25, 80)
+    assert said(5).high - said(5).low == pytest.approx(2 * 1.96 * np.sqrt(0.25 * 0.75 / 80), rel=0.15)
 
 
 def test_a_change_is_paired_so_that_equal_models_differ_by_nothing():

@@ -246,14 +246,24 @@ def parts(losses: Sequence[RowLoss]) -> Iterator[tuple[str, list[int]]]:
 def tool_metrics(spoken: Sequence[Spoken], seed: int) -> dict[str, Measured]:
     """Shares of tool-calling turns, and of turns that must not call: `tools.*`."""
     calling = [one for one in spoken if one.turn.calls]
+    speaking = [one for one in spoken if not one.turn.calls]
     metrics = {}
     for name in Score._fields if calling else ():
-        right = np.array([float(getattr(one.score, name)) for one in calling])
-        metrics[f"tools.{name}_share"] = ratio(right, np.ones(len(right)), seed)
-    speaking = np.array([float(not one.answer.calls) for one in spoken if not one.turn.calls])
-    if len(speaking):
-        metrics["tools.quiet_share"] = ratio(speaking, np.ones(len(speaking)), seed)
+        right = [getattr(one.score, name) for one in calling]
+        metrics[f"tools.{name}_share"] = share_of_turns(calling, right, seed)
+    if speaking:
+        quiet = [not one.answer.calls for one in speaking]
+        metrics["tools.quiet_share"] = share_of_turns(speaking, quiet, seed)
     return metrics
+
+
+def share_of_turns(spoken: Sequence[Spoken], right: Sequence[bool], seed: int) -> Measured:
+    """The share of right turns. Its interval is over rows: turns of one row succeed and fail together."""
+    rows: dict[str, list[bool]] = {}
+    for one, is_right in zip(spoken, right, strict=True):
+        rows.setdefault(one.turn.row.id, []).append(is_right)
+    hits = np.array([float(sum(turns)) for turns in rows.values()])
+    return ratio(hits, np.array([float(len(turns)) for turns in rows.values()]), seed)
 
 
 def wrong_turns(spoken: Sequence[Spoken]) -> list[dict[str, Any]]:

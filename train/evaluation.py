@@ -13,7 +13,7 @@ EVALUATION = "evaluation.json"
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A value with its 95 % interval over `rows` rows (or tool-calling turns)."""
+    """A value with its 95 % interval over `rows` rows; a share of turns, over the rows that have them."""
 
     value: float
     low: float

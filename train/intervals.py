@@ -22,7 +22,11 @@ def change(after: Values, before: Values, denominators: Values, seed: int) -> Me
 
 
 def interval(numerators: Values, denominators: Values, seed: int) -> Measured:
-    """The percentile bootstrap of a ratio of sums (Efron & Tibshirani 1993, chapter 13)."""
+    """The percentile bootstrap of a ratio of sums (Efron & Tibshirani 1993, chapter 13).
+
+    What is drawn is whole rows, with all tokens or turns of each: these are not independent of each other.
+    Source: the randomised cluster bootstrap of Field & Welsh 2007, Bootstrapping clustered data, JRSS B 69.
+    """
     count = len(numerators)
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = []
