@@ -23,7 +23,8 @@ from train.gate import admit
 from train.inference import open_inference
 from train.intervals import change, ratio
 from train.merge import merge
-from train.model_folder import find_model
+from train.model_folder import Model, find_model
+from train.output import read_run
 from train.tool_calls import Answer, Call, Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
@@ -93,6 +94,26 @@ def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, foun
     assert check_exportable(find_model(made.out, made.base)) == found.self_sha256
     assert as_text(found, made.out).endswith(f"next       aj export {made.out} --quant q4_k_m")
     assert as_text(found, made.out, made.base).endswith(f" --quant q4_k_m --base-model {made.base}")
+
+
+@pytest.mark.parametrize(
+    ("run", "adapter", "merged"),
+    [
+        ({"base": {"architecture": "LlamaForCausalLM"}}, "merge", "try"),
+        ({"base": {"architecture": "MistralForCausalLM"}}, "merge", "try"),
+        ({"settings": {"use_dora": True}}, "try", "try"),
+        ({"trial": True}, "try", "try"),
+        ({}, "export", "export"),
+    ],
+)
+def test_what_is_next_is_what_will_not_be_refused(made, found, monkeypatch, run, adapter, merged):
+    record = {**read_run(made.out), **run}
+    monkeypatch.setattr(evaluating, "read_run", lambda _: record)
+    monkeypatch.setattr(evaluating, "merged_model", lambda path: Model(path, "merged", None, record, None))
+    for kind, following in (("adapter", adapter), ("merged", merged)):
+        changed = Evaluation(**{**{n: getattr(found, n) for n in Evaluation.__struct_fields__}, "kind": kind})
+        said = as_text(changed, made.out).splitlines()[-1].removesuffix(" --quant q4_k_m")
+        assert said == f"next       aj {following} {made.out}"
 
 
 def test_measuring_again_gives_the_same_bytes(made, found):

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from curation.recipe_model import TARGET_MODULES
 from curation.rendering import built_in
 from train.output import listed, sealed
-from train.sizes import model_settings, read_config
+from train.sizes import architecture, model_settings, read_config
 from train.tensors import fingerprint
 
 
@@ -49,9 +49,11 @@ def tiny_adapter(folder: Path, base: Path, *, scale: float = 0.02, run: Any = No
         "trial": False,
         "base": {
             "id": str(base),
+            "architecture": architecture(read_config(base)),
             "fingerprint": fingerprint(base),
             "settings": model_settings(read_config(base)),
         },
+        "settings": {"use_dora": settings.get("use_dora", False)},
         "evaluation": [],
     }
     return seal(folder, {**record, **(run or {})})

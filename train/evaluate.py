@@ -28,7 +28,9 @@ from train.evaluation import (
 from train.gate import Admitted, admit
 from train.inference import Inference, open_inference, prompt_ids, text_of
 from train.intervals import change, ratio
-from train.model_folder import Model, check_weights, find_model, with_base
+from train.model_folder import Kind, Model, check_weights, find_model, merged_model, with_base
+from train.output import read_run
+from train.sizes import way_on
 from train.tool_calls import Answer, Score, Tools, parse_answer, score
 
 TURNS, MAX_TOKENS = 200, 512
@@ -307,6 +309,15 @@ def as_text(
         lines.append(f"{'' if place else 'meaning':9}  {name}: {meaning}")
     lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
-        export = with_base(f"aj export {path} --quant q4_k_m", base)
-        lines.append(f"next       {f'aj try {path}' if found.kind == 'gguf' else export}")
+        lines.append(f"next       {next_command(found.kind, path, base)}")
     return "\n".join(lines)
+
+
+def next_command(kind: Kind, path: Path, base: Path | None) -> str:
+    """What comes after a model was measured, and will not be refused."""
+    run = read_run(path) if kind == "adapter" else merged_model(path).run if kind == "merged" else {}
+    following = way_on(run) if run else "try"
+    if following == "merge" and kind == "merged":
+        following = "try"
+    command = f"aj {following} {path}{' --quant q4_k_m' if following == 'export' else ''}"
+    return with_base(command, base) if kind == "adapter" else command

@@ -15,6 +15,7 @@ from train.sizes import cached, model_settings, read_config
 from train.tensors import Checkpoint, Weights, check_dtypes, fingerprint
 
 MERGE = "merge.json"
+Kind = Literal["adapter", "merged", "gguf"]
 
 
 class MergeRecord(Sealed, frozen=True):
@@ -39,7 +40,7 @@ class Model(NamedTuple):
     """
 
     path: Path
-    kind: Literal["adapter", "merged", "gguf"]
+    kind: Kind
     base: Path | None
     run: dict[str, Any]
     adapter_sha256: str | None

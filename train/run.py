@@ -25,7 +25,7 @@ from train.output import RUN, Documents, read_run, write_output
 from train.patches import put_back
 from train.prepare import Prepared, prepare
 from train.record import run_record, summary
-from train.sizes import IN_GGUF
+from train.sizes import way_on
 from train.trainer import collator, quiet, run_to_the_end
 
 SAVES = "checkpoints"  # within the folder of work files
@@ -61,10 +61,8 @@ class Finished:
             lines.append(
                 "trial    this adapter cannot be exported; run without --trial-steps for one that can"
             )
-        following = "export" if self.record["base"]["architecture"] in IN_GGUF else "merge"
-        if trial or self.record["settings"]["use_dora"]:
-            following = "try"
-        elif self.record["evaluation"]:
+        following: str = way_on(self.record)
+        if following != "try" and self.record["evaluation"]:
             following = "evaluate"
         return "\n".join([*lines, f"next     {with_base(f'aj {following} {self.out}', base)}"])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -78,6 +78,13 @@ def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
     if architecture(config) not in IN_GGUF:
         return [f"{architecture(config)}: `aj export` covers {', '.join(IN_GGUF)} only; `aj merge` does it"]
     return []
+
+
+def way_on(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
+    """The last command that will take a finished adapter, by its run record."""
+    if run["trial"] or run["settings"]["use_dora"]:
+        return "try"
+    return "export" if run["base"]["architecture"] in IN_GGUF else "merge"
 
 
 def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
