@@ -14,7 +14,7 @@ from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
 
 from curation.errors import CurationError, Refusal
-from curation.files import alone_in
+from curation.files import alone_in, self_digest
 from train import checkpoints
 from train.callbacks import Measure, Sealing
 from train.packing import Collator
@@ -104,7 +104,7 @@ def test_a_recipe_frozen_anew_is_recorded_without_training_again(tmp_path):
         train(again.frozen, **again.kwargs)
     done = train(again.frozen, **again.kwargs, resume=True)
     assert done.record["evaluation"] == [{"metric": "loss", "max": 0.1, "min": None}]
-    assert done.record["batches"] == [{"step": 2, "batch": 2}]
+    assert done.record["batches"] == [{"step": 0, "batch": 2}]
     assert adapter(run) == before
     assert train(again.frozen, **again.kwargs).reused
 
@@ -150,7 +150,8 @@ def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp
     run = other_run(whole, tmp_path)
     shutil.copytree(whole.work / "checkpoints/checkpoint-4", run.work / "checkpoints/checkpoint-4")
     done = train(run.frozen, **run.kwargs, replace=True)
-    assert done.record["batches"] == [{"step": 4, "batch": 2}]
+    assert [line["step"] for line in metrics(run) if line["kind"] == "train"] == [5, 6]
+    assert done.record["batches"] == [{"step": 0, "batch": 2}]
     assert train(run.frozen, **run.kwargs, replace=True).reused
 
     shorter = {"max_steps": 1, "warmup_steps": 0, "save_steps": 1}
@@ -201,6 +202,40 @@ def test_out_of_memory_halves_the_batch_and_goes_on_from_the_last_step(whole, tm
     [event] = done.record["events"]
     assert event["message"] == "out of GPU memory: batch 2 → 1, accumulation 4"
     assert done.record["settings"]["batch_size"] == 2
+
+
+def test_the_record_has_the_batches_of_the_parts_before_a_stop(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=1, from_step=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(run.frozen, **run.kwargs, pause_at=5)
+    monkeypatch.undo()
+    made = [{"step": 0, "batch": 2}, {"step": 3, "batch": 1}]
+    assert train(run.frozen, **run.kwargs, resume=True).record["batches"] == made
+
+
+def test_the_record_has_the_batches_up_to_the_checkpoint_and_none_that_were_undone(
+    whole, tmp_path, monkeypatch
+):
+    run = other_run(whole, tmp_path)
+    full_above(monkeypatch, batch=1, from_step=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(run.frozen, **run.kwargs, pause_at=3)
+    monkeypatch.undo()
+    earlier = run.work / "checkpoints/checkpoint-2"
+    made = train(run.frozen, **run.kwargs, resume=earlier).record["batches"]
+    assert made == [{"step": 0, "batch": 2}]
+
+
+def test_a_checkpoint_of_an_earlier_version_knows_its_last_batch(whole, tmp_path):
+    shutil.copytree(whole.work / "checkpoints/checkpoint-4", tmp_path / "checkpoint-4")
+    marker = tmp_path / "checkpoint-4/whole.json"
+    document = orjson.loads(marker.read_bytes())
+    del document["batches"], document["self_sha256"]
+    document["batch"] = 1
+    marker.write_bytes(orjson.dumps({**document, "self_sha256": self_digest(document)}))
+    found = checkpoints.open_checkpoint(tmp_path / "checkpoint-4", document["binding"])
+    assert found.batches == [{"step": 4, "batch": 1}]
 
 
 def test_an_update_is_the_same_however_it_is_cut_into_batches(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from train.checkpoints import Binding, prune, remove, seal
+from train.checkpoints import Batches, Binding, prune, remove, seal
 from train.journal import Journal, live_line
 from train.packing import PackedRun
 from train.watch import Event, Watch
@@ -130,8 +130,8 @@ class Sealing(TrainerCallback):
     A loss that is no number is noticed when it is logged; a save before that is not one to go on from.
     """
 
-    def __init__(self, folder: Path, binding: Binding, say: Callable[[str], None]) -> None:
-        self.folder, self.binding, self.say = folder, binding, say
+    def __init__(self, folder: Path, binding: Binding, batches: Batches, say: Callable[[str], None]) -> None:
+        self.folder, self.binding, self.batches, self.say = folder, binding, batches, say
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any
@@ -141,7 +141,7 @@ class Sealing(TrainerCallback):
             remove(folder)
             self.say(f"warning: step {state.global_step:,}: not saved: the adapter holds what is no number")
             return
-        seal(folder, self.binding, args.per_device_train_batch_size, args.gradient_accumulation_steps)
+        seal(folder, self.binding, self.batches, args.gradient_accumulation_steps)
         prune(self.folder)
         self.say(f"step {state.global_step:,}: saved")
 

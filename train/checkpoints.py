@@ -27,19 +27,23 @@ ENVIRONMENT = ("versions", "device")
 FULL_DISK = ("No space left", "File too large", "Disk quota", "PytorchStreamWriter", "unexpected pos")
 
 Binding = dict[str, Any]
+Batches = list[dict[str, int]]
 
 
 class Checkpoint(NamedTuple):
-    """A whole checkpoint. `batch` and `accumulation` are what it was trained with at last."""
+    """A whole checkpoint. `batches`: from which step on it was trained with how many sequences at once."""
 
     path: Path
     step: int
-    batch: int
+    batches: Batches
     accumulation: int
 
 
-def seal(folder: Path, binding: Binding, batch: int, accumulation: int) -> Checkpoint:
-    """Mark a finished save as whole, once every byte of it is on the disk."""
+def seal(folder: Path, binding: Binding, batches: Batches, accumulation: int) -> Checkpoint:
+    """Mark a finished save as whole, once every byte of it is on the disk.
+
+    accumulation: with the last of the batches.
+    """
     files = []
     for path in sorted(folder.iterdir()):
         if path.name != MARKER:
@@ -49,13 +53,13 @@ def seal(folder: Path, binding: Binding, batch: int, accumulation: int) -> Check
     document = {
         "format": 1,
         "step": step_of(folder),
-        "batch": batch,
+        "batches": batches,
         "accumulation": accumulation,
         "binding": binding,
         "files": files,
     }
     write_bytes(folder / MARKER, pretty({**document, "self_sha256": self_digest(document)}))
-    return Checkpoint(folder, step_of(folder), batch, accumulation)
+    return Checkpoint(folder, step_of(folder), batches, accumulation)
 
 
 def step_of(folder: Path) -> int:
@@ -105,7 +109,9 @@ def open_checkpoint(path: Path, binding: Binding) -> Checkpoint:
             f"{path}: belongs to another run: {'; '.join(found[:3])}{more}; restore what changed, or start "
             f"anew with --force"
         )
-    return Checkpoint(path, marker["step"], marker["batch"], marker["accumulation"])
+    # Markers of earlier versions know the last batch alone.
+    batches = marker.get("batches") or [{"step": marker["step"], "batch": marker["batch"]}]
+    return Checkpoint(path, marker["step"], batches, marker["accumulation"])
 
 
 def newest(folder: Path, binding: Binding) -> tuple[Checkpoint, list[str]]:

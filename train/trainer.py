@@ -16,7 +16,7 @@ from curation.errors import CurationError, Refusal
 from curation.recipe import TrainSettings
 from train import checkpoints
 from train.callbacks import Measure, Sealing, Stop
-from train.checkpoints import Checkpoint
+from train.checkpoints import Batches, Checkpoint
 from train.journal import Journal, asked_to_stop, read_metrics
 from train.model import Loaded, advice, out_of_memory
 from train.packing import Collator
@@ -31,17 +31,17 @@ def run_to_the_end(
     saves: Path,
     start: Checkpoint | None,
     pause_at: int | None = None,
-) -> list[dict[str, int]]:
-    """Train to the last step, whatever the memory allows at once. Returns the batches used.
+) -> Batches:
+    """Train to the last step, whatever the memory allows at once. Returns the batches used since step 0.
 
     Out of GPU memory halves the batch and lengthens the accumulation; the run goes on from the last
     step with the same sequences per update.
     """
-    batch = start.batch if start else prepared.settings.batch_size
-    used = [{"step": start.step if start else 0, "batch": batch}]
+    used = start.batches if start else [{"step": 0, "batch": prepared.settings.batch_size}]
     asked: type[KeyboardInterrupt] | None = None
     while True:
-        trainer, stop = make_trainer(prepared, loaded, journal, saves, batch)
+        batch = used[-1]["batch"]
+        trainer, stop = make_trainer(prepared, loaded, journal, saves, used)
         stop.pause_at, stop.asked = pause_at, asked
         with asked_to_stop(stop.ask):
             full = False
@@ -62,15 +62,14 @@ def run_to_the_end(
                     raise CurationError(
                         f"out of GPU memory at batch 1; {advice(prepared.settings)}, then freeze again"
                     )
-                start = saved_after_failure(trainer, prepared, saves, start, smaller)
+                start, used = saved_after_failure(trainer, prepared, saves, start, used, smaller)
         if not full:
             break
-        used.append({"step": start.step if start else 0, "batch": smaller or 1})
-        longer = prepared.effective // (smaller or 1)
-        message = f"out of GPU memory: batch {batch} → {smaller}, accumulation {longer}"
+        longer = prepared.effective // used[-1]["batch"]
+        message = f"out of GPU memory: batch {batch} → {used[-1]['batch']}, accumulation {longer}"
         journal.record("event", used[-1]["step"], {"what": "out_of_memory", "message": message})
         journal.say(f"step {used[-1]['step']:,}: {message}")
-        batch, asked = smaller or 1, stop.asked
+        asked = stop.asked
         del trainer
         gc.collect()
         torch.cuda.empty_cache()
@@ -93,33 +92,31 @@ def next_batch(batch: int, effective: int) -> int | None:
 
 
 def saved_after_failure(
-    trainer: Any, prepared: Prepared, saves: Path, start: Checkpoint | None, batch: int
-) -> Checkpoint | None:
-    """A checkpoint of the last finished step, from what is still in memory."""
+    trainer: Any, prepared: Prepared, saves: Path, start: Checkpoint | None, used: Batches, batch: int
+) -> tuple[Checkpoint | None, Batches]:
+    """A checkpoint of the last finished step, from what is still in memory, and the batches with the next."""
     trainer.model.zero_grad(set_to_none=True)
     torch.cuda.empty_cache()
-    step = trainer.state.global_step
-    if step == (start.step if start else 0):
-        return replaced_batch(start, prepared, batch)
-    trainer.state.train_batch_size = batch
-    trainer._save_checkpoint(trainer.model, None)
-    return checkpoints.seal(
-        saves / f"checkpoint-{step}", prepared.binding, batch, prepared.effective // batch
-    )
-
-
-def replaced_batch(start: Checkpoint | None, prepared: Prepared, batch: int) -> Checkpoint | None:
-    """The same checkpoint, from now on with a smaller batch."""
-    if start is None:
-        return None
-    return checkpoints.seal(start.path, prepared.binding, batch, prepared.effective // batch)
+    before = start.step if start else 0
+    # The memory may end before the Trainer has read at which step it starts.
+    step = max(trainer.state.global_step, before)
+    used = [*used, {"step": step, "batch": batch}]
+    if step > before:
+        trainer.state.train_batch_size = batch
+        trainer._save_checkpoint(trainer.model, None)
+        folder = saves / f"checkpoint-{step}"
+    elif start is None:
+        return None, used
+    else:
+        folder = start.path
+    return checkpoints.seal(folder, prepared.binding, used, prepared.effective // batch), used
 
 
 def make_trainer(
-    prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, batch: int
+    prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, used: Batches
 ) -> tuple[Any, Stop]:
     """transformers' Trainer over the packed sequences, and what can stop it."""
-    settings, run = prepared.settings, prepared.run
+    settings, run, batch = prepared.settings, prepared.run, used[-1]["batch"]
     cuda = torch.cuda.is_available()
     torch.use_deterministic_algorithms(not cuda)
     evaluates = len(prepared.held_out.sequences.starts) > 1 and settings.eval_steps <= prepared.steps
@@ -161,7 +158,7 @@ def make_trainer(
     watch = Watch().recall(read_metrics(journal.folder))
     measure = Measure(journal, run, prepared.effective, prepared.steps, watch)
     stop = Stop(measure, settings.stop_on)
-    sealing = Sealing(saves, prepared.binding, journal.say)
+    sealing = Sealing(saves, prepared.binding, used, journal.say)
     trainer: Any = Trainer(
         model=loaded.model,
         args=arguments,
