@@ -256,7 +256,11 @@ def add_model(command: Any) -> None:
 
     export = command("export", run_export, "Write GGUF files for llama.cpp and Ollama, each tried.")
     export.add_argument(
-        "--quant", action="append", default=None, metavar="NAME", help="f16, bf16, q8_0, q4_k_m; repeatable"
+        "--quant",
+        action="append",
+        default=None,
+        metavar="NAME",
+        help="f16, bf16, q8_0, q6_k, q5_k_m, q4_k_m (default); repeatable",
     )
     export.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: beside the model")
     export.add_argument("--force", action="store_true", help="replace files")

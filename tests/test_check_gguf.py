@@ -25,7 +25,10 @@ from train.inference import prompt_ids
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra `export`) is not installed")
 pytestmark = pytest.mark.llama
-TYPES = ["f16", "bf16", "q8_0", "q4_k_m"]
+TYPES = ["f16", "bf16", "q8_0", "q4_k_m", "q5_k_m", "q6_k"]
+
+# llama.cpp's numbers of them, enum llama_ftype in include/llama.h.
+FILE_TYPES = {"q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +57,46 @@ def test_every_type_is_tried_and_within_its_bound(files, quant):
     assert "same tokens as in training" in files[quant].as_text()
 
 
-@pytest.mark.parametrize(("quant", "file_type"), [("q8_0", 7), ("q4_k_m", 15)])
-def test_every_tensor_has_the_bytes_of_llama_cpps_own_tool(tmp_path, files, quant, file_type):
+def by_its_own_tool(source: Path, quant: str, target: Path) -> dict[str, gguf.ReaderTensor]:
+    """The tensors of a file as `llama_model_quantize` writes them to `target`."""
     asked = llama_cpp.llama_model_quantize_default_params()
-    asked.ftype, asked.nthread = file_type, 2
-    own = tmp_path / "own.gguf"
-    llama_cpp.llama_model_quantize(str(files["bf16"].path).encode(), str(own).encode(), ctypes.byref(asked))
-    theirs = {tensor.name: tensor for tensor in gguf.GGUFReader(own).tensors}
+    asked.ftype, asked.nthread = FILE_TYPES[quant], 2
+    llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(asked))
+    return {tensor.name: tensor for tensor in gguf.GGUFReader(target).tensors}
+
+
+@pytest.mark.parametrize("quant", FILE_TYPES)
+def test_every_tensor_has_the_bytes_of_llama_cpps_own_tool(tmp_path, files, quant):
+    theirs = by_its_own_tool(files["bf16"].path, quant, tmp_path / "own.gguf")
     ours = {tensor.name: tensor for tensor in gguf.GGUFReader(files[quant].path).tensors}
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert tensor.tensor_type == theirs[name].tensor_type, name
         assert tensor.data.tobytes() == theirs[name].data.tobytes(), name
+
+
+# Many layers, for those that get more bits; widths that fall back; and one matrix for both ends.
+SHAPES = {
+    "deep": {"num_hidden_layers": 19},
+    "narrow": {"hidden_size": 96},
+    "tied": {"tie_word_embeddings": True},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_tensor_has_the_type_of_llama_cpps_own_tool(tmp_path, shape):
+    base = tiny_base(tmp_path / "base")
+    known = json.loads((base / "config.json").read_text())
+    config = Qwen2Config(**{**known, "layer_types": None, "intermediate_size": 256, **SHAPES[shape]})
+    Qwen2ForCausalLM(config).bfloat16().save_pretrained(base)
+    lora = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", base)
+    kinds = ["q4_k_m", "q5_k_m", "q6_k"]
+    made = dict(zip(kinds, export(lora, kinds, out=tmp_path), strict=True))
+    (whole,) = export(lora, ["bf16"], out=tmp_path)
+    for quant, one in made.items():
+        theirs = by_its_own_tool(whole.path, quant, tmp_path / "own.gguf")
+        ours = {tensor.name: tensor.tensor_type for tensor in gguf.GGUFReader(one.path).tensors}
+        assert ours == {name: tensor.tensor_type for name, tensor in theirs.items()}, quant
 
 
 def test_widths_that_are_no_multiple_of_256_fall_back_as_in_llama_cpp(tmp_path, adapter):
@@ -87,7 +118,7 @@ def wrong(read, name, *, old, new):
     return read(name.replace(old, "?").replace(new, old).replace("?", new))
 
 
-# Two matrices of a model of random weights, swapped, say less than Q4_K_M's own rounding.
+# Two matrices of a model of random weights, swapped, say less than the rounding of K-quants.
 SWAPS = [("gate_proj", "up_proj", TYPES[:3]), ("layers.0.", "layers.1.", TYPES)]
 
 

@@ -195,7 +195,7 @@ def test_an_architecture_that_the_writer_does_not_cover_is_refused(tmp_path, bas
 
 
 def test_an_unknown_quantisation_lists_the_known_ones(adapter):
-    with pytest.raises(CurationError, match="f16, bf16, q8_0, q4_k_m"):
+    with pytest.raises(CurationError, match="f16, bf16, q8_0, q4_k_m, q5_k_m, q6_k"):
         export(adapter, ["q3_x"])
 
 
@@ -266,10 +266,11 @@ def test_the_same_export_after_ctrl_c_keeps_what_was_finished(tmp_path, adapter,
     assert len(written) == 3
 
 
-def test_a_k_quant_without_llama_says_what_to_install(tmp_path, adapter, monkeypatch):
+@pytest.mark.parametrize("quant", ["q4_k_m", "q5_k_m", "q6_k"])
+def test_a_k_quant_without_llama_says_what_to_install(tmp_path, adapter, monkeypatch, quant):
     monkeypatch.setattr("train.quantise.has_llama", lambda: False)
     with pytest.raises(CurationError, match=r"pip install '\.\[export\]' in the project's folder"):
-        export(adapter, ["q4_k_m"], out=tmp_path / "out")
+        export(adapter, [quant], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

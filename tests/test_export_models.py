@@ -14,6 +14,7 @@ from curation.errors import CurationError
 from train import export as exporting
 from train.export import export
 from train.merge import merge
+from train.quantise import QUANTS
 
 SIZES = {
     "hidden_size": 256,
@@ -48,7 +49,7 @@ def model(request, tmp_path):
 @pytest.mark.llama
 def test_every_type_says_what_the_model_says(tmp_path, model):
     adapter, _ = model
-    for one in export(adapter, ["f16", "bf16", "q8_0", "q4_k_m"], out=tmp_path / "out"):
+    for one in export(adapter, list(QUANTS), out=tmp_path / "out"):
         assert one.record.check["kl_mean"] <= one.record.check["max_kl"]
 
 

@@ -16,6 +16,8 @@ versions = st.builds(Version, numbers, numbers, numbers)
         ("lora", "AJ-DeepSeekR1Qwen32B-v2.0.0-lora"),
         ("merged", "AJ-DeepSeekR1Qwen32B-v2.0.0-merged"),
         ("q4_k_m", "AJ-DeepSeekR1Qwen32B-v2.0.0-q4km"),
+        ("q5_k_m", "AJ-DeepSeekR1Qwen32B-v2.0.0-q5km"),
+        ("q6_k", "AJ-DeepSeekR1Qwen32B-v2.0.0-q6k"),
         ("q8_0", "AJ-DeepSeekR1Qwen32B-v2.0.0-q8"),
         ("Q8_0", "AJ-DeepSeekR1Qwen32B-v2.0.0-q8"),
     ],

@@ -42,6 +42,8 @@ QUANTS = {
     "bf16": Quant(32, Type.BF16),
     "q8_0": Quant(7, Type.Q8_0),
     "q4_k_m": Quant(15, Type.Q4_K),
+    "q5_k_m": Quant(17, Type.Q5_K),
+    "q6_k": Quant(18, Type.Q6_K),
 }
 # What a type becomes where a row is no multiple of its block.
 FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q5_K: Type.Q5_1, Type.Q6_K: Type.Q8_0}
@@ -65,24 +67,23 @@ def tensor_type(name: str, shape: Sequence[int], quant: str, *, layers: int, tie
         return Type.F32
     wanted = QUANTS[quant].matrix
     columns = shape[-1]
-    if quant == "q4_k_m":
-        wanted = k_quant(name, columns, layers=layers, tied=tied)
+    if wanted in FALLBACKS:
+        wanted = k_quant(name, columns, wanted, layers=layers, tied=tied)
     return fitting(wanted, columns)
 
 
-def k_quant(name: str, columns: int, *, layers: int, tied: bool) -> Type:
-    """Q4_K_M's choice: more bits for the output, and for values and the way down in some layers."""
+def k_quant(name: str, columns: int, usual: Type, *, layers: int, tied: bool) -> Type:
+    """More bits than usual for the output, and for values and the way down in some layers."""
     if name == "output.weight" or (tied and name == "token_embd.weight"):
         return Type.Q6_K if columns % 256 == 0 else Type.Q8_0
     found = LAYER.match(name)
-    if found is None:
-        return Type.Q4_K
-    more = use_more_bits(int(found[1]), layers)
-    if name.endswith("ffn_down.weight") and more:
+    if found is None or not name.endswith(("ffn_down.weight", "attn_v.weight")):
+        return usual
+    if use_more_bits(int(found[1]), layers):
         return Type.Q6_K
-    if name.endswith("attn_v.weight"):
-        return Type.Q6_K if more else Type.Q5_K if layers == LAYERS_70B else Type.Q4_K
-    return Type.Q4_K
+    if usual == Type.Q4_K and name.endswith("attn_v.weight") and layers == LAYERS_70B:
+        return Type.Q5_K
+    return usual
 
 
 def use_more_bits(layer: int, layers: int) -> bool:
