@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_adapter import tiny_adapter, tiny_base
+from tiny_adapter import seal, tiny_adapter, tiny_base
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from curation.errors import Refusal
@@ -22,6 +22,7 @@ from train.check_gguf import CONVERSATIONS, open_llama, served_ids, token_text
 from train.encoding import Encoder
 from train.export import export
 from train.inference import prompt_ids
+from train.model_folder import model_template
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra `export`) is not installed")
 pytestmark = pytest.mark.llama
@@ -148,7 +149,34 @@ def test_a_file_without_the_adapter_is_refused(tmp_path, adapter, monkeypatch):
 def test_llama_cpp_is_served_the_tokens_of_training(served, adapter, place):
     messages, tools = CONVERSATIONS[place]
     encoder = Encoder(adapter, built_in("aj_r1"))
-    assert served_ids(served, messages, tools) == prompt_ids(encoder, messages, tools)
+    assert served_ids(served, messages, tools, encoder.template) == prompt_ids(encoder, messages, tools)
+
+
+# As Qwen2.5's own: arguments as objects, which it writes as JSON. The other wants a text for every content.
+OBJECTS = (
+    "{%- if tools %}{{- tools | tojson + '\n' }}{%- endif %}"
+    "{%- for message in messages %}{{- '<｜User｜>' + message.role + '\n' }}"  # noqa: RUF001
+    "{%- if message.content %}{{- message.content }}{%- endif %}"
+    "{%- for call in message.tool_calls or [] %}"
+    "{%- if call.function is defined %}{%- set call = call.function %}{%- endif %}"
+    """{{- '\n<tool_call>\n{"name": "' + call.name + '", "arguments": ' + call.arguments | tojson + '}' }}"""
+    "{%- endfor %}{{- '<｜end▁of▁sentence｜>\n' }}{%- endfor %}"  # noqa: RUF001
+    "{%- if add_generation_prompt %}{{- '<｜User｜>assistant\n' }}{%- endif %}"  # noqa: RUF001
+)
+TEXTS_ONLY = OBJECTS.replace("{%- if message.content %}", "").replace(
+    "{{- message.content }}{%- endif %}", "{{- message.content + '' }}"
+)
+
+
+@pytest.mark.parametrize(("source", "null"), [(OBJECTS, None), (TEXTS_ONLY, "")])
+def test_a_template_of_the_model_that_takes_objects_is_served_as_it_was_trained(tmp_path, source, null):
+    base = tiny_base(tmp_path / "base")
+    lora = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", base)
+    (lora / "chat_template.jinja").write_text(source)
+    template = model_template(seal(lora))
+    assert (template.name, template.calls, template.null_content) == ("model", "object", null)
+    (made,) = export(lora, ["q8_0"], out=tmp_path)
+    assert "same tokens as in training" in made.as_text()
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), max_size=40).filter(
@@ -176,7 +204,7 @@ def test_any_conversation_with_tools_is_served_as_it_was_trained(
     ]
     encoder = Encoder(adapter, built_in("aj_r1"))
     tools = json.dumps([{"type": "function", "function": {"name": "bash", "description": system}}])
-    assert served_ids(served, messages, tools) == prompt_ids(encoder, messages, tools)
+    assert served_ids(served, messages, tools, encoder.template) == prompt_ids(encoder, messages, tools)
 
 
 def test_the_end_of_a_turn_stops_llama_cpp_and_bos_is_not_doubled(served):
@@ -255,7 +283,7 @@ def test_real_conversations_with_tools_are_served_with_the_real_vocabulary_as_tr
     model, encoder = real
     compared = 0
     for messages, tools in rows_of(corpus / file, count):
-        assert served_ids(model, messages, tools) == prompt_ids(encoder, messages, tools)
+        assert served_ids(model, messages, tools, encoder.template) == prompt_ids(encoder, messages, tools)
         compared += 1
     assert compared >= min(count, 50)
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from curation.errors import Refusal
-from curation.rendering import Template
+from curation.rendering import CallShape, Template, openai_call
 from curation.row import Message, message
 from curation.template_parts import parse_tools, to_json
 from train.encoding import Encoder
@@ -154,7 +154,9 @@ def open_llama(path: Path, *, context: int, gpu_layers: int = 0) -> Any:
         raise Refusal(f"{path}: llama.cpp cannot load it: {error}") from error
 
 
-def served_prompt(model: Any, messages: Sequence[Mapping[str, Any]], tools: str | None) -> str:
+def served_prompt(
+    model: Any, messages: Sequence[Mapping[str, Any]], tools: str | None, template: Template
+) -> str:
     """What llama.cpp's chat endpoint makes of a conversation, by the template inside the file."""
     formats: Any = importlib.import_module("llama_cpp.llama_chat_format")
     formatter = formats.Jinja2ChatFormatter(
@@ -162,31 +164,36 @@ def served_prompt(model: Any, messages: Sequence[Mapping[str, Any]], tools: str 
         eos_token=token_text(model, model.token_eos()),
         bos_token=token_text(model, model.token_bos()),
     )
-    return str(formatter(messages=openai_messages(messages), tools=parse_tools(tools) or None).prompt)
+    shaped = openai_messages(messages, template)
+    return str(formatter(messages=shaped, tools=parse_tools(tools) or None).prompt)
 
 
-def served_ids(model: Any, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[int]:
+def served_ids(
+    model: Any, messages: Sequence[Mapping[str, Any]], tools: str | None, template: Template
+) -> list[int]:
     """The ids that llama.cpp's chat endpoint evaluates for a conversation."""
-    prompt = served_prompt(model, messages, tools)
+    prompt = served_prompt(model, messages, tools, template)
     return list(model.tokenize(prompt.encode(), add_bos=False, special=True))
 
 
-def openai_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row's messages as a client sends them to a server."""
+def openai_messages(messages: Sequence[Mapping[str, Any]], template: Template) -> list[dict[str, Any]]:
+    """A row's messages as a server hands a client's to the template.
+
+    Clients send the arguments of calls as a JSON text and null for no content. Where a template takes
+    objects, or a text for every content, llama.cpp's server parses the one and writes "" for the other, as
+    training does; other templates get what was sent. llama-cpp-python's server changes neither: with such a
+    template its clients have to. Source: `requires_object_arguments` and `requires_non_null_content` in
+    https://github.com/google/minja/blob/main/include/minja/chat-template.hpp
+    """
+    calls: CallShape = "object" if template.calls == "object" else "openai"
     shaped = []
     for said in messages:
-        one = {"role": said["role"], "content": said["content"]}
+        content = said["content"] if said["content"] is not None else template.null_content
+        one = {"role": said["role"], "content": content}
         if said.get("tool_call_id"):
             one["tool_call_id"] = said["tool_call_id"]
         if said.get("tool_calls"):
-            one["tool_calls"] = [
-                {
-                    "id": call["id"],
-                    "type": "function",
-                    "function": {"name": call["name"], "arguments": call["arguments"]},
-                }
-                for call in said["tool_calls"]
-            ]
+            one["tool_calls"] = [openai_call(call, calls) for call in said["tool_calls"]]
         shaped.append(one)
     return shaped
 
@@ -204,7 +211,7 @@ def check_ids(
     template: Template,
 ) -> None:
     """Refusal unless llama.cpp renders and encodes a conversation as training does."""
-    served = served_ids(model, messages, tools)
+    served = served_ids(model, messages, tools, template)
     if served == list(known):
         return
     differs = (i for i, (ours, theirs) in enumerate(zip(served, known, strict=False)) if ours != theirs)
