@@ -111,7 +111,6 @@ def test_transformers_reads_the_same_weights_out_of_the_file(tmp_path, merged, q
 
 
 @pytest.mark.usefixtures("without_llama")
-@pytest.mark.usefixtures("without_llama")
 def test_a_file_beside_its_model_is_told_as_the_model_was(adapter, monkeypatch):
     monkeypatch.chdir(adapter.parent)
     (made,) = export(Path(adapter.name), ["f16"])
@@ -120,6 +119,7 @@ def test_a_file_beside_its_model_is_told_as_the_model_was(adapter, monkeypatch):
         left.unlink()
 
 
+@pytest.mark.usefixtures("without_llama")
 def test_names_and_records_follow_the_version(tmp_path, adapter):
     (made,) = export(adapter, ["q8_0"], out=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
