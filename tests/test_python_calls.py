@@ -1,6 +1,7 @@
 """ToolACE's way to write tool calls, read as calls where nothing is in doubt."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,38 @@ CALLS = st.tuples(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(["a", 
 def test_what_python_writes_is_read_back(calls):
     written = (f"{name}({', '.join(f'{k}={v!r}' for k, v in given.items())})" for name, given in calls)
     assert read(f"[{', '.join(written)}]") == calls
+
+
+def test_numbers_keep_their_spelling():
+    given = "a=1.10, b=3.14159265358979323846, c=-1e5, d=[123456789012345678901234567890], e={'f': 1e-999}"
+    (call,) = python_calls(f"[other({given}, g=0x1F, h=1_0, i=.5, j=-0.0)]", TOOLS)
+    assert call["arguments"] == (
+        '{"a": 1.10, "b": 3.14159265358979323846, "c": -1e5, "d": [123456789012345678901234567890], '
+        '"e": {"f": 1e-999}, "g": 31, "h": 10, "i": 0.5, "j": -0.0}'
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "a={'k': 1, 'k': 2}",
+        "a=.14159265358979323846",
+        "ﬁeld=1",
+        'a="""x\r\ny"""',
+        "a=1 # a note\n",
+        "a=True + 1",
+        "a=-True",
+        "a={**{'b': 1}}",
+    ],
+)
+def test_what_would_be_lost_or_another_in_json_stays_text(arguments):
+    assert python_calls(f"[other({arguments})]", TOOLS) is None
+
+
+def test_a_text_that_never_ends_takes_no_long_time():
+    started = time.monotonic()
+    assert python_calls(f"""[other("{chr(92)}"{(chr(92) + '"') * 40_000})]""", TOOLS) is None
+    assert time.monotonic() - started < 2
 
 
 @given(st.text("[]()other=,'\"\\ 1{}"))
