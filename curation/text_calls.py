@@ -15,11 +15,11 @@ import msgspec
 import orjson
 
 from curation.jsontext import JSON_ERRORS, compact, values
-from curation.python_calls import python_calls
+from curation.python_calls import offered_names, python_calls
 from curation.readers.shape import Unfit
 from curation.readers.sharegpt import calls
 from curation.row import Message, message
-from curation.tool_repairs import is_json, strict_json
+from curation.tool_repairs import is_json, repeated_key, strict_json
 from curation.turns import ALIASES
 
 # A row without this and without the tags of calls and results holds nothing to be read.
@@ -30,11 +30,21 @@ _RESULTS = re.compile(r"\s*(?:<tool_response>((?:(?!</?tool_response>).)*)</tool
 _RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
 _TOOLS = re.compile(r"<tools>((?:(?!</?tools>).)*)</tools>[.:]?", re.DOTALL)
 # How a call is to be written: an example with the line that leads to it, and sentences about the tags.
-_EXAMPLE = re.compile(r"(?:[^\n]*:[ \t]*\n\s*)?<tool_call>\s*\{[^\n]*\}\s*</tool_call>")
+_EXAMPLE = re.compile(
+    r"(?:^[^\n]*:[ \t]*\n\s*+)?<tool_call>\s*+\{(?:(?!<tool_call>)[^\n])*\}\s*</tool_call>", re.MULTILINE
+)
 _TAG = re.compile(r"</?tool_(?:call|response)>")
 _SENTENCE = re.compile(r"(?<=[.!?])[ \t]+|(?<=\n)")
-# Qwen's template puts its list of tools under a heading, and so do ours.
-_HEADING = re.compile(r"(?:^|\n)# Tools\n(?:(?!\n#).)*\Z", re.DOTALL)
+# Qwen's template puts its list of tools under a heading, and so do ours. What else stands there is the set's.
+_HEADING = re.compile(
+    r"(?:^|\n)# Tools\n\s*+(?:You may call one or more functions to assist with the user query\.\s*+)?"
+    r"(?:You are provided with function signatures within <tools> ?</tools> XML tags:"
+    r"|These functions can be called\. Each line is the JSON schema of one:)?\s*+\Z"
+)
+_FENCE = "```"
+# A path to a call itself in a list of calls or alone, not to what it passes.
+_OWN = re.compile(r"\$(?:\[[0-9]+\])?")
+_PASSED = frozenset(["arguments", "parameters", "input", "args"])
 
 
 class Read(NamedTuple):
@@ -59,7 +69,7 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 def text_calls(messages: Sequence[Message], tools: str | None) -> Read | None:
     """The row with calls, results and tools in their places; None when no text holds any.
 
-    Tools that the row already has stand, and the list in the system turn goes.
+    Tools that the row already has stand, and the list in the system turn goes if they have all its names.
     """
     read: list[Message] = []
     count = 0
@@ -94,13 +104,34 @@ def _asked(said: Message) -> list[Message] | None:
     """An assistant turn that ends on calls; what is spelt while thinking is no call."""
     thought, closing, words = said["content"].rpartition("</think>")
     start = words.find("<tool_call>")
-    if start < 0 or not _CALLS.fullmatch(words, start):
+    if start < 0 or not _CALLS.fullmatch(words, start) or _is_open(words[:start]):
+        return None
+    texts = [_as_json(text) for text in _CALL.findall(words, start)]
+    if not all(map(says_no_more, texts)):
         return None
     try:
-        made = [one for text in _CALL.findall(words, start) for one in calls(_as_json(text))]
+        made = [one for text in texts for one in calls(text)]
     except Unfit:
         return None
     return [{**said, "content": f"{thought}{closing}{words[:start]}".strip() or None, "tool_calls": made}]
+
+
+def _is_open(text: str) -> bool:
+    """Whether thinking or a block of code has begun and not ended."""
+    return "<think>" in text or text.count(_FENCE) % 2 == 1
+
+
+def says_no_more(text: str) -> bool:
+    """Whether calls in JSON hold a name and arguments, each once, and nothing that would be lost."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return True  # judged where it is read
+    every = found if isinstance(found, list) else [found]
+    if not all(isinstance(one, dict) and len(one.keys() - {"name"}) <= 1 for one in every):
+        return False
+    twice = repeated_key(text)
+    return all(one.keys() <= {"name", *_PASSED} for one in every) and not (twice and _OWN.fullmatch(twice[0]))
 
 
 def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
@@ -129,6 +160,8 @@ def _result(text: str, said: Message) -> Message:
     try:
         found = _decode_result(text)
     except JSON_ERRORS:
+        found = None
+    if found is None or repeated_key(text) == ("$", "content"):
         return message("tool", text, name=said["name"], tool_call_id=said["tool_call_id"])
     content = bytes(found.content)
     return message(
@@ -142,15 +175,26 @@ def _result(text: str, said: Message) -> Message:
 def without_tools(text: str, tools: str | None) -> tuple[str, str | None]:
     """A system turn without its list of tools and without how to write a call; and the tools.
 
-    It stays as it is where it lists none and the row has none.
+    It stays as it is where it lists none and the row has none, and where a list would be lost: beside
+    another one, or where the row has tools that lack some of it.
     """
-    for block in _TOOLS.finditer(text):
-        listed = definitions(block[1].strip())
-        if listed is not None:
-            before = _HEADING.sub("", text[: block.start()])
-            parts = [_without_tags(before).rstrip(), _without_tags(text[block.end() :]).strip()]
-            return "\n\n".join(part for part in parts if part.strip()), tools or listed
+    found = ((block, definitions(block[1].strip())) for block in _TOOLS.finditer(text))
+    lists = [(block, listed) for block, listed in found if listed is not None]
+    if len(lists) > 1 or any(tools and not _lists_all(tools, listed) for _, listed in lists):
+        return text, tools
+    for block, listed in lists:
+        before = _HEADING.sub("", text[: block.start()])
+        parts = [_without_tags(before).rstrip(), _without_tags(text[block.end() :]).strip()]
+        return "\n\n".join(part for part in parts if part.strip()), tools or listed
     return (_without_tags(text).rstrip() if tools and _TAG.search(text) else text), tools
+
+
+def _lists_all(tools: str, listed: str) -> bool:
+    """Whether these tools have every name of that list."""
+    try:
+        return set(offered_names(listed)) <= set(offered_names(tools))
+    except ValueError:
+        return False
 
 
 def definitions(text: str) -> str | None:

@@ -1,6 +1,7 @@
 """Hermes' and Qwen's way to write tool calls into the text, read as calls, results and tools."""
 
 import json
+import time
 
 import orjson
 import pytest
@@ -135,7 +136,7 @@ def test_what_else_the_system_turn_says_stays():
 
 
 def test_tools_that_the_row_has_stand():
-    row = f"[{json.dumps(OTHER)}]"
+    row = json.dumps([OTHER, WEATHER["function"]])
     text, tools = without_tools(QWEN.format(tools=json.dumps(WEATHER)), row)
     assert (text, tools) == ("You are kind.", row)
 
@@ -176,3 +177,71 @@ def test_without_repair_and_where_a_turn_cannot_be_read_the_row_is_dropped():
     turns = said(("user", "q"), ("assistant", CALL), ("tool", "r"), ("assistant", "<tool_call>oops"))
     assert chat(frame([turns]), repair=False)[1]["reason"][0] == "control_token"
     assert orjson.loads(chat(frame([turns]))[1]["detail"][0])["where"] == "messages[3].content"
+
+
+OFFERS = '<tools>[{"name":"%s","parameters":{"type":"object"}}]</tools>'
+
+
+@pytest.mark.parametrize(
+    ("system", "tools"),
+    [
+        (f"A {OFFERS % 'f'} B {OFFERS % 'g'}", None),
+        (f"A {OFFERS % 'f'}", '[{"name":"g"}]'),
+    ],
+)
+def test_a_list_of_tools_that_would_be_lost_stays(system, tools):
+    turns = said(("system", system), ("user", "q"), ("assistant", "a"))
+    kept, _ = chat(frame([turns], [tools]))
+    assert decode(kept["messages"][0]) == turns
+    assert chat(kept).kept.equals(kept)
+
+
+def test_a_second_system_turn_keeps_the_tools_that_the_first_does_not_list():
+    turns = said(("system", OFFERS % "f"), ("system", OFFERS % "g"), ("user", "q"), ("assistant", "a"))
+    kept, _ = chat(frame([turns], [None]))
+    assert OFFERS % "g" in decode(kept["messages"][0])[0]["content"]
+    assert chat(kept).kept.equals(kept)
+
+
+def test_what_else_stands_under_the_heading_of_tools_stays():
+    system = f"# Tools\nNever delete without asking.\n{OFFERS % 'f'}"
+    assert without_tools(system, None)[0] == "# Tools\nNever delete without asking."
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        '{"name":"f","arguments":{},"why":"because"}',
+        '{"name":"f","arguments":{"a":1},"parameters":{"a":2}}',
+        '{"name":"g","name":"f","arguments":{}}',
+        '[{"name":"f","arguments":{"a":1},"arguments":{}}]',
+    ],
+)
+def test_a_call_of_which_something_would_be_lost_stays_text(call):
+    turns = said(("user", "q"), ("assistant", f"<tool_call>{call}</tool_call>"))
+    assert text_calls(turns, None) is None
+
+
+@pytest.mark.parametrize("before", ["<think>\nPerhaps ", "```\n"])
+def test_what_is_thought_or_shown_as_code_without_an_end_is_no_call(before):
+    turns = said(("user", "q"), ("assistant", before + '<tool_call>{"name":"f","arguments":{}}</tool_call>'))
+    assert text_calls(turns, None) is None
+
+
+def test_a_result_with_a_key_twice_stays_whole():
+    result = '{"content":"a","content":"b"}'
+    turns = said(
+        ("user", "q"),
+        ("assistant", '<tool_call>{"name":"f","arguments":{}}</tool_call>'),
+        ("tool", f"<tool_response>{result}</tool_response>"),
+    )
+    read = text_calls(turns, None)
+    assert read is not None
+    assert read.messages[-1]["content"] == result
+
+
+@pytest.mark.parametrize("system", ["a" * 150_000 + "<tool_call>", "<tool_call>{" * 15_000])
+def test_a_long_system_turn_takes_no_long_time(system):
+    started = time.monotonic()
+    text_calls(said(("system", system)), '[{"name":"f"}]')
+    assert time.monotonic() - started < 2
