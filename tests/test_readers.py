@@ -698,3 +698,17 @@ def test_a_tool_result_may_be_a_list_of_any_json():
         '[{"a": 1.5}, 2]',
         "a\nb",
     ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"name": "Alice"}',
+        '[{"name": "find", "arguments": {"a": 1}, "score": 0.9}]',
+        '[{"name": "find", "arguments": {"a": 1}, "parameters": {"a": 2}}]',
+        '[{"name": "lose", "name": "find", "arguments": {}}]',
+    ],
+)
+def test_json_that_says_more_than_calls_of_offered_tools_stays_an_answer(answer):
+    row = read("qa", {"query": "q", "answers": answer, "tools": json.dumps([{"name": "find"}])})
+    assert said(row)[1] == ("assistant", answer)

@@ -1,12 +1,13 @@
 """Questions and answers in two columns, whatever the set calls them."""
 
+from curation.python_calls import offered_names
 from curation.readers.columns import Columns
 from curation.readers.commands import bash_arguments
 from curation.readers.shape import Convert, Row, Unfit
 from curation.readers.sharegpt import calls
 from curation.readers.turns import ask, call, say
 from curation.source import Source
-from curation.text_calls import definitions
+from curation.text_calls import definitions, says_no_more
 
 WANTED = {
     "question": (
@@ -42,7 +43,7 @@ def converter(source: Source) -> Convert:
 
     `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
     question). With `action: bash` the answer is a command and becomes a call of `bash`. Beside
-    `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
+    `tools`, as in xLAM's sets, an answer that is a JSON list of calls of these tools is these calls.
     """
     columns = Columns(WANTED, source.columns, ("question", "answer"), source.reader)
 
@@ -60,18 +61,19 @@ def converter(source: Source) -> Convert:
             return Row(messages, None, [])
         # A column of that name may also hold rakes and hoes.
         tools = definitions(listed) if (listed := found.get("tools")) else None
-        made = asked(answer) if tools else None
+        made = asked(answer, tools) if tools else None
         messages.append(ask(made) if made else say("assistant", answer))
         return Row(messages, tools, [])
 
     return convert
 
 
-def asked(answer: str) -> list[dict[str, str | None]] | None:
-    """The calls that an answer lists as JSON; None where it is words."""
-    if answer.lstrip()[:1] not in ("[", "{"):
+def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:
+    """The calls of offered tools that an answer lists as JSON and nothing else; None where it is words."""
+    if answer.lstrip()[:1] not in ("[", "{") or not says_no_more(answer):
         return None
     try:
-        return calls(answer)
+        made = calls(answer)
     except Unfit:
         return None
+    return made if {one["name"] for one in made} <= set(offered_names(tools)) else None
