@@ -61,10 +61,12 @@ def _parameter(told: Any) -> _Parameter | None:
     rest, required = dict(told), told.get("required")
     del rest["type"]
     is_optional: bool | None = None
-    if says_optional or "default" in told or text.strip().startswith("Optional["):
+    if says_optional or "default" in told:
         is_optional = True
     elif isinstance(required, bool):
         is_optional = not required
+    elif text.strip().startswith("Optional["):
+        is_optional = True
     if isinstance(required, bool):
         del rest["required"]
     if "default" in told and told["default"] is None:

@@ -137,3 +137,9 @@ def test_a_table_that_makes_no_schema_stays_as_it_was():
     kept, _ = called({"n": "x"}, parameters)
     assert json.loads(kept["tools"][0])[0]["parameters"] == parameters
     assert len(called({"n": "x"}, TABLE, repair=False).dropped) == 1
+
+
+def test_a_parameter_that_may_be_null_is_required_where_the_table_says_so():
+    schema = table_schema({"a": {"type": "Optional[str]", "required": True}, "b": {"type": "Optional[str]"}})
+    assert schema is not None
+    assert schema["required"] == ["a"]
