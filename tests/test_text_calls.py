@@ -245,3 +245,15 @@ def test_a_long_system_turn_takes_no_long_time(system):
     started = time.monotonic()
     text_calls(said(("system", system)), '[{"name":"f"}]')
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("user", "q"), ("assistant", "[f(),"), ("assistant", "f()]")],
+        [("system", OFFERS[:20]), ("system", OFFERS[20:]), ("user", "q"), ("assistant", "[f()]")],
+    ],
+)
+def test_calls_that_only_merged_turns_spell_are_read_at_once(turns):
+    kept, _ = chat(frame([said(*turns)], ['[{"name":"f"}]']))
+    assert chat(kept).kept.equals(kept)

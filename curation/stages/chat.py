@@ -118,14 +118,18 @@ def _judge(
     said: Spellings,
 ) -> Rewritten | Rejected | None:
     """`everywhere`: the tokens with those of thinking; `said`: without, for assistant turns."""
-    given = decode(text)
-    read = text_calls(given, tools) if repair else None
-    settled = settle(read.messages if read else given, repair)
-    if isinstance(settled, Fault):
-        return Rejected(settled.reason, settled.detail, notes)
-    messages, repairs = settled
-    if read:
-        tools, repairs["calls_in_text"] = read.tools, read.turns
+    messages, repairs = decode(text), Counter[str]()
+    merged = True
+    while merged:  # turns that became one may spell what none of them did
+        read = text_calls(messages, tools) if repair else None
+        settled = settle(read.messages if read else messages, repair)
+        if isinstance(settled, Fault):
+            return Rejected(settled.reason, settled.detail, notes)
+        messages, found = settled
+        repairs.update(found)
+        if read:
+            tools, repairs["calls_in_text"] = read.tools, repairs["calls_in_text"] + read.turns
+        merged = bool(found["merged_turns"] or found["merged_system"])
     if repair:
         repairs["opened_think"] += open_thinking(messages)
     if neutralise:
