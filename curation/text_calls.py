@@ -134,6 +134,16 @@ def says_no_more(text: str) -> bool:
     return all(one.keys() <= {"name", *_PASSED} for one in every) and not (twice and _OWN.fullmatch(twice[0]))
 
 
+def say_arguments(text: str) -> bool:
+    """Whether every object of a JSON text has arguments, as a call has and a mere name has not."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    every = found if isinstance(found, list) else [found]
+    return all(isinstance(one, dict) and one.keys() & _PASSED for one in every)
+
+
 def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
     """An assistant turn that is a list of calls in Python's words, after thinking or not."""
     thought, closing, words = said["content"].rpartition("</think>")

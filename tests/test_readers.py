@@ -709,6 +709,13 @@ def test_a_tool_result_may_be_a_list_of_any_json():
         '[{"name": "lose", "name": "find", "arguments": {}}]',
     ],
 )
-def test_json_that_says_more_than_calls_of_offered_tools_stays_an_answer(answer):
+def test_json_that_says_more_than_calls_stays_an_answer(answer):
     row = read("qa", {"query": "q", "answers": answer, "tools": json.dumps([{"name": "find"}])})
     assert said(row)[1] == ("assistant", answer)
+
+
+def test_an_answer_that_calls_a_tool_that_is_not_offered_is_a_call_for_the_tools_stage_to_judge():
+    answer = '[{"name": "lose", "arguments": {"a": 1.50}}]'
+    row = read("qa", {"query": "q", "answers": answer, "tools": json.dumps([{"name": "find"}])})
+    [made] = row.messages[1]["tool_calls"]
+    assert (made["name"], made["arguments"]) == ("lose", '{"a": 1.50}')

@@ -7,7 +7,7 @@ from curation.readers.shape import Convert, Row, Unfit
 from curation.readers.sharegpt import calls
 from curation.readers.turns import ask, call, say
 from curation.source import Source
-from curation.text_calls import definitions, says_no_more
+from curation.text_calls import definitions, say_arguments, says_no_more
 
 WANTED = {
     "question": (
@@ -43,7 +43,7 @@ def converter(source: Source) -> Convert:
 
     `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
     question). With `action: bash` the answer is a command and becomes a call of `bash`. Beside
-    `tools`, as in xLAM's sets, an answer that is a JSON list of calls of these tools is these calls.
+    `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
     """
     columns = Columns(WANTED, source.columns, ("question", "answer"), source.reader)
 
@@ -69,11 +69,15 @@ def converter(source: Source) -> Convert:
 
 
 def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:
-    """The calls of offered tools that an answer lists as JSON and nothing else; None where it is words."""
+    """The calls that an answer lists as JSON and nothing else; None where it is words.
+
+    A call of a tool that is not offered is one, too, for the tools stage to judge, where it has arguments.
+    """
     if answer.lstrip()[:1] not in ("[", "{") or not says_no_more(answer):
         return None
     try:
         made = calls(answer)
     except Unfit:
         return None
-    return made if {one["name"] for one in made} <= set(offered_names(tools)) else None
+    offered = {one["name"] for one in made} <= set(offered_names(tools))
+    return made if offered or say_arguments(answer) else None
