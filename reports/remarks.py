@@ -141,9 +141,7 @@ def training_remarks(manifest: Manifest, recipe: Recipe, shards: ShardFacts) -> 
         shown, about = exposure(facts, msgspec.structs.replace(train, packing=False)), "at least"
     if shown is not None and shown > MOST_EXPOSURE:
         asked = f"{train.epochs:g} epochs" if train.epochs is not None else f"{train.max_steps:,} steps"
-        instead = (
-            "" if train.epochs is not None else "; epochs under train in the recipe counts passes instead"
-        )
+        instead = "" if train.epochs is not None else "; a recipe may say train.epochs in place of steps"
         yield Remark(
             "look", f"{asked} train on the most repeated row {about} {shown:,.0f} times{instead}", "mixture"
         )

@@ -274,7 +274,8 @@ def test_a_shortage_is_told_with_the_ways_out(tmp_path):
 def test_training_on_a_row_again_and_again_is_pointed_out(tmp_path):
     told = page_of(finished(tmp_path / "steps")).whole_text
     assert re.search(
-        r"5,000 steps train on the most repeated row at least [\d,]+ times; epochs under train", told
+        r"5,000 steps train on the most repeated row at least [\d,]+ times; a recipe may say train.epochs",
+        told,
     )
     few = finished(tmp_path / "epochs", train={"epochs": 3})
     assert "the most repeated row" not in page_of(few).whole_text
