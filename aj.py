@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.errors import CurationError, Refusal, Terminated, terminate, to_install
+from curation.errors import NO_ROOM, CurationError, Refusal, Terminated, terminate, to_install
 from reports.visible import visible
 
 DONE, NO, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 # Commands that keep what they finished when they are stopped.
 GO_ON = frozenset({"demo", "fetch", "curate", "run"})
 # What a disk or a path can be at fault for; any other error of the system is ours.
-DISK_ERRORS = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    | {errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
-)
+DISK_ERRORS = NO_ROOM | {errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
 # How the standard library says that no folder for temporary files can be written to.
 NO_TEMPORARY = "No usable temporary directory"
 

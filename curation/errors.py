@@ -6,7 +6,11 @@ CurationError            exit 2: the request is wrong or cannot be served
 └── Refusal              exit 1: the request is right and the honest answer is no
 """
 
+import errno
 from typing import NoReturn
+
+# How the system says that no more can be written: a full disk, a quota, a limit on a file's size.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Terminated(KeyboardInterrupt):

@@ -42,13 +42,14 @@ def python_calls(text: str, tools: str) -> list[dict[str, Any]] | None:
 def offered_names(tools: str) -> tuple[str, ...]:
     """The names of the tools in a JSON array of definitions, the longest first."""
     listed = orjson.loads(tools)
-    functions = (
-        [one.get("function", one) if isinstance(one, dict) else None for one in listed]
-        if isinstance(listed, list)
-        else []
-    )
-    names = [one.get("name") for one in functions if isinstance(one, dict)]
+    found = functions(listed) if isinstance(listed, list) else []
+    names = [one.get("name") for one in found if isinstance(one, dict)]
     return tuple(sorted({name for name in names if isinstance(name, str) and name}, key=len, reverse=True))
+
+
+def functions(definitions: Sequence[Any]) -> list[Any]:
+    """What holds name and parameters in each definition of a tool, wrapped or not; None where nothing may."""
+    return [one.get("function", one) if isinstance(one, dict) else None for one in definitions]
 
 
 def _calls(text: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:

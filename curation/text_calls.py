@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from curation.jsontext import JSON_ERRORS, compact, values
-from curation.python_calls import offered_names, python_calls
+from curation.python_calls import functions, offered_names, python_calls
 from curation.readers.shape import Unfit
 from curation.readers.sharegpt import calls
 from curation.row import Message, message
@@ -123,11 +123,9 @@ def _is_open(text: str) -> bool:
 
 def says_no_more(text: str) -> bool:
     """Whether calls in JSON hold a name and arguments, each once, and nothing that would be lost."""
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    every = _listed(text)
+    if every is None:
         return True  # judged where it is read
-    every = found if isinstance(found, list) else [found]
     if not all(isinstance(one, dict) and len(one.keys() - {"name"}) <= 1 for one in every):
         return False
     twice = repeated_key(text)
@@ -136,12 +134,17 @@ def says_no_more(text: str) -> bool:
 
 def say_arguments(text: str) -> bool:
     """Whether every object of a JSON text has arguments, as a call has and a mere name has not."""
+    every = _listed(text)
+    return every is not None and all(isinstance(one, dict) and one.keys() & _PASSED for one in every)
+
+
+def _listed(text: str) -> list[Any] | None:
+    """What a JSON text lists, or the one thing that it is; None where it is no JSON."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return False
-    every = found if isinstance(found, list) else [found]
-    return all(isinstance(one, dict) and one.keys() & _PASSED for one in every)
+        return None
+    return found if isinstance(found, list) else [found]
 
 
 def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
@@ -216,8 +219,7 @@ def definitions(text: str) -> str | None:
         listed: list[Any] = orjson.loads(array)
     except ValueError:
         return None
-    functions = [one.get("function", one) if isinstance(one, dict) else None for one in listed]
-    named = all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in functions)
+    named = all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in functions(listed))
     return compact(array.encode()) if listed and named else None
 
 

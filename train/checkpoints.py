@@ -4,7 +4,6 @@ A save is whole once `whole.json` lies in it, written last: it lists the digest 
 binding, the digests and settings of everything that decides what the next step does.
 """
 
-import errno
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from curation.errors import CurationError, Refusal
+from curation.errors import NO_ROOM, CurationError, Refusal
 from curation.files import file_digest, pretty, self_digest, sync, write_bytes
 
 MARKER = "whole.json"
@@ -75,6 +74,11 @@ def saved(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if step_of(path) >= 0), key=step_of, reverse=True)
 
 
+def whole(folder: Path) -> list[Path]:
+    """The whole checkpoints in a folder, the newest first."""
+    return [path for path in saved(folder) if (path / MARKER).is_file()]
+
+
 def read_marker(path: Path) -> dict[str, Any]:
     """The marker of a whole checkpoint. Raises Refusal when the checkpoint is not whole."""
     try:
@@ -133,13 +137,12 @@ def newest(folder: Path, binding: Binding) -> tuple[Checkpoint, list[str]]:
 
 def way_on(folder: Path) -> str:
     """What a person does after a stop: there may be no whole checkpoint yet."""
-    whole = any((path / MARKER).is_file() for path in saved(folder))
-    return "go on with --resume" if whole else "run the same command again"
+    return "go on with --resume" if whole(folder) else "run the same command again"
 
 
 def disk_full(error: BaseException) -> bool:
     """Whether a save failed for want of space. torch and safetensors say it in words alone."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return True
     return any(words in str(error) for words in FULL_DISK)
 
@@ -173,12 +176,10 @@ def short(value: Any) -> str:
 
 def prune(folder: Path, keep: int = KEPT) -> None:
     """Remove all but the newest whole checkpoints, and every save that was cut off before them."""
-    whole = [path for path in saved(folder) if (path / MARKER).is_file()]
-    for path in whole[keep:]:
-        remove(path)
-    if whole:
+    kept = whole(folder)[:keep]
+    if kept:
         for path in saved(folder):
-            if step_of(path) < step_of(whole[0]) and not (path / MARKER).is_file():
+            if step_of(path) < step_of(kept[0]) and path not in kept:
                 remove(path)
 
 

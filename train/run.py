@@ -240,7 +240,7 @@ def starting_point(
             return None, [str(error)] if checkpoints.saved(saves) else []
     if resume:
         return checkpoints.newest(saves, binding)
-    whole = [path for path in checkpoints.saved(saves) if (path / checkpoints.MARKER).is_file()]
+    whole = checkpoints.whole(saves)
     if whole and not force:
         raise CurationError(
             f"{whole[0]}: a run was stopped here; go on with --resume, or start anew with --force"
