@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 
 from curation import decoding, records
-from curation.decoding import BrokenFile, UnknownEncoding
+from curation.decoding import BrokenFile
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, explain, mend
 from curation.readers.columns import as_text, look_up
 from curation.source import Source
+from curation.text import UnknownEncoding
 
 _SHALLOW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -26,7 +26,8 @@ from curation.manifest import (
 )
 from curation.pipeline import Outputs
 from curation.plan import Plan
-from curation.work import Done, versions
+from curation.versions import versions
+from curation.work import Done
 
 # Makes report.html, README.md and croissant.json of a dataset directory.
 Documents = Callable[[Path, Manifest, GatesFile], Mapping[str, bytes]]

@@ -15,13 +15,32 @@ import polars as pl
 from curation.arrow import read_frame, write_frame
 from curation.clusters import clusters, eval_rows
 from curation.errors import Refusal
-from curation.ledger import FATES_SCHEMA
-from curation.manifest import root_digest
 from curation.mixture import Available, Infeasible, MixturePlan, plan, select
 from curation.recipe import Mixture
-from curation.row import digest
-from curation.shards import WRITTEN_SCHEMA
-from curation.work import Task
+from curation.row import digest, root_digest
+from curation.task import Task
+
+# One line per written row, in shard order: where the row lies and what the mixture made of it.
+WRITTEN_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "offset": pl.UInt32,
+    "id": pl.String,
+    "source": pl.String,
+    "group": pl.String,
+    "repeat": pl.UInt16,
+}
+
+# What happened to a row or a piece: `notes` are its repairs and flags, `detail` the evidence.
+FATES_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "id": pl.String,
+    "fate": pl.String,
+    "stage": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
 
 
 class Infeasibility(Refusal):

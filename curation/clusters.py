@@ -4,33 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
+from curation.linking import Forest
 from curation.row import ranks_of
 
 AT_ONCE = 10_000  # clusters looked up together
-
-
-class Forest:
-    """Union-find over row positions. The root of a tree is its smallest position."""
-
-    def __init__(self) -> None:
-        self.parents: dict[int, int] = {}
-
-    def find(self, node: int) -> int:
-        """The root of a node's tree; a node never joined is its own."""
-        parents = self.parents
-        root = node
-        while (parent := parents.get(root, root)) != root:
-            root = parent
-        while (parent := parents.get(node, node)) != root:
-            parents[node] = root
-            node = parent
-        return root
-
-    def join(self, one: int, other: int) -> None:
-        """Make two trees one."""
-        one, other = self.find(one), self.find(other)
-        if one != other:
-            self.parents[max(one, other)] = min(one, other)
 
 
 def clusters(index: pl.DataFrame, pairs: Iterable[tuple[int, int]]) -> pl.Series:

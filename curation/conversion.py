@@ -7,7 +7,6 @@ from typing import Any
 
 from curation import decoding, where
 from curation.answers import answer_file, keyed_records, text_lines
-from curation.decoding import UnknownEncoding
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, explain, mend
 from curation.readers import adventure, alpaca, bfcl, lines, mapped, messages, qa, sharegpt, trajectory
@@ -15,6 +14,7 @@ from curation.readers.shape import Convert, Row, Unfit
 from curation.readers.turns import say
 from curation.records import Bad, Filtered, Noted, Record
 from curation.source import Source
+from curation.text import UnknownEncoding
 
 Found = Row | Bad | Filtered
 

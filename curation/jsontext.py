@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from curation.decoding import to_text
+from curation.text import to_text
 
 # What decoding a record can raise; anything else is a bug.
 JSON_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -25,7 +25,7 @@ def mend(data: bytes) -> tuple[bytes, list[str]]:
     """A JSON text with its common faults repaired, and the names of the repairs, in order.
 
     byte_order_mark    a stray U+FEFF at the start is removed
-    damaged_utf8, cp1252, latin-1   see `curation.decoding.to_text`
+    damaged_utf8, cp1252, latin-1   see `curation.text.to_text`
     control_character  raw control characters inside strings are escaped
     lone_surrogate     half a surrogate pair becomes U+FFFD
     not_a_number       NaN and Infinity become null

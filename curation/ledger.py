@@ -12,23 +12,13 @@ import pyarrow as pa
 from curation.arrow import read_frame
 from curation.row import LEDGER_SCHEMA, read_notes
 from curation.shards import parquet_writer
-from curation.work import Task
+from curation.task import Task
 
 FATES = ("train", "eval", "unselected", "dropped")  # best first
 
 LEDGER_ARROW = pa.schema(
     [(name, pa.uint32() if dtype == pl.UInt32 else pa.string()) for name, dtype in LEDGER_SCHEMA.items()]
 )
-# What happened to a row or a piece: `notes` are its repairs and flags, `detail` the evidence.
-FATES_SCHEMA: dict[str, Any] = {
-    "pos": pl.UInt64,
-    "piece": pl.UInt32,
-    "id": pl.String,
-    "fate": pl.String,
-    "stage": pl.String,
-    "reason": pl.String,
-    "detail": pl.String,
-}
 EVENT_COLUMNS = ("pos", "piece", "stage", "reason", "detail")
 Event = dict[str, Any]
 

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curation.clusters import Forest
 from curation.shingles import jaccard, shingles
 
 Shingles = frozenset[tuple[str, ...]]
@@ -26,6 +25,30 @@ Shingles = frozenset[tuple[str, ...]]
 JUST_UNDER = 0.1  # pairs at most this far below the threshold are told, for the report
 TELL_EVERY = 8  # one row in so many looks for such a pair
 COUNTS = ("candidates", "verified", "capped")  # rows looked at, compared exactly, limits reached
+
+
+class Forest:
+    """Union-find over row positions. The root of a tree is its smallest position."""
+
+    def __init__(self) -> None:
+        self.parents: dict[int, int] = {}
+
+    def find(self, node: int) -> int:
+        """The root of a node's tree; a node never joined is its own."""
+        parents = self.parents
+        root = node
+        while (parent := parents.get(root, root)) != root:
+            root = parent
+        while (parent := parents.get(node, node)) != root:
+            parents[node] = root
+            node = parent
+        return root
+
+    def join(self, one: int, other: int) -> None:
+        """Make two trees one."""
+        one, other = self.find(one), self.find(other)
+        if one != other:
+            self.parents[max(one, other)] = min(one, other)
 
 
 class Links(NamedTuple):

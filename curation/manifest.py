@@ -5,8 +5,7 @@ It is written last: where it exists, the run finished (DESIGN.md §4).
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -240,18 +239,6 @@ def shard_files(manifest: Manifest, split: str) -> list[ListedFile]:
 def is_shard(name: str, split: str) -> bool:
     """Whether a path names a shard of the split: `<split>/part-….parquet`."""
     return name.startswith(f"{split}/part-") and name.endswith(".parquet")
-
-
-def root_digest(lines: Iterable[tuple[str, str, int]]) -> str:
-    """The root: sha256 over f"{split}\\t{id}\\t{repeat}\\n" of every shard row.
-
-    `lines` are (split, id, repeat), train then eval, in shard order.
-    """
-    digest = hashlib.sha256()
-    texts = (f"{split}\t{row_id}\t{repeat}\n" for split, row_id, repeat in lines)
-    while some := "".join(islice(texts, 10_000)):
-        digest.update(some.encode("ascii"))
-    return digest.hexdigest()
 
 
 def manifest_schema() -> dict[str, Any]:

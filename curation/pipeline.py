@@ -15,8 +15,9 @@ from curation.progress import Progress
 from curation.row import digest
 from curation.shards import ROWS_PER_PART
 from curation.stage import Keyed
+from curation.task import Task
 from curation.tasks import stage_kind
-from curation.work import Done, LocalExecutor, Task
+from curation.work import Done, LocalExecutor
 
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result
 # Written beside the shards; only rows of shards are told as rows per second of writing.

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from curation.decoding import BrokenFile, UnknownEncoding, bare_name, blocks, to_text, utf8
+from curation.decoding import BrokenFile, bare_name, blocks, utf8
 from curation.errors import SourceError
+from curation.text import UnknownEncoding, to_text
 
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 

@@ -6,6 +6,7 @@ structs of the shards are made once, when the shards are written.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -169,3 +170,15 @@ def drop(rows: pl.DataFrame, reasons: Sequence[str], details: Sequence[Mapping[s
         pl.Series("reason", list(reasons), dtype=pl.String),
         pl.Series("detail", texts, dtype=pl.String),
     )
+
+
+def root_digest(lines: Iterable[tuple[str, str, int]]) -> str:
+    """The root: sha256 over f"{split}\\t{id}\\t{repeat}\\n" of every shard row.
+
+    `lines` are (split, id, repeat), train then eval, in shard order.
+    """
+    digest = hashlib.sha256()
+    texts = (f"{split}\t{row_id}\t{repeat}\n" for split, row_id, repeat in lines)
+    while some := "".join(islice(texts, 10_000)):
+        digest.update(some.encode("ascii"))
+    return digest.hexdigest()

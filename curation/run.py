@@ -28,7 +28,7 @@ from curation.plan import input_files, make_context, stage_files_of
 from curation.recipe import Recipe, load_recipe, recipe_digest
 from curation.steps import Step, Steps, files_of
 from curation.version import model_name
-from curation.work import code_version
+from curation.versions import code_version
 
 QUANTS = ("q4_k_m", "q8_0")
 BUILD = Path("build")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from curation.arrow import frame_of, open_table, read_frame
 from curation.row import digest
-from curation.work import Task
+from curation.task import Task
 
 PER_REASON = 12  # dropped rows of one source, stage and reason
 PER_GROUP = 24  # kept rows of one group

@@ -3,15 +3,21 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.arrow import read_frame, to_arrow
-from curation.tasks import gauge, token_counter
-from curation.work import Task
+from curation.errors import CurationError
+from curation.stage import context_of
+from curation.task import Task
+
+if TYPE_CHECKING:
+    from curation import tokens
+    from curation.rendering import Template
 
 ROWS_PER_PART = 25_000
 ROWS_PER_GROUP = 2_500
@@ -37,16 +43,6 @@ SHARD_SCHEMA = pa.schema(
         ("tokens", pa.uint32()),
     ]
 )
-# One line per written row, in shard order: where the row lies and what the mixture made of it.
-WRITTEN_SCHEMA: dict[str, Any] = {
-    "pos": pl.UInt64,
-    "piece": pl.UInt32,
-    "offset": pl.UInt32,
-    "id": pl.String,
-    "source": pl.String,
-    "group": pl.String,
-    "repeat": pl.UInt16,
-}
 
 
 def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -138,3 +134,35 @@ def structs() -> pl.Expr:
     call = pl.Struct({field.name: pl.String for field in TOOL_CALL})
     kinds = {field.name: pl.String() for field in MESSAGE}
     return pl.col("messages").str.json_decode(pl.List(pl.Struct({**kinds, "tool_calls": pl.List(call)})))
+
+
+def gauge(task: Task) -> tuple["tokens.Counter", "Template"]:
+    """What counts tokens by the recipe's tokenizer, and the recipe's template."""
+    from curation.rendering import load_template
+    from curation.tokens import load_counter
+
+    context = context_of(orjson.loads(task.paths["context"]))
+    assert context.tokenizer is not None
+    template = load_template(context.template, context.tokenizer, root=context.data_root)
+    return load_counter(context.tokenizer), template
+
+
+def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
+    from curation.template_parts import RenderError
+    from curation.tokens import count_rows
+
+    counter, template = gauge(task)
+
+    def fill(rows: pl.DataFrame) -> pl.DataFrame:
+        missing = pl.col("tokens").is_null()
+        try:
+            counted = count_rows(rows.filter(missing), counter, template)
+        except RenderError as error:
+            raise CurationError(
+                f"a row cannot be rendered: {error}; add the stage `length`, which drops such rows"
+            ) from None
+        known = rows["tokens"].is_null()
+        return rows.with_columns(rows["tokens"].scatter(known.arg_true(), counted))
+
+    return fill

@@ -68,6 +68,17 @@ class Context:
     template: str = "aj_r1"
 
 
+def context_of(values: Mapping[str, Any]) -> Context:
+    """A Context from its JSON form."""
+    return Context(
+        seed=values["seed"],
+        sources=tuple(values["sources"]),
+        data_root=Path(values["data_root"]),
+        tokenizer=Path(values["tokenizer"]) if values["tokenizer"] else None,
+        template=values["template"],
+    )
+
+
 RowsFn = Callable[[pl.DataFrame], Split]
 PrepareFn = Callable[[pl.DataFrame], pl.DataFrame]
 

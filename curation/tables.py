@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import decoding
-from curation.decoding import BrokenFile, UnknownEncoding
+from curation.decoding import BrokenFile
 from curation.errors import SourceError
 from curation.records import BATCH_BYTES, MAX_DOCUMENT_BYTES, Bad, Filtered, Noted, Record
+from curation.text import UnknownEncoding, to_text
 
 _DELIMITERS = (",", ";", "\t", "|")
 # One field may be a whole book; the csv module's default of 128 KiB would refuse it.
@@ -66,7 +67,7 @@ class _Lines(Iterator[str]):
         line = next(self._lines)
         self._read += len(line)
         try:
-            text, repair = decoding.to_text(line)
+            text, repair = to_text(line)
         except UnknownEncoding:
             text, repair = line.decode(errors="replace"), "damaged_utf8"
         self.repair = self.repair or repair

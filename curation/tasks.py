@@ -6,24 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
 import polars as pl
 
 from curation.arrow import FrameWriter, read_batches, read_frame
-from curation.errors import CurationError
 from curation.reading import Chunk, read
 from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
 from curation.settings import STAGE_SETTINGS
+from curation.shards import token_counter
 from curation.source import Source
-from curation.stage import DROPS_SCHEMA, Context, Keyed, Kind, PrepareFn, Reduce, RowsFn
-from curation.work import Task
-
-if TYPE_CHECKING:
-    from curation import tokens
-    from curation.rendering import Template
+from curation.stage import DROPS_SCHEMA, Keyed, Kind, PrepareFn, Reduce, RowsFn, context_of
+from curation.task import Task
 
 # A row between phases: what the stages take, its id as it now reads, and what they may have found out.
 KEPT_SCHEMA: dict[str, Any] = {
@@ -65,17 +61,6 @@ def _bound(name: str, settings: str, context: str, part: str) -> Callable[..., A
     bound_settings = msgspec.convert(orjson.loads(settings), STAGE_SETTINGS[name])
     bound_context = context_of(orjson.loads(context))
     return getattr(kind, part)(bound_settings, bound_context)  # type: ignore[no-any-return]
-
-
-def context_of(values: Mapping[str, Any]) -> Context:
-    """A Context from its JSON form."""
-    return Context(
-        seed=values["seed"],
-        sources=tuple(values["sources"]),
-        data_root=Path(values["data_root"]),
-        tokenizer=Path(values["tokenizer"]) if values["tokenizer"] else None,
-        template=values["template"],
-    )
 
 
 def bind(task: Task, stage: Mapping[str, Any], part: str) -> Callable[..., Any]:
@@ -389,35 +374,3 @@ def first_user(messages: pl.Series) -> list[str | None]:
     return [
         None if text is None or empty else digest(text)[:32] for text, empty in zip(said, blank, strict=True)
     ]
-
-
-def gauge(task: Task) -> tuple["tokens.Counter", "Template"]:
-    """What counts tokens by the recipe's tokenizer, and the recipe's template."""
-    from curation.rendering import load_template
-    from curation.tokens import load_counter
-
-    context = context_of(orjson.loads(task.paths["context"]))
-    assert context.tokenizer is not None
-    template = load_template(context.template, context.tokenizer, root=context.data_root)
-    return load_counter(context.tokenizer), template
-
-
-def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Fills `tokens` where it is null: the ids of the row rendered with the recipe's template."""
-    from curation.template_parts import RenderError
-    from curation.tokens import count_rows
-
-    counter, template = gauge(task)
-
-    def fill(rows: pl.DataFrame) -> pl.DataFrame:
-        missing = pl.col("tokens").is_null()
-        try:
-            counted = count_rows(rows.filter(missing), counter, template)
-        except RenderError as error:
-            raise CurationError(
-                f"a row cannot be rendered: {error}; add the stage `length`, which drops such rows"
-            ) from None
-        known = rows["tokens"].is_null()
-        return rows.with_columns(rows["tokens"].scatter(known.arg_true(), counted))
-
-    return fill

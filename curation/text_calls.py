@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from curation.function_calls import calls
 from curation.jsontext import JSON_ERRORS, compact, values
 from curation.python_calls import functions, offered_names, python_calls
 from curation.readers.shape import Unfit
-from curation.readers.sharegpt import calls
 from curation.row import Message, message
 from curation.tool_repairs import is_json, repeated_key, strict_json
 from curation.turns import ALIASES

@@ -4,7 +4,6 @@ The plan, the tasks and the commit rule are the same for every executor: an exec
 tasks. Running a task twice, or on two machines, is harmless: the first finished folder stays.
 """
 
-import hashlib
 import os
 import shutil
 import signal
@@ -13,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib import import_module, resources
+from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,70 +22,7 @@ import orjson
 
 from curation.errors import CurationError
 from curation.files import canonical, sync
-
-
-@cache
-def code_version() -> str:
-    """Digest of everything whose change may change a task's output: our code and the libraries."""
-    total = hashlib.sha256()
-    for package in ("curation", "schemas"):
-        root = Path(str(resources.files(package)))
-        for path in sorted(p for p in root.rglob("*") if p.suffix in {".py", ".json", ".jinja"}):
-            total.update(f"{path.relative_to(root).as_posix()}\n".encode())
-            total.update(path.read_bytes())
-    total.update(canonical(versions()))
-    return total.hexdigest()
-
-
-# Libraries that may change what a run writes.
-LIBRARIES = (
-    "polars",
-    "pyarrow",
-    "numpy",
-    "numba",
-    "orjson",
-    "msgspec",
-    "jsonschema-rs",
-    "tree-sitter-bash",
-    "langdetect",
-    "py3langid",
-    "tokenizers",
-)
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The versions of the libraries that may change what a run writes."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@dataclass(frozen=True)
-class Task:
-    """One unit of work.
-
-    run     "module:function" of a function (task, work, out) → summary, a JSON object
-    params  everything that decides the output, inputs named by digest or by task key
-    paths   where the inputs lie now; no part of the identity
-    size    bytes to do, for the order of work and the progress line
-    """
-
-    run: str
-    params: Mapping[str, Any]
-    paths: Mapping[str, str] = field(default_factory=dict)
-    size: int = 0
-
-    @cached_property
-    def key(self) -> str:
-        """The name of the output folder."""
-        return hashlib.sha256(canonical([code_version(), self.run, self.params])).hexdigest()[:32]
+from curation.task import Task
 
 
 @dataclass(frozen=True)

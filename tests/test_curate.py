@@ -132,7 +132,7 @@ def test_force_makes_a_finished_run_again_and_the_same_dataset_keeps_its_approva
 def test_force_with_other_code_reads_the_rows_again(tmp_path, monkeypatch):
     recipe = small_recipe(tmp_path)
     first = run(recipe)
-    monkeypatch.setattr("curation.work.code_version", lambda: "newer")
+    monkeypatch.setattr("curation.task.code_version", lambda: "newer")
     assert run(recipe).unchanged
     assert run(recipe, force=True).tasks_run == first.tasks_run
 

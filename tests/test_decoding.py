@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation import decoding
-from curation.decoding import BrokenFile, UnknownEncoding, blocks, lines, to_text, utf8
+from curation.decoding import BrokenFile, blocks, lines, utf8
+from curation.text import UnknownEncoding, to_text
 
 TEXT = "".join(f"line {n} with some text\n" for n in range(5000)).encode()
 

@@ -25,6 +25,7 @@ CONTRACT = {
     "curation.tokens",
     "curation.verify",
     "curation.version",
+    "curation.versions",
 }
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.decoding import UnknownEncoding
 from curation.jsontext import compact, elements, mend
+from curation.text import UnknownEncoding
 
 VALUES = st.recursive(
     st.none()

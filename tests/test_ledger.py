@@ -4,7 +4,8 @@ import json
 
 import polars as pl
 
-from curation.ledger import FATES_SCHEMA, lives_of
+from curation.choose import FATES_SCHEMA
+from curation.ledger import lives_of
 
 
 def event(pos: int, piece: int, fate: str, **told: str) -> dict[str, object]:

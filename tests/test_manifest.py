@@ -21,10 +21,10 @@ from curation.manifest import (
     list_files,
     manifest_schema,
     read_manifest,
-    root_digest,
     shard_files,
     write_manifest,
 )
+from curation.row import root_digest
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "manifest.schema.json"
 

@@ -18,7 +18,7 @@ from curation.files import alone_in, self_digest
 from train import checkpoints
 from train.callbacks import Measure, Sealing
 from train.packing import Collator
-from train.prepare import pad_id, versions
+from train.prepare import pad_id, used_versions
 from train.run import train
 
 ADAPTER = "adapter_model.safetensors"
@@ -166,7 +166,7 @@ def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp
 def test_hours_of_work_are_not_replaced_because_a_package_changed(whole, tmp_path, monkeypatch):
     run = other_run(whole, tmp_path)
     shutil.copytree(whole.work / "checkpoints/checkpoint-4", run.work / "checkpoints/checkpoint-4")
-    monkeypatch.setattr("train.prepare.versions", lambda: {**versions(), "torch": "9.9"})
+    monkeypatch.setattr("train.prepare.used_versions", lambda: {**used_versions(), "torch": "9.9"})
     with pytest.raises(Refusal, match=r"belongs to another run: .*versions\.torch was"):
         train(run.frozen, **run.kwargs, replace=True)
     assert (run.work / "checkpoints/checkpoint-4").is_dir()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CurationError
-from curation.work import LocalExecutor, Task, run_task
+from curation.task import Task
+from curation.work import LocalExecutor, run_task
 
 HERE = "tests_tasks"
 ROOT = Path(__file__).resolve().parents[1]

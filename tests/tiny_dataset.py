@@ -23,11 +23,10 @@ from curation.manifest import (
     StageCounts,
     Written,
     list_files,
-    root_digest,
     write_manifest,
 )
 from curation.recipe import Recipe, recipe_digest, recipe_from
-from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, row_id
+from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, root_digest, row_id
 
 SEED = 17
 RUN_METRICS = {"eval.leaked_rows": 0, "eval.near_train_pairs": 0, "dedupe.capped": 0}

@@ -16,17 +16,10 @@ import polars as pl
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
 from curation.frozen import Frozen, frozen_sources, read_frozen
-from curation.manifest import (
-    MANIFEST,
-    SPLITS,
-    ListedFile,
-    difference,
-    read_manifest,
-    root_digest,
-    shard_files,
-)
+from curation.manifest import MANIFEST, SPLITS, ListedFile, difference, read_manifest, shard_files
 from curation.recipe import Recipe, recipe_from
 from curation.rendering import NAMED
+from curation.row import root_digest
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Everything before the first weight is read: the approved rows as packed sequences, and the binding."""
 
-import importlib.metadata
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from curation.errors import Refusal
 from curation.files import file_digest
 from curation.recipe import TrainSettings
 from curation.rendering import Template, load_template
+from curation.versions import versions
 from train.base import Base, check_vocabulary, find_base
 from train.checkpoints import Binding
 from train.encoding import Encoder
@@ -90,7 +90,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
         "steps": steps,
         "trial": trial,
         "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "versions": versions(),
+        "versions": used_versions(),
     }
     return Prepared(admitted, settings, base, template, examples, held_out, packs, steps, binding, trial)
 
@@ -103,15 +103,9 @@ def packs_of(examples: Examples, settings: TrainSettings) -> list[Pack]:
     return [[position] for position in range(len(lengths))]
 
 
-def versions() -> dict[str, str]:
+def used_versions() -> dict[str, str]:
     """Versions of everything that can change what a step computes."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), "torch": torch.__version__, **versions(PACKAGES)}
 
 
 def held_out_run(prepared: Prepared) -> PackedRun:

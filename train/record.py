@@ -10,7 +10,7 @@ from train.checkpoints import Checkpoint
 from train.journal import Journal, read_metrics
 from train.model import Loaded
 from train.packing import fill_rate
-from train.prepare import Prepared, versions
+from train.prepare import Prepared, used_versions
 from train.settings import warm_up_caution
 from train.sizes import limits
 
@@ -113,7 +113,7 @@ def run_record(
         },
         "events": [line for line in metrics if line["kind"] == "event"],
         "loaded": loaded.how,
-        "versions": versions(),
+        "versions": used_versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "binding": prepared.binding,
     }

@@ -1,10 +1,10 @@
 """Questions and answers in two columns, whatever the set calls them."""
 
+from curation.function_calls import calls
 from curation.python_calls import offered_names
 from curation.readers.columns import Columns
 from curation.readers.commands import bash_arguments
 from curation.readers.shape import Convert, Row, Unfit
-from curation.readers.sharegpt import calls
 from curation.readers.turns import ask, call, say
 from curation.source import Source
 from curation.text_calls import definitions, say_arguments, says_no_more

@@ -1,30 +1,23 @@
 """ShareGPT: conversations of from and value, with function_call and observation turns."""
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
 
-from curation.jsontext import JSON_ERRORS
+from curation.function_calls import calls
 from curation.readers.columns import look_up
 from curation.readers.shape import Convert, Row, Unfit, missing
 from curation.readers.turns import (
     ROLE_ALIASES,
-    Function,
     answer,
-    arguments_text,
     ask,
-    call,
     decode_turns,
-    given,
     offered,
     row_of_turns,
     say,
 )
 from curation.source import Source
-
-_NAMED = re.compile(r'^\s*\{\s*["\']name["\']\s*:\s*["\']([^"\']+)["\']\s*,\s*["\']arguments["\']\s*:', re.S)
 
 
 class _Turn(msgspec.Struct, rename={"speaker": "from"}):
@@ -37,8 +30,6 @@ class _Turn(msgspec.Struct, rename={"speaker": "from"}):
 CONVERSATION_KEYS = ("conversations", "conversation")
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TURNS = msgspec.json.Decoder(list[_Turn])
-_CALL = msgspec.json.Decoder(Function)
-_CALLS = msgspec.json.Decoder(list[Function])
 
 
 def converter(source: Source) -> Convert:
@@ -88,21 +79,3 @@ def _message(turn: _Turn) -> dict[str, object]:
         return ask(calls(turn.value or ""))
     role = ROLE_ALIASES.get(speaker, speaker)
     return answer(turn.value) if role == "tool" else say(role, turn.value)
-
-
-def calls(text: str) -> list[dict[str, str | None]]:
-    """The calls in the text of a function_call turn: one object or a list of them.
-
-    Where the text is no JSON but names its function, the rest stands as the arguments, so that the
-    tools stage can repair or judge them. Raises Unfit where no name can be found.
-    """
-    data = text.strip().encode()
-    try:
-        found = _CALLS.decode(data) if data[:1] == b"[" else [_CALL.decode(data)]
-    except JSON_ERRORS:
-        named = _NAMED.match(text)
-        if named is None:
-            raise Unfit(f"a function_call turn names no function: {text[:60]}") from None
-        rest = text[named.end() :].strip()
-        return [call(named.group(1), rest.removesuffix("}").strip())]
-    return [call(one.name, arguments_text(given(one))) for one in found]
