@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import NO_ROOM, CurationError, Refusal, Terminated, terminate, to_install
-from reports.visible import visible
+from curation.visible import visible
 
 DONE, NO, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 # Commands that keep what they finished when they are stopped.
@@ -324,10 +324,10 @@ def run_demo(args: argparse.Namespace) -> int:
 def run_demo_train(args: argparse.Namespace) -> int:
     """The whole path with a tiny model: curate, approve, freeze, train, resume, merge, export, answer."""
     need("torch", "transformers", "peft")
-    from curation.curate import curate
-    from reports.documents import documents
-    from reports.training import training_documents
-    from train.demo import ship_demo, train_demo
+    from curation.jobs.curate import curate
+    from reports.pages.documents import documents
+    from reports.pages.training import training_documents
+    from train.use.demo import ship_demo, train_demo
 
     def curated(recipe: Path, dataset: Path) -> None:
         curate(recipe, documents=documents, out=dataset, force=args.force)
@@ -344,7 +344,7 @@ def run_demo_train(args: argparse.Namespace) -> int:
 def run_init(args: argparse.Namespace) -> int:
     """Write a first recipe."""
     from curation.files import write_bytes
-    from curation.init import first_recipe, left_out
+    from curation.jobs.first_recipe import first_recipe, left_out
 
     if args.out.exists() and not args.force:
         raise CurationError(f"{args.out} exists; use --force to replace it, or --out for another file")
@@ -357,7 +357,7 @@ def run_init(args: argparse.Namespace) -> int:
 
 def load_early(args: argparse.Namespace) -> Any:
     """A wrong recipe is told at once, before anything heavy is imported."""
-    from curation.recipe import load_recipe
+    from curation.recipe.load import load_recipe
 
     return load_recipe(args.recipe, data_root=args.data_root)
 
@@ -365,12 +365,12 @@ def load_early(args: argparse.Namespace) -> Any:
 def run_check(args: argparse.Namespace) -> int:
     """Check a recipe."""
     load_early(args)
-    from curation.check import check
+    from curation.jobs.check import check
 
     found = check(args.recipe, data_root=args.data_root)
     seen = []
     if args.online:
-        from curation.online import check_online
+        from curation.jobs.check_online import check_online
 
         seen = check_online(found.recipe)
     if args.json:
@@ -385,7 +385,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Fetch."""
-    from curation.fetch import as_json, as_text, fetch
+    from curation.jobs.fetch import as_json, as_text, fetch
 
     found = fetch(
         args.recipe,
@@ -395,7 +395,7 @@ def run_fetch(args: argparse.Namespace) -> int:
         tell=lambda line: print(line, file=sys.stderr),
     )
     if args.base_model and not args.offline:
-        from curation.fetch_model import fetch_base_model
+        from curation.sources.fetch_model import fetch_base_model
 
         fetch_base_model(load_early(args), tell=lambda line: print(line, file=sys.stderr))
     print(as_json(found) if args.json else as_text(found, args.recipe))
@@ -405,9 +405,9 @@ def run_fetch(args: argparse.Namespace) -> int:
 def run_curate(args: argparse.Namespace) -> int:
     """Curate, print the funnel, the mixture and the gates."""
     load_early(args)
-    from curation.curate import curate
-    from reports.documents import documents
-    from reports.terminal import finished, finished_json
+    from curation.jobs.curate import curate
+    from reports.pages.documents import documents
+    from reports.pages.terminal import finished, finished_json
 
     run = curate(
         args.recipe,
@@ -424,7 +424,7 @@ def run_curate(args: argparse.Namespace) -> int:
 
 def run_report(args: argparse.Namespace) -> int:
     """Make the report again."""
-    from reports.documents import remake_report
+    from reports.pages.documents import remake_report
 
     path, written = remake_report(args.dataset, out=args.out, force=args.force)
     print(f"report  {path}{'' if written else ' (unchanged)'}")
@@ -435,17 +435,17 @@ def run_report(args: argparse.Namespace) -> int:
 def run_why(args: argparse.Namespace) -> int:
     """Tell the life of a row, or find rows by their text."""
     from curation.files import pretty
-    from reports.why import as_values, why
+    from reports.rows.why import as_values, why
 
     if (args.row is None) == (args.text is None):
         raise CurationError("expected a row, or --text with what to look for")
     if args.text is not None:
-        from reports.search import find_text, hits
+        from reports.rows.search import find_text, hits
 
         places = find_text(args.dataset, args.text)
         print(pretty(as_values(places)).decode() if args.json else hits(places, args.dataset, args.text))
         return DONE if places else NO
-    from reports.life import lives
+    from reports.rows.life import lives
 
     found = why(args.dataset, args.row)
     print(pretty(as_values(found)).decode() if args.json else lives(found, args.dataset))
@@ -455,8 +455,8 @@ def run_why(args: argparse.Namespace) -> int:
 def run_diff(args: argparse.Namespace) -> int:
     """Compare two datasets."""
     from curation.files import pretty, write_new
-    from reports.diff import as_json, diff, differing_rows
-    from reports.diff_page import as_html, as_text
+    from reports.facts.diff import as_json, diff, differing_rows
+    from reports.pages.diff_page import as_html, as_text
 
     found = diff(args.old, args.new)
     files = {}
@@ -471,7 +471,7 @@ def run_diff(args: argparse.Namespace) -> int:
 
 def run_review(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
-    from reports.review_app import open_server
+    from reports.pages.review_app import open_server
 
     server, sitting = open_server(args.dataset, args.marks, args.port)
     print(f"open    {sitting.address}\nmarks   {sitting.review.marks_path}\nstop    Ctrl-C", flush=True)
@@ -486,10 +486,10 @@ def run_review(args: argparse.Namespace) -> int:
 
 def run_gate(args: argparse.Namespace) -> int:
     """Judge again, from the files of the dataset."""
+    from curation.dataset.gates import judge_again
+    from curation.dataset.junit import to_junit
     from curation.files import pretty, write_new
-    from curation.gates import judge_again
-    from curation.junit import to_junit
-    from reports.terminal import gates
+    from reports.pages.terminal import gates
 
     found = judge_again(args.dataset)
     if args.junit:
@@ -500,7 +500,7 @@ def run_gate(args: argparse.Namespace) -> int:
 
 def run_approve(args: argparse.Namespace) -> int:
     """Approve."""
-    from curation.approval import approve
+    from curation.release.approval import approve
 
     approve(args.dataset, args.by, args.note, key=args.sign, force=args.force)
     print(f"approved {args.dataset} by {args.by}\nnext     aj freeze {args.dataset}")
@@ -509,7 +509,7 @@ def run_approve(args: argparse.Namespace) -> int:
 
 def run_freeze(args: argparse.Namespace) -> int:
     """Freeze."""
-    from curation.freeze import freeze
+    from curation.release.freeze import freeze
 
     path = freeze(args.dataset, out=args.out, force=args.force)
     print(f"frozen  {path}\nnext    aj train {path} --data {args.dataset}")
@@ -518,7 +518,7 @@ def run_freeze(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Verify."""
-    from curation.verify import verify
+    from curation.release.verify import verify
 
     found = verify(args.path, data=args.data)
     print(found.as_json() if args.json else found.as_text())
@@ -530,7 +530,7 @@ def run_train(args: argparse.Namespace) -> int:
     if (args.gpu or args.price is not None) and not args.dry_run:
         raise CurationError("--gpu and --price are for an estimate: expected --dry-run with them")
     if args.show:
-        from train.show import show
+        from train.run.show import show
 
         text = show(
             args.frozen, args.show, data=args.data, base_model=args.base_model, colour=sys.stdout.isatty()
@@ -538,7 +538,7 @@ def run_train(args: argparse.Namespace) -> int:
         print(text)
         return DONE
     if args.dry_run:
-        from train.dry_run import dry_run, named_gpus
+        from train.run.dry_run import dry_run, named_gpus
 
         told = dry_run(
             args.frozen,
@@ -550,8 +550,8 @@ def run_train(args: argparse.Namespace) -> int:
         print(told.as_json() if args.json else told.as_text())
         return DONE
     need("torch", "transformers", "peft")
-    from reports.training import training_documents
-    from train.run import train
+    from reports.pages.training import training_documents
+    from train.run.train import train
 
     run = train(
         args.frozen,
@@ -570,8 +570,8 @@ def run_train(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Measure, print, and answer no when a bound of the recipe fails."""
     need("torch", "transformers", "peft")
-    from reports.meanings import evaluated_meanings
-    from train.evaluate import as_text, evaluate
+    from curation.recipe.meanings import evaluated_meanings
+    from train.use.evaluate import as_text, evaluate
 
     found = evaluate(
         args.model,
@@ -584,7 +584,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         force=args.force,
     )
     if found.kind == "adapter" and not found.sample:
-        from reports.training import write_evaluation
+        from reports.pages.training import write_evaluation
 
         write_evaluation(args.model, found.as_dict())
     meanings = evaluated_meanings(found.metrics)
@@ -596,7 +596,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def run_try(args: argparse.Namespace) -> int:
     """Talk."""
     need("torch", "transformers", "peft")
-    from train.chat import try_model
+    from train.use.chat import try_model
 
     try_model(
         args.model, base=args.base_model, tools=args.tools, system=args.system, max_tokens=args.max_tokens
@@ -607,7 +607,7 @@ def run_try(args: argparse.Namespace) -> int:
 def run_merge(args: argparse.Namespace) -> int:
     """Merge."""
     need("torch", "transformers", "peft")
-    from train.merge import beside_adapter, merge
+    from train.ship.merge import beside_adapter, merge
 
     out = args.out or beside_adapter(args.model)
     print(merge(args.model, out, base=args.base_model, force=args.force).as_text())
@@ -617,7 +617,7 @@ def run_merge(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """Export."""
     need("torch", "transformers", "peft", "gguf")
-    from train.export import export
+    from train.ship.export import export
 
     quants = args.quant or ["q4_k_m"]
     made = export(args.model, quants, out=args.out, base=args.base_model, force=args.force)
@@ -629,7 +629,7 @@ def run_export(args: argparse.Namespace) -> int:
 def run_run(args: argparse.Namespace) -> int:
     """Do every step that is not done, and log it."""
     load_early(args)
-    from curation.run import as_json, logged
+    from curation.jobs.run import as_json, logged
 
     with logged(Path.cwd()) as log:
         steps = whole_way(args).steps()
@@ -642,7 +642,7 @@ def run_run(args: argparse.Namespace) -> int:
 def run_status(args: argparse.Namespace) -> int:
     """Tell where a run stands."""
     load_early(args)
-    from curation.run import as_json, as_text
+    from curation.jobs.run import as_json, as_text
 
     steps = whole_way(args).steps()
     given = {"--data-root": args.data_root, "--base-model": args.base_model}
@@ -655,16 +655,16 @@ def run_status(args: argparse.Namespace) -> int:
 
 def whole_way(args: argparse.Namespace) -> Any:
     """A recipe's steps; training is imported when one of its steps runs."""
-    from curation.run import QUANTS, Run, Training
-    from reports.documents import documents
+    from curation.jobs.run import QUANTS, Run, Training
+    from reports.pages.documents import documents
 
     base = args.base_model
 
     def train_step(frozen: Path, data: Path, adapter: Path, replace: bool) -> str:
         need("torch", "transformers", "peft")
-        from reports.training import training_documents
-        from train.checkpoints import MARKER
-        from train.run import train
+        from reports.pages.training import training_documents
+        from train.run.checkpoints import MARKER
+        from train.run.train import train
 
         resume = any(adapter.with_name(f"{adapter.name}.work").glob(f"checkpoints/*/{MARKER}"))
         done = train(
@@ -680,9 +680,9 @@ def whole_way(args: argparse.Namespace) -> Any:
 
     def evaluate_step(adapter: Path, frozen: Path, data: Path, replace: bool) -> str:
         need("torch", "transformers", "peft")
-        from reports.training import write_evaluation
-        from train.evaluate import evaluate_once
-        from train.evaluation import evaluation_path, failed, told
+        from reports.pages.training import write_evaluation
+        from train.ship.evaluation import evaluation_path, failed, told
+        from train.use.evaluate import evaluate_once
 
         found = evaluate_once(adapter, frozen=frozen, data=data, base=base, force=replace)
         write_evaluation(adapter, found.as_dict())
@@ -691,12 +691,12 @@ def whole_way(args: argparse.Namespace) -> Any:
         return "\n".join(map(told, found.verdicts))
 
     def merge_step(adapter: Path, merged: Path, replace: bool) -> str:
-        from train.merge import merge
+        from train.ship.merge import merge
 
         return merge(adapter, merged, base=base, force=replace).as_text()
 
     def export_step(merged: Path, quants: Sequence[str], folder: Path, replace: bool) -> str:
-        from train.export import export
+        from train.ship.export import export
 
         return "\n".join(e.as_text() for e in export(merged, quants, out=folder, force=replace))
 

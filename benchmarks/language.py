@@ -25,9 +25,9 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from benchmarks.multiply import conversations
 from benchmarks.results import machine, write_section
 from benchmarks.sentences import SENTENCES
-from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect
-from curation.language_tiers import languages
-from curation.prose import proses
+from curation.stages.language.models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect
+from curation.stages.language.tiers import languages
+from curation.turns.prose import proses
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"

@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import polars as pl
 
-from curation.reading import chunks, list_files, read
-from curation.recipe import load_recipe
+from curation.readers.reading import chunks, list_files, read
+from curation.recipe.load import load_recipe
 
 WORD = re.compile(r"[A-Za-z]{4,}")
 SHARE_OF_WORDS = 0.3  # changed in a copy: two copies of a row then share about 0.17 of their 5-grams

@@ -38,9 +38,9 @@ from benchmarks.planted import (
     with_partner,
 )
 from benchmarks.results import machine, write_section
-from curation import minhash
-from curation.linking import Links
-from curation.shingles import shingles, words
+from curation.stages.near_duplicates import minhash
+from curation.stages.near_duplicates.linking import Links
+from curation.stages.near_duplicates.shingles import shingles, words
 
 THRESHOLDS = (0.7, 0.8, 0.9)
 PEERS = ("datasketch", "rensa", "daft")

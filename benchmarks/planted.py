@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from benchmarks.multiply import conversations
-from curation.shingles import jaccard, shingles
+from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"

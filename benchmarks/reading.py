@@ -22,8 +22,8 @@ import orjson
 
 from benchmarks.multiply import conversations, multiplied
 from benchmarks.results import machine, write_section
-from curation import reading
-from curation.source import Source
+from curation.readers import reading
+from curation.recipe.source import Source
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"

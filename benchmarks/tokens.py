@@ -23,8 +23,8 @@ import tiktoken
 
 from benchmarks.multiply import conversations
 from benchmarks.results import machine, write_section
-from curation.rendering import load_template
-from curation.tokens import ReferenceCounter, byte_alphabet, load_counter
+from curation.rendering.template import load_template
+from curation.rendering.tokens import ReferenceCounter, byte_alphabet, load_counter
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"

@@ -38,13 +38,13 @@ from peft import get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from benchmarks.results import machine, write_section
-from curation.recipe import TrainSettings
-from train.gpus import GPUS, step_flops
-from train.model import attention, check_device, load, lora_config
-from train.packing import IGNORED, Collator, best_fit
-from train.settings import effective_batch
-from train.sizes import KNOWN
-from train.tiny import tiny_tokenizer
+from curation.recipe.load import TrainSettings
+from train.data.packing import IGNORED, Collator, best_fit
+from train.data.steps import effective_batch
+from train.model.gpus import GPUS, step_flops
+from train.model.load_model import attention, check_device, load, lora_config
+from train.model.sizes import KNOWN
+from train.model.tiny import tiny_tokenizer
 
 ARMS = ("full", "grouped", "packed", "unsloth", "7b")
 BIG, SMALL = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"
@@ -175,7 +175,7 @@ def build(arm: str, settings: TrainSettings, *, check: bool) -> Any:
 
 def build_unsloth(known: Mapping[str, Any], settings: TrainSettings) -> Any:
     """The model as `aj train` has Unsloth load it, weights made on the GPU: 65 GB of them need no disk."""
-    from train.base import Base
+    from train.model.base import Base
 
     automatic: Any = AutoModelForCausalLM
     config = AutoConfig.for_model("qwen2", **known)
@@ -194,8 +194,8 @@ def build_unsloth(known: Mapping[str, Any], settings: TrainSettings) -> Any:
 
 
 def build_small(known: Mapping[str, Any], settings: TrainSettings) -> Any:
-    """A 7B through `train.model.load`, as `aj train` loads it, within 24 GB."""
-    from train.base import find_base
+    """A 7B through `train.model.load_model.load`, as `aj train` loads it, within 24 GB."""
+    from train.model.base import find_base
 
     check_device(settings)  # before 15 GB are written
     automatic: Any = AutoModelForCausalLM

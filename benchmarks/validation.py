@@ -25,10 +25,10 @@ import polars as pl
 import schemas
 from benchmarks.results import machine, write_section
 from curation import row
+from curation.calls.checks import is_call_plainly_right
+from curation.calls.pairs import Call as ToolCall
+from curation.calls.schemas import compile_tools
 from curation.stages.tools import tools
-from curation.tool_checks import is_call_plainly_right
-from curation.tool_pairs import Call as ToolCall
-from curation.tool_schemas import compile_tools
 
 DEFINITIONS = Path(schemas.__file__).with_name("aj_tools.json").read_text()
 ROUNDS = 3

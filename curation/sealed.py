@@ -1,7 +1,7 @@
 """JSON documents that carry the digest of their own other keys in `self_sha256`.
 
 The digest makes accidents and careless edits evident; anyone can compute a new one, so only a
-signature makes a document authentic (curation/signing.py).
+signature makes a document authentic (curation/release/signing.py).
 """
 
 from pathlib import Path

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from curation.curate import curate
-from reports.documents import documents
+from curation.jobs.curate import curate
+from reports.pages.documents import documents
 from tests.small_recipe import conversation, small_recipe, write_jsonl
 
 # Text that would do harm if any of it were taken for markup, a template or a direction.

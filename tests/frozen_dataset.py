@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from tiny_dataset import tiny_dataset
 from tiny_model import tiny_model
 
-from curation.approval import approve
-from curation.freeze import freeze
+from curation.release.approval import approve
+from curation.release.freeze import freeze
 
 TRAIN: dict[str, Any] = {
     "lora_r": 4,
@@ -26,7 +26,7 @@ TRAIN: dict[str, Any] = {
 
 
 class Frozen(NamedTuple):
-    """Where everything lies; `kwargs` are what `train.run.train` takes beside the frozen recipe."""
+    """Where everything lies; `kwargs` are what `train.run.train.train` takes beside the frozen recipe."""
 
     frozen: Path
     data: Path

@@ -7,11 +7,11 @@ import msgspec
 import polars as pl
 import pytest
 
-from curation.answers import answer_file, companions, keyed_records, text_lines
 from curation.errors import SourceError
-from curation.reading import chunks, read
+from curation.readers.answers import answer_file, companions, keyed_records, text_lines
+from curation.readers.reading import chunks, read
+from curation.recipe.source import Source
 from curation.row import decode
-from curation.source import Source
 
 
 def source(reader="bfcl", **settings):

@@ -7,13 +7,13 @@ import orjson
 import pytest
 from tiny_dataset import seal, tiny_dataset, tiny_recipe
 
-from curation.approval import Approval, approve, check_approvals, read_approvals
+from curation.dataset.gates import read_gates
+from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
-from curation.gates import read_gates
-from curation.manifest import read_manifest
+from curation.release.approval import Approval, approve, check_approvals, read_approvals
+from curation.release.verify import verify
 from curation.sealed import write_sealed
-from curation.verify import verify
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILING = {"metric": "rows.train", "max": 1}

@@ -3,16 +3,16 @@
 import orjson
 import pytest
 
-from curation.approval import approve
-from curation.baseline import BASELINE, baseline, baseline_bytes
-from curation.curate import curate
+from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, RecipeError
-from curation.freeze import freeze
-from curation.manifest import read_manifest
-from curation.recipe import load_recipe
-from curation.verify import verify
-from reports.changes import setting_changes
-from reports.documents import documents, remake_report
+from curation.jobs.curate import curate
+from curation.recipe.load import load_recipe
+from curation.release.approval import approve
+from curation.release.baseline import BASELINE, baseline, baseline_bytes
+from curation.release.freeze import freeze
+from curation.release.verify import verify
+from reports.facts.changes import setting_changes
+from reports.pages.documents import documents, remake_report
 from tests.small_recipe import small_recipe
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.bash_syntax import bash_error
+from curation.calls.bash_syntax import bash_error
 
 
 @pytest.mark.parametrize(

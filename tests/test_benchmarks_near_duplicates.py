@@ -16,7 +16,7 @@ from benchmarks.planted import (
     truth,
     with_partner,
 )
-from curation.shingles import jaccard, shingles
+from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import reports
 from benchmarks.multiply import conversations
-from curation.manifest import read_manifest
-from reports.diff import diff
+from curation.dataset.manifest import read_manifest
+from reports.facts.diff import diff
 
 ROWS = 160
 

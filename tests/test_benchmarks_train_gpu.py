@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.train_gpu import batch_of, main, row_lengths, rows_of, settings_of
-from train.packing import IGNORED
+from train.data.packing import IGNORED
 
 
 def test_check_runs_every_arm_but_unsloth(capsys):

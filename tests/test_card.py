@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 import yaml
 
-from curation.gates import read_gates
-from curation.manifest import read_manifest
-from reports.card import card, plain
+from curation.dataset.gates import read_gates
+from curation.dataset.manifest import read_manifest
+from reports.pages.dataset_card import card, plain
 from tests.finished import finished
 from tests.tiny_dataset import tiny_dataset
 

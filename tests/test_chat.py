@@ -6,13 +6,13 @@ import pytest
 from tiny_adapter import tiny_adapter, tiny_base
 
 from curation.errors import CurationError, Refusal
-from curation.rendering import built_in
-from train.chat import Chat, aj_tools, asking, converse, try_model
-from train.encoding import Encoder
-from train.export import export
-from train.inference import open_inference, prompt_ids
-from train.merge import merge
-from train.model_folder import find_model
+from curation.rendering.template import built_in
+from train.data.encoding import Encoder
+from train.run.model_folder import find_model
+from train.ship.export import export
+from train.ship.merge import merge
+from train.use.chat import Chat, aj_tools, asking, converse, try_model
+from train.use.inference import open_inference, prompt_ids
 
 CALL = '<tool_call>\n{"name": "bash", "arguments": {"command": "df -h"}}\n</tool_call>'
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.control_tokens import CONTROL_TOKENS
+from curation.recipe.settings import Chat
 from curation.row import decode, frame, message, read_notes
-from curation.settings import Chat
-from curation.stage import Context
 from curation.stages.chat import _SOUND_ROW, STAGE, chat
-from curation.turns import Settled, settle
+from curation.stages.seam import Context
+from curation.turns.control_tokens import CONTROL_TOKENS
+from curation.turns.order import Settled, settle
 
 CALL = {"id": "c1", "name": "bash", "arguments": '{"command":"ls"}'}
 OTHER = {"id": "c2", "name": "bash", "arguments": '{"command":"pwd"}'}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.check import Checked, check
 from curation.errors import SourceError
+from curation.jobs.check import Checked, check
 
 RECIPE = """\
 name: small

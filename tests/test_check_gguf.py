@@ -15,14 +15,14 @@ from tiny_adapter import seal, tiny_adapter, tiny_base
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from curation.errors import Refusal
-from curation.rendering import built_in
+from curation.rendering.template import built_in
 from curation.row import message
-from train import export as exporting
-from train.check_gguf import CONVERSATIONS, open_llama, served_ids, token_text
-from train.encoding import Encoder
-from train.export import export
-from train.inference import prompt_ids
-from train.model_folder import model_template
+from train.data.encoding import Encoder
+from train.run.model_folder import model_template
+from train.ship import export as exporting
+from train.ship.check_gguf import CONVERSATIONS, open_llama, served_ids, token_text
+from train.ship.export import export
+from train.use.inference import prompt_ids
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra `export`) is not installed")
 pytestmark = pytest.mark.llama
@@ -101,7 +101,7 @@ def test_every_tensor_has_the_type_of_llama_cpps_own_tool(tmp_path, shape):
 
 
 def test_widths_that_are_no_multiple_of_256_fall_back_as_in_llama_cpp(tmp_path, adapter):
-    from train.quantise import tensor_type
+    from train.ship.quantise import tensor_type
 
     kinds = {
         "blk.0.attn_q.weight": "Q5_0",

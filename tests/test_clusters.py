@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.clusters import clusters, eval_rows
-from curation.linking import Forest
+from curation.mixture.clusters import clusters, eval_rows
+from curation.stages.near_duplicates.linking import Forest
 
 
 def index(rows: list[tuple[int, str | None, str]]) -> pl.DataFrame:

@@ -3,11 +3,11 @@
 import orjson
 import polars as pl
 
-from curation.references import Reference
+from curation.recipe.settings import Contamination
 from curation.row import frame, message
-from curation.settings import Contamination
-from curation.stage import Context
-from curation.stages.contamination import STAGE, contamination
+from curation.stages.contamination.references import Reference
+from curation.stages.contamination.stage import STAGE, contamination
+from curation.stages.seam import Context
 
 QUESTION = (
     "A farmer has seventeen sheep and all but nine of them run away how many sheep are left on the farm"

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.control_tokens import (
+from curation.errors import CurationError
+from curation.turns.control_tokens import (
     CONTROL_TOKENS,
     added_tokens,
     lacks_opening_think,
     spellings,
     thinking_is_balanced,
 )
-from curation.errors import CurationError
 
 ALL = spellings(CONTROL_TOKENS)
 

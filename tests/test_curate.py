@@ -14,11 +14,11 @@ import polars as pl
 import pytest
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
-from curation.approval import approve
-from curation.choose import Infeasibility
-from curation.curate import Finished, curate, locked
 from curation.errors import CurationError
+from curation.jobs.curate import Finished, curate, locked
+from curation.mixture.choice import Infeasibility
 from curation.progress import Progress
+from curation.release.approval import approve
 from curation.row import encode, row_id
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,7 +206,7 @@ def test_the_progress_line_of_writing_counts_the_rows_of_the_shards_and_no_other
             super().__init__(label, total)
             lines.append(self)
 
-    monkeypatch.setattr("curation.pipeline.Progress", Told)
+    monkeypatch.setattr("curation.engine.pipeline.Progress", Told)
     written = run(small_recipe(tmp_path)).manifest.written
     [line] = [line for line in lines if line.label == "writing"]
     assert line.done == line.total
@@ -257,7 +257,7 @@ def test_a_full_disk_while_copying_names_the_file_that_could_not_be_written(tmp_
         # As the standard library raises it: the file that was read comes first.
         raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
 
-    monkeypatch.setattr("curation.assemble.shutil.copyfile", full)
+    monkeypatch.setattr("curation.jobs.assemble.shutil.copyfile", full)
     with pytest.raises(CurationError, match=r"train/part-00000\.parquet: cannot write: No space left"):
         run(small_recipe(tmp_path))
 

@@ -8,8 +8,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import decoding
-from curation.decoding import BrokenFile, blocks, lines, utf8
+from curation.sources import decoding
+from curation.sources.decoding import BrokenFile, blocks, lines, utf8
 from curation.text import UnknownEncoding, to_text
 
 TEXT = "".join(f"line {n} with some text\n" for n in range(5000)).encode()

@@ -11,9 +11,9 @@ import orjson
 import pytest
 import zstandard
 
-from curation.check import check
-from curation.readers import herbal
-from curation.source import Source
+from curation.jobs.check import check
+from curation.readers.herbal import reader as herbal
+from curation.recipe.source import Source
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 DEMO = RECIPES / "demo"

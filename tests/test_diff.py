@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from aj import main
-from curation.curate import curate
-from reports.diff import as_json, diff, differing_rows
-from reports.diff_page import as_html, as_text
-from reports.documents import documents
+from curation.jobs.curate import curate
+from reports.facts.diff import as_json, diff, differing_rows
+from reports.pages.diff_page import as_html, as_text
+from reports.pages.documents import documents
 from tests.small_recipe import conversation, small_recipe, write_jsonl
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tiny_model import made
 
 from curation.errors import Refusal
-from curation.rendering import Template, built_in, load_template
+from curation.rendering.template import Template, built_in, load_template
 from curation.row import message
-from train.encoding import Encoder, MaskError, check_text
+from train.data.encoding import Encoder, MaskError, check_text
 
 TOOLS = json.dumps([{"name": "bash", "parameters": {"type": "object"}}])
 CALL = {"id": "c1", "name": "bash", "arguments": '{"command": "ls -l", "n": 1.0}'}

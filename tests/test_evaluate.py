@@ -10,22 +10,22 @@ from tiny_adapter import tiny_adapter
 from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
-from curation.frozen import read_frozen
-from curation.recipe_rules import evaluated
+from curation.recipe.meanings import evaluated_meanings
+from curation.recipe.rules import evaluated
+from curation.release.frozen import read_frozen
 from curation.row import decode, encode
 from curation.sealed import read_sealed, write_sealed
-from reports.meanings import evaluated_meanings
-from train import evaluate as evaluating
-from train.evaluate import EvalRow, Spoken, Turn, as_text, choose_turns, evaluate, tool_metrics
-from train.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
-from train.export import check_exportable, export
-from train.gate import admit
-from train.inference import open_inference
-from train.intervals import change, ratio
-from train.merge import merge
-from train.model_folder import Model, find_model
-from train.output import read_run
-from train.tool_calls import Answer, Call, Score
+from train.data.gatekeeper import admit
+from train.run.model_folder import Model, find_model
+from train.run.output import read_run
+from train.ship.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
+from train.ship.export import check_exportable, export
+from train.ship.merge import merge
+from train.use import evaluate as evaluating
+from train.use.evaluate import EvalRow, Spoken, Turn, as_text, choose_turns, evaluate, tool_metrics
+from train.use.inference import open_inference
+from train.use.intervals import change, ratio
+from train.use.tool_calls import Answer, Call, Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 

@@ -5,10 +5,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.recipe.settings import ExactDuplicates
 from curation.row import frame, message, row_id
-from curation.settings import ExactDuplicates
-from curation.stage import DROPS_SCHEMA, PAIRS_SCHEMA, Context
 from curation.stages.exact_duplicates import STAGE, exact_duplicates, find_duplicates, keep_order, prepare
+from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context
 
 
 def rows_of(*texts: str, sources=None, tools=None) -> pl.DataFrame:

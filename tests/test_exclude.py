@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from curation.curate import curate
 from curation.errors import CurationError
-from curation.exclusions import Exclusion, read_exclusions, to_bytes
+from curation.jobs.curate import curate
 from curation.row import frame, row_ids
-from curation.stages.exclude import exclude
+from curation.stages.exclude.exclusions import Exclusion, read_exclusions, to_bytes
+from curation.stages.exclude.stage import exclude
 from tests.small_recipe import conversation, no_documents, small_recipe
 
 ROWS = frame([conversation(n)["messages"] for n in range(4)])

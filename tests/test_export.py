@@ -16,10 +16,10 @@ from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
 from curation.sealed import read_sealed
-from train import export as exporting
-from train.export import GgufRecord, export
-from train.merge import merge
-from train.tensors import Checkpoint, fingerprint
+from train.model.tensors import Checkpoint, fingerprint
+from train.ship import export as exporting
+from train.ship.export import GgufRecord, export
+from train.ship.merge import merge
 
 PURE = ["f16", "bf16", "q8_0"]
 
@@ -268,7 +268,7 @@ def test_the_same_export_after_ctrl_c_keeps_what_was_finished(tmp_path, adapter,
 
 @pytest.mark.parametrize("quant", ["q4_k_m", "q5_k_m", "q6_k"])
 def test_a_k_quant_without_llama_says_what_to_install(tmp_path, adapter, monkeypatch, quant):
-    monkeypatch.setattr("train.quantise.has_llama", lambda: False)
+    monkeypatch.setattr("train.ship.quantise.has_llama", lambda: False)
     with pytest.raises(CurationError, match=r"pip install '\.\[export\]' in the project's folder"):
         export(adapter, [quant], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

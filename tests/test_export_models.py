@@ -11,10 +11,10 @@ from tiny_model import tiny_model
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from curation.errors import CurationError
-from train import export as exporting
-from train.export import export
-from train.merge import merge
-from train.quantise import QUANTS
+from train.ship import export as exporting
+from train.ship.export import export
+from train.ship.merge import merge
+from train.ship.quantise import QUANTS
 
 SIZES = {
     "hidden_size": 256,

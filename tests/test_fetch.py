@@ -17,18 +17,18 @@ from hub_server import Fault, HubServer, Repo, running
 from huggingface_hub import snapshot_download
 from small_recipe import no_documents
 
-from curation.approval import approve
-from curation.check import check
-from curation.curate import curate
+from curation.engine.plan import NotFetched
 from curation.errors import CurationError, Refusal, SourceError
-from curation.fetch import fetch
-from curation.fetch_model import fetch_base_model
-from curation.fetched import TOKENIZER, fetched_sources
-from curation.freeze import freeze
-from curation.frozen import read_frozen
-from curation.online import check_online
-from curation.plan import NotFetched
-from curation.recipe import load_recipe
+from curation.jobs.check import check
+from curation.jobs.check_online import check_online
+from curation.jobs.curate import curate
+from curation.jobs.fetch import fetch
+from curation.recipe.load import load_recipe
+from curation.release.approval import approve
+from curation.release.freeze import freeze
+from curation.release.frozen import read_frozen
+from curation.sources.fetch_model import fetch_base_model
+from curation.sources.fetched import TOKENIZER, fetched_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 WILDCHAT = "allenai/WildChat-1M"
@@ -173,7 +173,7 @@ def test_a_hub_that_asks_for_an_hour_is_not_waited_for(hub, tmp_path):
 
 @pytest.mark.parametrize("told", ["\u00b2", "9" * 300, "soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_time_to_wait_that_says_nothing_is_no_time_to_wait(hub, tmp_path, monkeypatch, told):
-    monkeypatch.setattr("curation.hub.time.sleep", lambda _: None)
+    monkeypatch.setattr("curation.sources.hub.time.sleep", lambda _: None)
     hub.faults.append(Fault("GET /storage", status=503, retry_after=told, times=2))
     (entry,) = fetch(hub_recipe(tmp_path, only("wildchat")))
     assert digests(entry.folder) == served(hub, WILDCHAT, *digests(entry.folder))
@@ -410,7 +410,9 @@ def test_all_pages_of_a_long_listing_are_read(hub, tmp_path):
 
 
 def test_a_disk_too_small_is_told_before_the_download(hub, tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.fetch.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})())
+    monkeypatch.setattr(
+        "curation.jobs.fetch.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})()
+    )
     with pytest.raises(CurationError, match=r"40\.3 kB are to come and 1\.0 kB are free; make room"):
         fetch(hub_recipe(tmp_path, only("wildchat")))
     assert not hub.count("/resolve/")
@@ -474,7 +476,7 @@ def test_a_part_of_an_earlier_run_is_gone_on_with(web, tmp_path):
     web.faults.append(Fault("GET", cut=1000, times=99))
     web.faults[0].retry_after = "0"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("curation.hub.time.sleep", lambda _: None)
+        patch.setattr("curation.sources.hub.time.sleep", lambda _: None)
         with pytest.raises(SourceError, match=r"broke off 6 times .* the same command goes on"):
             fetch(recipe)
     web.faults.clear()

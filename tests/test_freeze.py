@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_dataset import tiny_dataset
 
-from curation.approval import approve
+from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, Refusal
-from curation.fetched import Record, base_model, write_record
 from curation.files import file_digest
-from curation.freeze import freeze
-from curation.frozen import Quoted, parse_frozen, previous_frozen, read_frozen, render, write_frozen
-from curation.manifest import read_manifest
-from curation.recipe import recipe_from
-from curation.yaml_lines import parse_yaml
+from curation.recipe.load import recipe_from
+from curation.recipe.yaml_lines import parse_yaml
+from curation.release.approval import approve
+from curation.release.freeze import freeze
+from curation.release.frozen import Quoted, parse_frozen, previous_frozen, read_frozen, render, write_frozen
+from curation.sources.fetched import Record, base_model, write_record
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.dataset.gate_sql import COLUMNS, check_sql, collect, measure_sql, tables
 from curation.errors import CurationError, RecipeError
-from curation.gate_sql import COLUMNS, check_sql, collect, measure_sql, tables
 from curation.row import message
 
 ROWS = pl.DataFrame(

@@ -7,14 +7,14 @@ import pytest
 from msgspec import structs
 from tiny_dataset import RUN_METRICS, manifest_of, tiny_dataset, tiny_recipe
 
+from curation.dataset.gate_metrics import RUN_METRICS as MEASURED_BY_THE_RUN
+from curation.dataset.gate_metrics import SOURCE_METRICS, exposure, measures, source_shares
+from curation.dataset.gates import GatesFile, check_gates, gates_schema, judge_again, measure, read_gates
+from curation.dataset.manifest import read_manifest
 from curation.errors import RecipeError, Refusal
-from curation.gate_metrics import RUN_METRICS as MEASURED_BY_THE_RUN
-from curation.gate_metrics import SOURCE_METRICS, exposure, measures, source_shares
-from curation.gates import GatesFile, check_gates, gates_schema, judge_again, measure, read_gates
-from curation.manifest import read_manifest
-from curation.recipe import Gate, TrainSettings
-from curation.recipe_model import Metric
-from reports import terminal
+from curation.recipe.load import Gate, TrainSettings
+from curation.recipe.model import Metric
+from reports.pages import terminal
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "gates.schema.json"
 

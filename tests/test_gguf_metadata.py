@@ -4,7 +4,7 @@ import gguf
 import pytest
 
 from curation.errors import CurationError, Refusal
-from train.gguf_metadata import read_metadata
+from train.ship.gguf_metadata import read_metadata
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tiny_tokenizer import ROLE_TOKENS, SENTENCES, train_tokenizer
 
 from curation.errors import Refusal
-from curation.rendering import built_in
-from train.encoding import Encoder
-from train.gguf_tokenizer import PRE_TOKENIZERS, read_vocabulary, tokenizer_document
-from train.gguf_writer import add_vocabulary
+from curation.rendering.template import built_in
+from train.data.encoding import Encoder
+from train.ship.gguf_tokenizer import PRE_TOKENIZERS, read_vocabulary, tokenizer_document
+from train.ship.gguf_writer import add_vocabulary
 
 TEXTS = [
     *SENTENCES,

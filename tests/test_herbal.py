@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.errors import SourceError
-from curation.readers import herbal
-from curation.readers.herbal_entries import entries
-from curation.readers.herbal_names import capitalised, first_name, heading_text, is_plural
-from curation.readers.herbal_parts import Entry, parts
-from curation.readers.herbal_questions import surname
-from curation.readers.herbal_text import read_book
-from curation.source import Source
+from curation.readers.herbal import reader as herbal
+from curation.readers.herbal.entries import entries
+from curation.readers.herbal.names import capitalised, first_name, heading_text, is_plural
+from curation.readers.herbal.parts import Entry, parts
+from curation.readers.herbal.questions import surname
+from curation.readers.herbal.text import read_book
+from curation.recipe.source import Source
 
 SOURCE = Source(uri="book.txt", reader="herbal", group="apothecary")
 

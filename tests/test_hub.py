@@ -11,12 +11,12 @@ from hub_server import git_sha1
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.download import file_name
 from curation.errors import SourceError
-from curation.fetched import is_inside
-from curation.hub import RepoFile, patiently, retry_after, verified
-from curation.hub_files import matches, select, split_of
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.sources.download import file_name
+from curation.sources.fetched import is_inside
+from curation.sources.hub import RepoFile, patiently, retry_after, verified
+from curation.sources.hub_files import matches, select, split_of
 
 HUB = "hf://datasets/org/name"
 
@@ -174,7 +174,7 @@ def test_retry_after_is_seconds_or_a_date():
 )
 def test_what_keeps_failing_is_told_after_six_times(error, message, monkeypatch):
     waits: list[float] = []
-    monkeypatch.setattr("curation.hub.time.sleep", waits.append)
+    monkeypatch.setattr("curation.sources.hub.time.sleep", waits.append)
     calls: list[int] = []
 
     def call() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 import aj
 from curation.errors import SourceError
-from curation.init import first_recipe
-from curation.reading import chunks, list_files, read
-from curation.recipe import load_recipe
+from curation.jobs.first_recipe import first_recipe
+from curation.readers.reading import chunks, list_files, read
+from curation.recipe.load import load_recipe
 
 TALK = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "name": "f", "arguments": {}}]}

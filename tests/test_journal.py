@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from train.journal import Journal, live_line
+from train.run.journal import Journal, live_line
 
 VALUES = {"loss": 1.234, "learning_rate": 2e-5, "tokens_per_s": 14_210.0, "step_s": 17.78}
 LINE = "step 120/5,000  10:34:00 left  loss 1.2340  lr 2e-05  14,210 tokens/s  17.78 s/step"

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.json_strings import edit_strings
+from curation.stages.pii.json_strings import edit_strings
 
 
 def upper(text: str, before: str) -> str:

@@ -4,7 +4,7 @@ from test_gates import judged
 from tiny_dataset import tiny_dataset
 
 from aj import main
-from curation.junit import to_junit
+from curation.dataset.junit import to_junit
 
 
 def test_junit_shows_a_gate_as_a_test_case(tmp_path):

@@ -14,14 +14,21 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.language import agreement, measure
 from benchmarks.sentences import SENTENCES
-from curation.language_models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect, langid, langid_tables
-from curation.language_tiers import SCRIPT_LANGUAGE, languages
-from curation.language_words import COUNTED, count_features
-from curation.prose import prose
+from curation.recipe.settings import LANGUAGES, Language
 from curation.row import encode, frame, message
-from curation.settings import LANGUAGES, Language
-from curation.stage import Context
-from curation.stages.language import STAGE, language
+from curation.stages.language.models import (
+    ISO,
+    LANGDETECT_SEED,
+    UNDETERMINED,
+    langdetect,
+    langid,
+    langid_tables,
+)
+from curation.stages.language.stage import STAGE, language
+from curation.stages.language.tiers import SCRIPT_LANGUAGE, languages
+from curation.stages.language.words import COUNTED, count_features
+from curation.stages.seam import Context
+from curation.turns.prose import prose
 
 LABELLED = [(code, text) for code, pair in SENTENCES.items() for text in (*pair, "\n".join(pair))]
 
@@ -178,7 +185,10 @@ def test_the_recipe_binds_its_settings():
 
 
 def test_no_model_is_loaded_by_an_import():
-    code = "import sys, curation.stages.language as s; print({'langdetect', 'py3langid'} & set(sys.modules))"
+    code = (
+        "import sys, curation.stages.language.stage as s\n"
+        "print({'langdetect', 'py3langid'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -4,8 +4,8 @@ import json
 
 import polars as pl
 
-from curation.choose import FATES_SCHEMA
-from curation.ledger import lives_of
+from curation.dataset.ledger import lives_of
+from curation.mixture.choice import FATES_SCHEMA
 
 
 def event(pos: int, piece: int, fate: str, **told: str) -> dict[str, object]:

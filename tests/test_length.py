@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tiny_tokenizer import train_tokenizer
 
 from curation.errors import RecipeError
-from curation.exchanges import exchanges
-from curation.rendering import built_in, load_template
+from curation.recipe.settings import Length
+from curation.rendering.template import built_in, load_template
+from curation.rendering.tokens import load_counter
 from curation.row import decode, frame, message, read_notes
-from curation.settings import Length
-from curation.stage import Context
 from curation.stages.length import STAGE, length
-from curation.tokens import load_counter
+from curation.stages.seam import Context
+from curation.turns.exchanges import exchanges
 
 
 @pytest.fixture(scope="module")

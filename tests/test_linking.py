@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.linking import TELL_EVERY, link_datasketch, link_small
-from curation.shingles import jaccard, shingles
+from curation.stages.near_duplicates.linking import TELL_EVERY, link_datasketch, link_small
+from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 

@@ -5,9 +5,7 @@ import jsonschema
 import orjson
 import pytest
 
-from curation.errors import CurationError, Refusal
-from curation.files import pretty
-from curation.manifest import (
+from curation.dataset.manifest import (
     GroupCounts,
     Manifest,
     MixtureCounts,
@@ -24,6 +22,8 @@ from curation.manifest import (
     shard_files,
     write_manifest,
 )
+from curation.errors import CurationError, Refusal
+from curation.files import pretty
 from curation.row import root_digest
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "manifest.schema.json"

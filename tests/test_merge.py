@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
-from train import merge as merging
-from train.merge import beside_adapter, merge
-from train.model_folder import parent_of
-from train.tensors import Checkpoint
+from train.model.tensors import Checkpoint
+from train.run.model_folder import parent_of
+from train.ship import merge as merging
+from train.ship.merge import beside_adapter, merge
 
 
 @pytest.fixture(scope="module")

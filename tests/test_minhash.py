@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import kernels, minhash
-from curation.linking import link_small
-from curation.shingles import jaccard, shingles, words
+from curation.stages.near_duplicates import kernels, minhash
+from curation.stages.near_duplicates.linking import link_small
+from curation.stages.near_duplicates.shingles import jaccard, shingles, words
 from tests.test_linking import components, greedy, pairs_of
 
 

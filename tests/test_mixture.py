@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.mixture import (
+from curation.mixture.quotas import (
     Available,
     Infeasible,
     MixturePlan,

@@ -10,7 +10,7 @@ from frozen_dataset import frozen_dataset
 from tiny_adapter import tiny_adapter
 
 import aj
-from curation.frozen import read_frozen
+from curation.release.frozen import read_frozen
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_gguf_file_is_measured_without_its_base_model(tmp_path, made, capsys):
 
 def test_a_failed_bound_is_a_no(made, capsys, monkeypatch):
     monkeypatch.setattr(
-        "train.evaluate.expectations", lambda _: [{"metric": "loss", "max": 0.1, "min": None}]
+        "train.use.evaluate.expectations", lambda _: [{"metric": "loss", "max": 0.1, "min": None}]
     )
     command = ["evaluate", str(made.out), "--frozen", str(made.frozen), "--data", str(made.data)]
     assert aj.main([*command, "--base-model", str(made.base)]) == 1

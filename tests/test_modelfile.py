@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from curation.rendering import built_in
+from curation.rendering.template import built_in
 from curation.row import message
-from train.modelfile import go_template, modelfile
+from train.ship.modelfile import go_template, modelfile
 
 TOOLS = [
     {

@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 
 from curation.arrow import write_frame
+from curation.recipe.settings import NearDuplicates
 from curation.row import frame
-from curation.settings import NearDuplicates
-from curation.shingles import jaccard, shingles
-from curation.stage import DROPS_SCHEMA, PAIRS_SCHEMA, Context
-from curation.stages import near_duplicates as stage
-from curation.stages.near_duplicates import STAGE, near_duplicates, prepare
+from curation.stages.near_duplicates import stage
+from curation.stages.near_duplicates.shingles import jaccard, shingles
+from curation.stages.near_duplicates.stage import STAGE, near_duplicates, prepare
+from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context
 
 STORY = " ".join(f"word{k}" for k in range(50))
 

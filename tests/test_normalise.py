@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.recipe.settings import Normalise
 from curation.row import decode, frame, read_notes
-from curation.settings import Normalise
-from curation.stage import Context
 from curation.stages import normalise as module
 from curation.stages.normalise import STAGE, normalise
+from curation.stages.seam import Context
 
 NASTY = [
     *"ae\u0301\u0327\t\n\r\x00\x08\x0b\x0c\x1b\x7f\x80\x85\x8d\x92\x9f\u00a0\u00ad\u00c2\u00c3\u00b0\u00e2",

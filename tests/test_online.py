@@ -11,8 +11,8 @@ from hub_layouts import fill, parquet, wildchat_row
 from hub_recipe import SOURCES, hub_recipe, only, point_at
 from hub_server import HubServer, Repo, running
 
-from curation.online import Seen, check_online
-from curation.recipe import load_recipe
+from curation.jobs.check_online import Seen, check_online
+from curation.recipe.load import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from curation.curate import curate
+from curation.jobs.curate import curate
 from tests.small_recipe import conversation, no_documents, sentence, small_recipe, write_jsonl
 
 THRESHOLD = 0.8

@@ -3,11 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.overlap import BORDER, Index, Overlap, Text, grams, texts_of
-from curation.references import Reference
 from curation.row import frame, message
-from curation.shingles import words
-from curation.stages.contamination import contamination, row_texts
+from curation.stages.contamination.overlap import BORDER, Index, Overlap, Text, grams, texts_of
+from curation.stages.contamination.references import Reference
+from curation.stages.contamination.stage import contamination, row_texts
+from curation.stages.near_duplicates.shingles import words
 
 
 def test_what_is_looked_for():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.packing import IGNORED, Collator, PackedRun, Sequences, best_fit, epoch_order, fill_rate
+from train.data.packing import IGNORED, Collator, PackedRun, Sequences, best_fit, epoch_order, fill_rate
 
 CAPACITY = 64
 LENGTHS = st.lists(st.integers(1, CAPACITY), max_size=60)

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from curation.parameter_tables import table_schema, type_schema
+from curation.calls.parameter_tables import table_schema, type_schema
+from curation.calls.schemas import compile_tools
 from curation.row import MESSAGE_KEYS, frame, read_notes
 from curation.stages.tools import tools
-from curation.tool_schemas import compile_tools
 
 INT, TEXT = {"type": "integer"}, {"type": "string"}
 TABLE = {

@@ -11,7 +11,7 @@ from tiny_model import tiny_model
 from transformers import AutoModelForCausalLM
 from transformers.models.qwen2 import modeling_qwen2
 
-from train.patches import put_back
+from train.model.patches import put_back
 
 QWEN2 = {"architectures": ["Qwen2ForCausalLM"]}
 

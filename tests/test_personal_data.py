@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.personal_data import _PHONE, _phones, find, has_check_digit
+from curation.stages.pii.personal_data import _PHONE, _phones, find, has_check_digit
 
 # Assembled here, so that scanners of this repository find no key in it.
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"

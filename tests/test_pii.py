@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.recipe.settings import Pii
 from curation.row import decode, frame, message, read_notes
-from curation.settings import Pii
-from curation.stage import Context
-from curation.stages.pii import STAGE, pii
+from curation.stages.pii.stage import STAGE, pii
+from curation.stages.seam import Context
 
 
 def masked(*contents: str, **settings_) -> list[str]:

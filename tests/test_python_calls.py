@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.python_calls import python_calls
+from curation.calls.python_calls import python_calls
 from curation.row import MESSAGE_KEYS, decode, frame, read_notes
 from curation.stages.chat import chat
 from curation.stages.tools import tools as check_tools

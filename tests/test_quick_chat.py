@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curation import reading
-from curation.conversion import converted, converter
-from curation.quick_chat import canonical_rows, quick_key
-from curation.readers.shape import Row
-from curation.reading import chunks, read
+from curation.readers import reading
+from curation.readers.conversion import converted, converter
+from curation.readers.messages.quick import canonical_rows, quick_key
+from curation.readers.reading import chunks, read
+from curation.recipe.source import Source
 from curation.row import encode
-from curation.source import Source
+from curation.turns.shape import Row
 
 MESSAGES = Source(uri="x.jsonl", reader="messages", group="g")
 WILDCHAT = Source(uri="x.jsonl", reader="wildchat", group="g")

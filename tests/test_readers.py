@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.conversion import converter
 from curation.errors import SourceError
 from curation.readers import adventure, alpaca, lines, qa
 from curation.readers.bfcl import converter as bfcl
+from curation.readers.conversion import converter
 from curation.readers.mapped import converter as mapped
-from curation.readers.shape import Unfit
+from curation.recipe.source import COLUMNS, Source
 from curation.row import decode, encode
-from curation.source import COLUMNS, Source
+from curation.turns.shape import Unfit
 
 
 def source(reader, **settings):

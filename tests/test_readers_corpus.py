@@ -6,9 +6,9 @@ import msgspec
 import polars as pl
 import pytest
 
-from curation.reading import chunks, list_files, read
+from curation.readers.reading import chunks, list_files, read
+from curation.recipe.source import Source
 from curation.row import ROLES, decode
-from curation.source import Source
 
 pytestmark = pytest.mark.corpus
 

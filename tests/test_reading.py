@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation.errors import SourceError
-from curation.reading import READ_SCHEMA, Chunk, chunks, list_files, probe, read
+from curation.readers.reading import READ_SCHEMA, Chunk, chunks, list_files, probe, read
+from curation.recipe.source import Source
 from curation.row import decode, encode
-from curation.source import Source
 
 
 def talk(asked, answered):

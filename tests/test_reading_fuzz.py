@@ -19,9 +19,9 @@ import pytest
 import zstandard
 
 from curation.errors import SourceError
-from curation.reading import chunks, read
+from curation.readers.reading import chunks, read
+from curation.recipe.source import Source
 from curation.row import encode
-from curation.source import Source
 
 TALKS = [
     {"messages": [{"role": "user", "content": f"naïve {n}?"}, {"role": "assistant", "content": "yes"}]}

@@ -2,14 +2,13 @@
 
 import argparse
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import aj
-from curation.gates import check_gates
-from curation.recipe import check_files, load_recipe
+from curation.dataset.gates import check_gates
+from curation.recipe.load import check_files, load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,18 +31,14 @@ def test_every_command_is_in_the_readme_with_every_option():
                     assert f"`{option}`" in listed[name], f"aj {name} {option}"
 
 
-def test_every_shipped_file_is_in_the_readme():
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout
-    files = [Path(name) for name in tracked.split("\n") if name.split("/")[0] in SHIPPED]
-    named = [
-        f
-        for f in files
-        if f.name != "__init__.py" and not str(f).startswith(("recipes/demo/", "recipes/data/"))
-    ]
-    absent = [str(f) for f in named if f"\n  {f.name} " not in README]
-    assert not absent
+def test_every_room_is_in_the_readme_and_no_other():
+    there = {
+        f"{path.relative_to(ROOT)}/"
+        for top in ("curation", "reports", "train")
+        for path in (ROOT / top).iterdir()
+        if (path / "__init__.py").is_file()
+    }
+    assert set(re.findall(r"^\| `((?:curation|reports|train)/[a-z]+/)`", README, re.MULTILINE)) == there
 
 
 def test_its_recipe_is_right(tmp_path):

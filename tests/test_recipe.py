@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.recipe import (
+from curation.recipe.load import (
     Recipe,
     TrainSettings,
     cautions,
@@ -29,7 +29,7 @@ from curation.recipe import (
     source_digest,
     stage_plan,
 )
-from curation.settings import Length, NearDuplicates
+from curation.recipe.settings import Length, NearDuplicates
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
@@ -826,7 +826,7 @@ def test_the_real_recipe_asks_for_what_the_original_did():
 
 def test_reading_a_recipe_loads_nothing_heavy():
     code = (
-        "import sys; from pathlib import Path; from curation.recipe import load_recipe;"
+        "import sys; from pathlib import Path; from curation.recipe.load import load_recipe;"
         f"load_recipe(Path({str(RECIPES / 'mixed_v1.yaml')!r}));"
         "print(sorted({'polars', 'pyarrow', 'numpy', 'numba', 'tokenizers', 'torch', 'jsonschema'} & set(sys.modules)))"
     )

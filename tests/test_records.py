@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from curation.records import Bad, file_format, is_structured, json_document
+from curation.sources.records import Bad, file_format, is_structured, json_document
 
 ONE = json.dumps({"a": 1})
 

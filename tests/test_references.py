@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from curation.errors import SourceError
-from curation.references import find_files, read_references
+from curation.stages.contamination.references import find_files, read_references
 
 QUESTION = "What is the capital of France?"
 

@@ -13,7 +13,7 @@ from tiny_tokenizer import train_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from curation.errors import RecipeError, Refusal
-from curation.rendering import (
+from curation.rendering.template import (
     BUILT_IN,
     PrefixError,
     Template,
@@ -23,8 +23,8 @@ from curation.rendering import (
     spans,
     template_digest,
 )
+from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.row import encode, message
-from curation.template_parts import HEAD_BYTES, RenderError
 
 SCHEMA = {
     "name": "bash",

@@ -9,22 +9,23 @@ import orjson
 import polars as pl
 import pytest
 
-from curation.approval import approve
-from curation.curate import curate
+from curation.dataset.gates import read_gates
+from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, Refusal
-from curation.gates import read_gates
-from curation.manifest import read_manifest
-from curation.rendering import load_template
-from curation.verify import verify
-from reports import meanings, shard_facts
-from reports import report as report_module
-from reports.documents import REPORT, documents, remake_report
-from reports.report import environment
-from reports.shown import shown
+from curation.jobs.curate import curate
+from curation.recipe import meanings
+from curation.release.approval import approve
+from curation.release.verify import verify
+from curation.rendering.template import load_template
+from reports.facts import shard_facts
+from reports.pages import report as report_module
+from reports.pages.documents import REPORT, documents, remake_report
+from reports.pages.report import environment
+from reports.rows.shown import shown
 from tests.finished import HOSTILE, finished, hostile
 from tests.small_recipe import small_recipe, write_jsonl
 from tests.tiny_tokenizer import train_tokenizer
-from train.encoding import Encoder
+from train.data.encoding import Encoder
 
 
 @pytest.fixture(scope="module")

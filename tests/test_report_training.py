@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from reports.training import curve, thinned, training_documents, write_evaluation
+from reports.pages.training import curve, thinned, training_documents, write_evaluation
 
 RECORD = {
     "model": "AJ-Tiny-v1.0.0-lora",

@@ -10,11 +10,11 @@ from urllib.parse import quote, urlencode
 import polars as pl
 import pytest
 
-from curation.approval import read_approvals
-from curation.curate import curate
 from curation.errors import CurationError
-from curation.exclusions import read_exclusions
-from curation.verify import verify
+from curation.jobs.curate import curate
+from curation.release.approval import read_approvals
+from curation.release.verify import verify
+from curation.stages.exclude.exclusions import read_exclusions
 from tests.browser import browser, narrow
 from tests.finished import HOSTILE, finished, hostile
 from tests.small_recipe import no_documents, small_recipe
@@ -31,7 +31,7 @@ class Client:
     """Talks to a running page as a browser would."""
 
     def __init__(self, dataset):
-        from reports.review_app import open_server
+        from reports.pages.review_app import open_server
 
         self.dataset = dataset
         self.server, self.sitting = open_server(dataset)
@@ -179,7 +179,7 @@ def test_a_mark_becomes_an_exclusion_that_a_run_honours(client, tmp_path):
 
 
 def test_a_mark_can_be_taken_back_and_outlives_the_sitting(client):
-    from reports.review import Review
+    from reports.rows.review import Review
 
     name, _ = place(client, fate="eval")
     client.send("/mark", row=name, note="é <b>")
@@ -216,7 +216,7 @@ def test_an_answer_never_leads_to_another_site(client):
 
 
 def test_marks_never_lie_in_the_dataset(original):
-    from reports.review import Review
+    from reports.rows.review import Review
 
     with pytest.raises(CurationError, match="must not change"):
         Review(original, original / "marks.jsonl")

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from curation.rewriting import Rejected, Rewritten, rewrite, rewrite_together
 from curation.row import frame, message
+from curation.stages.rewriting import Rejected, Rewritten, rewrite, rewrite_together
 
 
 def rows_of(*texts):

@@ -16,14 +16,14 @@ from hub_recipe import point_at
 from hub_server import running
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
-from curation.approval import approve
 from curation.errors import CurationError, Refusal, Terminated
-from curation.fetch_model import fetch_base_model
-from curation.fetched import base_commit
-from curation.frozen import parse_frozen, read_frozen
-from curation.recipe import load_recipe
-from curation.run import Run, Training, as_frozen, as_json, as_text, logged
-from curation.steps import Step, Steps
+from curation.jobs.run import Run, Training, as_frozen, as_json, as_text, logged
+from curation.jobs.steps import Step, Steps
+from curation.recipe.load import load_recipe
+from curation.release.approval import approve
+from curation.release.frozen import parse_frozen, read_frozen
+from curation.sources.fetch_model import fetch_base_model
+from curation.sources.fetched import base_commit
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = ["fetch", "curate", "gate", "approve", "freeze", "train", "merge", "export"]

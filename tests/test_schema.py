@@ -6,14 +6,14 @@ import jsonschema
 import orjson
 import pytest
 
-from curation.schema import SCHEMA_FILE, recipe_schema, schema_bytes, split_docstring
-from curation.yaml_lines import read_yaml
+from curation.recipe.schema_file import SCHEMA_FILE, recipe_schema, schema_bytes, split_docstring
+from curation.recipe.yaml_lines import read_yaml
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 
 def test_the_committed_schema_is_the_generated_one():
-    assert SCHEMA_FILE.read_bytes() == schema_bytes(), "run `python -m curation.schema`"
+    assert SCHEMA_FILE.read_bytes() == schema_bytes(), "run `python -m curation.recipe.schema_file`"
 
 
 def test_it_is_a_valid_schema():

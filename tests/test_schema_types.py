@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curation.schema_types import repair_types
+from curation.calls.schema_types import repair_types
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.secret_keys import bits, find_secrets, is_random
+from curation.stages.pii.secret_keys import bits, find_secrets, is_random
 
 
 @pytest.mark.parametrize(

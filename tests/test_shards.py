@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.dataset.shards import SHARD_SCHEMA, parquet_writer, to_shard
 from curation.row import encode, message, row_id
-from curation.shards import SHARD_SCHEMA, parquet_writer, to_shard
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 call = st.fixed_dictionaries({"id": st.none() | text, "name": text, "arguments": text})

@@ -6,7 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from curation.shingles import JOINERS, LETTER, MARK, OTHER, WORD, character_classes, jaccard, shingles, words
+from curation.stages.near_duplicates.shingles import (
+    JOINERS,
+    LETTER,
+    MARK,
+    OTHER,
+    WORD,
+    character_classes,
+    jaccard,
+    shingles,
+    words,
+)
 
 
 @pytest.mark.parametrize(

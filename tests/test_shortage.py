@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.mixture import Available, Infeasible, MixturePlan, plan
-from curation.shortage import Answer, answer, fresh_worth, render
+from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
+from curation.mixture.shortage import Answer, answer, fresh_worth, render
 
 SHARES = {"conversational": 0.5, "plants": 0.15, "strategic": 0.1, "apothecary": 0.1, "custom": 0.15}
 ORIGINAL = {

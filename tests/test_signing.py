@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from tiny_dataset import tiny_dataset, tiny_recipe
 
-from curation.approval import approve, check_approvals, read_approvals
 from curation.errors import CurationError, Refusal
-from curation.freeze import freeze
-from curation.frozen import read_frozen
-from curation.signing import allowed_signers_path, sign, signing_key, verify_signature
-from curation.verify import verify
+from curation.release.approval import approve, check_approvals, read_approvals
+from curation.release.freeze import freeze
+from curation.release.frozen import read_frozen
+from curation.release.signing import allowed_signers_path, sign, signing_key, verify_signature
+from curation.release.verify import verify
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs OpenSSH's ssh-keygen")
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.records import Bad, Noted
-from curation.tables import Columns, csv_records, parquet_plan, parquet_records
-from curation.where import passes
+from curation.readers.where import passes
+from curation.sources.records import Bad, Noted
+from curation.sources.tables import Columns, csv_records, parquet_plan, parquet_records
 
 ALL = Columns({}, passes({}), None, frozenset({"role", "content"}))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.engine.tasks import first_user, noted, pii_found, uncounted, with_calls, with_ids
 from curation.row import encode, frame, message, note, row_ids
-from curation.tasks import first_user, noted, pii_found, uncounted, with_calls, with_ids
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 tricky = st.sampled_from(

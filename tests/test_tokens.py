@@ -18,9 +18,8 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.tokens import measure, tiktoken_count
 from curation.errors import RecipeError
-from curation.rendering import load_template
-from curation.row import frame
-from curation.tokens import (
+from curation.rendering.template import load_template
+from curation.rendering.tokens import (
     NFC_GROWS,
     Counter,
     KernelCounter,
@@ -32,6 +31,7 @@ from curation.tokens import (
     load_counter,
     overlap,
 )
+from curation.row import frame
 
 # Pieces that meet at the borders of the Split pattern.
 PIECES = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.rendering import built_in
+from curation.rendering.template import built_in
 from curation.row import message
-from train.tool_calls import Call, Tools, parse_answer, same, score
+from train.use.tool_calls import Call, Tools, parse_answer, same, score
 
 TOOLS = json.dumps(
     [

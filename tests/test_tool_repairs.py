@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.tool_repairs import is_wrapper, strict_json, unwrap
+from curation.calls.repairs import is_wrapper, strict_json, unwrap
 
 NO_SURROGATES = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import jsonschema
 import pytest
 
+from curation.calls.schema_cost import SchemaError
+from curation.calls.schemas import compile_schema, compile_tools, explain, read_tools, tools_file
 from curation.errors import CurationError
-from curation.schema_cost import SchemaError
-from curation.tool_schemas import compile_schema, compile_tools, explain, read_tools, tools_file
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import schemas
 from curation import row
 from curation.errors import CurationError
-from curation.reading import chunks, list_files, read
-from curation.settings import Tools
-from curation.source import Source
-from curation.stage import Context
+from curation.readers.reading import chunks, list_files, read
+from curation.recipe.settings import Tools
+from curation.recipe.source import Source
+from curation.stages.seam import Context
 from curation.stages.tools import STAGE, tools
 
 AJ = Path(schemas.__file__).with_name("aj_tools.json").read_text()

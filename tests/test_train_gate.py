@@ -13,8 +13,8 @@ from tiny_dataset import seal, tiny_recipe, write_parquet
 import aj
 from curation.errors import CurationError, Refusal
 from curation.files import canonical, file_digest, self_digest
-from curation.frozen import read_frozen, render
-from train.gate import admit, check_evaluation, check_template
+from curation.release.frozen import read_frozen, render
+from train.data.gatekeeper import admit, check_evaluation, check_template
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,16 @@ from frozen_dataset import TRAIN, Frozen
 from small_recipe import no_documents, write_jsonl
 
 import aj
-from curation.approval import approve
-from curation.curate import curate
-from curation.freeze import freeze
-from curation.rendering import built_in
+from curation.jobs.curate import curate
+from curation.release.approval import approve
+from curation.release.freeze import freeze
+from curation.rendering.template import built_in
 from curation.row import message
-from train.inference import open_inference, prompt_ids, text_of
-from train.model_folder import find_model
-from train.run import train
-from train.tiny import write_tiny_model
-from train.tool_calls import Score, Tools, parse_answer, score
+from train.model.tiny import write_tiny_model
+from train.run.model_folder import find_model
+from train.run.train import train
+from train.use.inference import open_inference, prompt_ids, text_of
+from train.use.tool_calls import Score, Tools, parse_answer, score
 
 # Matrices this small are slower on several threads.
 torch.set_num_threads(1)
@@ -113,7 +113,7 @@ def test_a_tiny_model_learns_twenty_calls_and_makes_the_right_ones(tmp_path):
 @pytest.mark.llama
 def test_the_demo_goes_the_whole_way_and_on_after_ctrl_c(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "train.callbacks.Measure.on_step_begin", lambda *_, **__: signal.raise_signal(signal.SIGINT)
+        "train.run.callbacks.Measure.on_step_begin", lambda *_, **__: signal.raise_signal(signal.SIGINT)
     )
     assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 130
     assert "stopped at step 1 of 40, all of it saved; the same command goes on" in capsys.readouterr().err
@@ -129,8 +129,8 @@ def test_the_demo_goes_the_whole_way_and_on_after_ctrl_c(tmp_path, capsys, monke
 def test_the_demo_without_llama_cpp_does_all_the_rest_and_says_what_it_left_out(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("train.quantise.has_llama", lambda: False)
-    monkeypatch.setattr("train.export.has_llama", lambda: False)
+    monkeypatch.setattr("train.ship.quantise.has_llama", lambda: False)
+    monkeypatch.setattr("train.ship.export.has_llama", lambda: False)
     assert aj.main(["demo", "--train", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr()
     for said in ("stopped and resumed half-way", "merged", "Q8_0", "pip install", "left out q4_k_m"):

@@ -16,14 +16,14 @@ from tiny_model import tiny_model
 from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
-from curation.recipe import TrainSettings
-from curation.rendering import load_template
-from train.base import check_vocabulary, commit_of, find_base
-from train.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
-from train.leaks import check_packing, leak
-from train.model import attention, check_device, check_weights, load, on_meta, parameters
-from train.packing import Collator, Sequences
-from train.sizes import KNOWN, limits, model_settings, positions, sizes_of
+from curation.recipe.load import TrainSettings
+from curation.rendering.template import load_template
+from train.data.packing import Collator, Sequences
+from train.model.base import check_vocabulary, commit_of, find_base
+from train.model.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
+from train.model.leaks import check_packing, leak
+from train.model.load_model import attention, check_device, check_weights, load, on_meta, parameters
+from train.model.sizes import KNOWN, limits, model_settings, positions, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
@@ -181,10 +181,10 @@ def test_the_leak_test_goes_to_where_the_adapter_is():
 
 def test_flash_attention_is_for_16_bits_and_for_the_package_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("train.model.is_flash_attn_2_available", lambda: True)
+    monkeypatch.setattr("train.model.load_model.is_flash_attn_2_available", lambda: True)
     assert attention(torch.bfloat16) == "flash_attention_2"
     assert attention(torch.float32) == "sdpa"
-    monkeypatch.setattr("train.model.is_flash_attn_2_available", lambda: False)
+    monkeypatch.setattr("train.model.load_model.is_flash_attn_2_available", lambda: False)
     assert attention(torch.bfloat16) == "sdpa"
 
 
@@ -387,7 +387,7 @@ def test_what_unsloth_cannot_load_is_one_line(folder, monkeypatch, error):
 
 def test_4_bits_that_unsloth_did_without_are_not_trained(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=Unsloth(2)))
-    monkeypatch.setattr("train.model.check_device", lambda _: None)
+    monkeypatch.setattr("train.model.load_model.check_device", lambda _: None)
     settings = TrainSettings(lora_r=4, load_in_4bit=True)
     with pytest.raises(CurationError, match="unsloth loaded example/tiny in 16 bits, not 4"):
         load(find_base("example/tiny", folder=folder), settings, backend="unsloth")
@@ -403,7 +403,7 @@ def test_a_model_that_does_not_fit_is_one_line(folder, monkeypatch):
     def full(*_, **__):
         raise RuntimeError("CUDA error: out of memory")
 
-    monkeypatch.setattr("train.model.get_peft_model", full)
+    monkeypatch.setattr("train.model.load_model.get_peft_model", full)
     with pytest.raises(CurationError, match="does not fit the GPU's memory; set load_in_4bit: true or a sh"):
         load(find_base("example/tiny", folder=folder), TrainSettings(lora_r=4))
 
@@ -417,7 +417,7 @@ def test_what_the_card_cannot_do_is_one_line(monkeypatch):
     with pytest.raises(CurationError, match="Tesla T4 has no bfloat16; set `bf16: false`"):
         check_device(TrainSettings())
     check_device(TrainSettings(bf16=False))
-    monkeypatch.setattr("train.model.has_package", lambda _: False)
+    monkeypatch.setattr("train.model.load_model.has_package", lambda _: False)
     with pytest.raises(CurationError, match="paged_adamw_8bit needs bitsandbytes: pip install"):
         check_device(TrainSettings(optimizer="paged_adamw_8bit", bf16=False))
 

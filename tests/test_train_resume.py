@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 
 from curation.errors import CurationError, Refusal
 from curation.files import alone_in, self_digest
-from train import checkpoints
-from train.callbacks import Measure, Sealing
-from train.packing import Collator
-from train.prepare import pad_id, used_versions
-from train.run import train
+from train.data.packing import Collator
+from train.run import checkpoints
+from train.run.callbacks import Measure, Sealing
+from train.run.prepare import pad_id, used_versions
+from train.run.train import train
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -47,7 +47,7 @@ def adapter(run: Frozen) -> bytes:
 
 def test_a_run_killed_between_saves_resumes_to_the_same_adapter(whole, tmp_path, monkeypatch):
     run = other_run(whole, tmp_path)
-    monkeypatch.setattr("train.callbacks.Measure.on_step_end", killed_at(5))
+    monkeypatch.setattr("train.run.callbacks.Measure.on_step_end", killed_at(5))
     with pytest.raises(Killed):
         train(run.frozen, **run.kwargs)
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_a_run_may_replace_what_another_left_but_goes_on_from_its_own(whole, tmp
 def test_hours_of_work_are_not_replaced_because_a_package_changed(whole, tmp_path, monkeypatch):
     run = other_run(whole, tmp_path)
     shutil.copytree(whole.work / "checkpoints/checkpoint-4", run.work / "checkpoints/checkpoint-4")
-    monkeypatch.setattr("train.prepare.used_versions", lambda: {**used_versions(), "torch": "9.9"})
+    monkeypatch.setattr("train.run.prepare.used_versions", lambda: {**used_versions(), "torch": "9.9"})
     with pytest.raises(Refusal, match=r"belongs to another run: .*versions\.torch was"):
         train(run.frozen, **run.kwargs, replace=True)
     assert (run.work / "checkpoints/checkpoint-4").is_dir()
@@ -180,7 +180,7 @@ def test_resuming_without_a_checkpoint_says_so(whole, tmp_path):
 
 def test_ctrl_c_saves_and_the_run_goes_on_from_there(whole, tmp_path, monkeypatch):
     run = other_run(whole, tmp_path)
-    monkeypatch.setattr("train.callbacks.Measure.on_step_begin", interrupted_at(2))
+    monkeypatch.setattr("train.run.callbacks.Measure.on_step_begin", interrupted_at(2))
     with pytest.raises(
         KeyboardInterrupt, match="stopped at step 3 of 6, all of it saved; go on with --resume"
     ):
@@ -252,7 +252,7 @@ def test_an_update_is_the_same_however_it_is_cut_into_batches(tmp_path, monkeypa
     # The same in one row, as flash attention needs it.
     run = made[0]._replace(out=tmp_path / "flat")
     monkeypatch.setattr(
-        "train.trainer.collator", lambda p, _: Collator(pad_id(p), p.settings.max_seq_length, flat=True)
+        "train.run.trainer.collator", lambda p, _: Collator(pad_id(p), p.settings.max_seq_length, flat=True)
     )
     train(run.frozen, **run.kwargs)
     assert closest(first, load_file(run.out / ADAPTER)) < 1e-6
@@ -348,7 +348,7 @@ def test_kill_9_and_resume_give_the_same_adapter(whole, tmp_path, place):
 def test_a_closed_terminal_does_not_end_a_run(whole, tmp_path):
     run = other_run(whole, tmp_path)
     hangs_up = (
-        "from train.callbacks import Measure\n"
+        "from train.run.callbacks import Measure\n"
         "begin = Measure.on_step_begin\n"
         "def hang_up(self, *rest, **more):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
@@ -363,7 +363,7 @@ def test_a_closed_terminal_does_not_end_a_run(whole, tmp_path):
 
 KILLS = {
     "step": (
-        "from train.callbacks import Measure\n"
+        "from train.run.callbacks import Measure\n"
         "begin = Measure.on_step_begin\n"
         "def kill(self, args, state, *rest, **more):\n"
         "    if state.global_step == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -384,7 +384,7 @@ KILLS = {
 def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> subprocess.CompletedProcess[str]:
     code = (
         "import os, signal, torch\nfrom pathlib import Path\ntorch.set_num_threads(1)\n"
-        f"{before}\nfrom train.run import train\n"
+        f"{before}\nfrom train.run.train import train\n"
         f"train(Path({str(run.frozen)!r}), data=Path({str(run.data)!r}), base_model=Path({str(run.base)!r}), "
         f"out=Path({str(run.out)!r}), resume={resume})\n"
     )

@@ -16,17 +16,17 @@ from transformers import Trainer, TrainingArguments
 
 import aj
 from curation.errors import CurationError, Refusal
-from curation.rendering import built_in
+from curation.rendering.template import built_in
 from curation.row import message
-from train.dry_run import named_gpus
-from train.encoding import Encoder, Example
-from train.examples import check_count
-from train.gate import admit
-from train.model_folder import find_model
-from train.output import read_run
-from train.run import Finished, train
-from train.show import show
-from train.trainer import on_one_gpu
+from train.data.encoding import Encoder, Example
+from train.data.examples import check_count
+from train.data.gatekeeper import admit
+from train.run.dry_run import named_gpus
+from train.run.model_folder import find_model
+from train.run.output import read_run
+from train.run.show import show
+from train.run.train import Finished, train
+from train.run.trainer import on_one_gpu
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +304,7 @@ def test_an_adapter_that_will_not_be_merged_is_told_before_it_is_trained(tmp_pat
 def test_a_stopped_run_exits_with_the_signal_s_code_and_says_how_to_go_on(
     made, tmp_path, capsys, monkeypatch, number, code
 ):
-    from train.callbacks import Measure
+    from train.run.callbacks import Measure
 
     run = made._replace(out=tmp_path / "out")
     monkeypatch.setattr(Measure, "on_step_begin", lambda *a, **k: signal.raise_signal(number))
@@ -342,13 +342,13 @@ def test_ctrl_c_names_resume_only_where_there_is_something_to_resume(
         raise KeyboardInterrupt
 
     run = made._replace(out=tmp_path / "out")
-    monkeypatch.setattr("train.run.load", interrupted)
+    monkeypatch.setattr("train.run.train.load", interrupted)
     assert aj.main(["train", *options(run)]) == 130
     assert capsys.readouterr().err.endswith("aj train: stopped; run the same command again\n")
     shutil.copytree(done.work / "checkpoints", run.work / "checkpoints")
     assert aj.main(["train", *options(run), "--resume"]) == 130
     assert capsys.readouterr().err.endswith("aj train: stopped; go on with --resume\n")
-    monkeypatch.setattr("train.run.prepare", interrupted)
+    monkeypatch.setattr("train.run.train.prepare", interrupted)
     assert aj.main(["train", *options(run)]) == 130
     assert capsys.readouterr().err.endswith("aj train: stopped; run the same command again\n")
 
@@ -388,7 +388,7 @@ def test_show_says_how_to_get_the_tokenizer_alone(made, monkeypatch, capsys):
     def nowhere(*_):
         raise CurationError("not on this machine")
 
-    monkeypatch.setattr("train.show.cached", nowhere)
+    monkeypatch.setattr("train.run.show.cached", nowhere)
     assert aj.main(["train", str(made.frozen), "--data", str(made.data), "--show", "1"]) == 2
     assert "tokenizer.json tokenizer_config.json`" in capsys.readouterr().err
 

@@ -3,12 +3,12 @@
 import polars as pl
 import pytest
 
-from curation.rendering import Template, load_template
+from curation.rendering.template import Template, load_template
+from curation.rendering.tokens import count_rows, load_counter
+from curation.rendering.trained import trained_tokens
 from curation.row import encode, message
-from curation.tokens import count_rows, load_counter
-from curation.trained import trained_tokens
 from tests.tiny_tokenizer import train_tokenizer
-from train.encoding import Encoder
+from train.data.encoding import Encoder
 
 CALL = {"id": "c1", "name": "bash", "arguments": '{"command": "docker ps -a\\n"}'}
 CONVERSATIONS = {

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from curation.row import message
-from curation.turns import Fault, Settled, Turn, can_join, join, settle
+from curation.turns.order import Fault, Settled, Turn, can_join, join, settle
 
 
 def test_messages_are_not_changed_in_place():

@@ -27,17 +27,17 @@ from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 from tiny_dataset import tiny_dataset
 
 import aj
-from curation.approval import approve, read_approvals
-from curation.curate import Finished, curate
-from curation.download import download
 from curation.errors import CurationError, RecipeError, SourceError
-from curation.fetch import fetch
 from curation.files import write_bytes
-from curation.freeze import freeze
-from curation.frozen import read_frozen
-from curation.recipe import load_recipe
-from curation.verify import verify
-from reports.review import Review
+from curation.jobs.curate import Finished, curate
+from curation.jobs.fetch import fetch
+from curation.recipe.load import load_recipe
+from curation.release.approval import approve, read_approvals
+from curation.release.freeze import freeze
+from curation.release.frozen import read_frozen
+from curation.release.verify import verify
+from curation.sources.download import download
+from reports.rows.review import Review
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLS = int(os.environ.get("AJ_KILLS", "50"))
@@ -65,14 +65,15 @@ sys.addaudithook(watch)
 print(count, flush=True)
 """
 LIBRARIES = """
-import curation.assemble, curation.choose, curation.curate, curation.fetch, curation.freeze, curation.ledger
-import curation.samples, curation.shards, curation.tasks
+import curation.jobs.assemble, curation.mixture.choice, curation.jobs.curate, curation.jobs.fetch
+import curation.release.freeze, curation.dataset.ledger, curation.dataset.samples, curation.dataset.shards
+import curation.engine.tasks
 from small_recipe import no_documents
 """
-CURATE = "curation.curate.curate(Path({0!r}), documents=no_documents, out=Path({1!r}), workers={2})"
-FETCH = "curation.fetch.fetch(Path({0!r}))"
-FREEZE = "curation.freeze.freeze(Path({0!r}), Path({1!r}))"
-APPROVE = "curation.approval.approve(Path({0!r}), 'Ada')"
+CURATE = "curation.jobs.curate.curate(Path({0!r}), documents=no_documents, out=Path({1!r}), workers={2})"
+FETCH = "curation.jobs.fetch.fetch(Path({0!r}))"
+FREEZE = "curation.release.freeze.freeze(Path({0!r}), Path({1!r}))"
+APPROVE = "curation.release.approval.approve(Path({0!r}), 'Ada')"
 WRITE = "curation.files.write_bytes(Path({0!r}), b'new')"
 
 
@@ -203,13 +204,13 @@ AFTER_RENAME = "Path.replace = lambda self, to, rename=Path.replace: (rename(sel
 @pytest.mark.parametrize(
     ("there", "end"),
     [
-        pytest.param(False, "curation.fetch.sync = die", id="before the first file gets its name"),
-        pytest.param(True, "curation.fetch.sync = die", id="before a file gets its name again"),
+        pytest.param(False, "curation.jobs.fetch.sync = die", id="before the first file gets its name"),
+        pytest.param(True, "curation.jobs.fetch.sync = die", id="before a file gets its name again"),
         # A rename onto another link to the same file does nothing, and the first name stays.
         pytest.param(True, AFTER_RENAME, id="while a file has two names"),
-        pytest.param(False, "curation.fetch.write_record = die", id="before a record is written"),
+        pytest.param(False, "curation.jobs.fetch.write_record = die", id="before a record is written"),
         pytest.param(False, "curation.files.sync = die", id="before a record gets its name"),
-        pytest.param(True, "curation.fetch.half_written = die", id="before it cleans up"),
+        pytest.param(True, "curation.jobs.fetch.half_written = die", id="before it cleans up"),
     ],
 )
 def test_what_a_fetch_leaves_that_is_killed_is_gone_after_the_next(hub, tmp_path, there, end):
@@ -217,7 +218,7 @@ def test_what_a_fetch_leaves_that_is_killed_is_gone_after_the_next(hub, tmp_path
     expected = {entry.name: entry.record for entry in fetch(recipe)}
     if not there:
         shutil.rmtree(tmp_path / "cache/aj")
-    command = f"{DIE}{end}\ncuration.fetch.fetch(Path({str(recipe)!r}), force=True)"
+    command = f"{DIE}{end}\ncuration.jobs.fetch.fetch(Path({str(recipe)!r}), force=True)"
     assert finish(start(command)) == -signal.SIGKILL
     found = fetch(recipe)
     assert {entry.name: entry.record for entry in found} == expected
@@ -267,7 +268,7 @@ def test_freeze_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path):
     approve(dataset, "Ada")
     expected = freeze(dataset, tmp_path / "whole.yaml").read_bytes()
     path = tmp_path / "frozen/recipe.yaml"
-    command, libraries = FREEZE.format(str(dataset), str(path)), "import curation.freeze"
+    command, libraries = FREEZE.format(str(dataset), str(path)), "import curation.release.freeze"
     moments = changes(command, libraries=libraries)
     for moment in range(1, moments + 1):
         shutil.rmtree(path.parent)
@@ -280,7 +281,7 @@ def test_freeze_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path):
 
 def test_approve_killed_at_any_moment_leaves_an_approval_or_none(tmp_path):
     dataset = tiny_dataset(tmp_path / "tiny")
-    command, libraries = APPROVE.format(str(dataset)), "import curation.approval"
+    command, libraries = APPROVE.format(str(dataset)), "import curation.release.approval"
     moments = changes(command, libraries=libraries)
     for moment in range(1, moments + 1):
         (dataset / "approval.json").unlink()
@@ -311,7 +312,7 @@ def test_a_file_written_whole_is_the_old_or_the_new_one_after_any_kill(tmp_path)
 def test_what_an_approval_leaves_that_is_killed_is_no_part_of_the_dataset(tmp_path):
     dataset = tiny_dataset(tmp_path / "tiny")
     command = f"{DIE}curation.files.sync = die\n{APPROVE.format(str(dataset))}"
-    assert finish(start(command, libraries="import curation.approval")) == -signal.SIGKILL
+    assert finish(start(command, libraries="import curation.release.approval")) == -signal.SIGKILL
     (left,) = dataset.glob(".approval.json.*.part")
     whole = verify(dataset)
     assert whole.ok
@@ -483,7 +484,7 @@ def test_fetch_on_a_full_disk_says_so_and_goes_on_once_there_is_space(
 ):
     recipe = hub_recipe(tmp_path)
     monkeypatch.setenv(place, str(small_disk / "cache"))
-    monkeypatch.setattr("curation.fetch.refuse_full_disk", lambda jobs: None)
+    monkeypatch.setattr("curation.jobs.fetch.refuse_full_disk", lambda jobs: None)
     for kib in (4, 24, 48, 64, 96, 120, 144):
         resize(small_disk, kib)
         error = failure(lambda: fetch(recipe))
@@ -520,8 +521,8 @@ def test_a_download_on_a_full_disk_says_so_and_goes_on_once_there_is_space(tmp_p
 def test_merge_and_export_on_a_full_disk_say_so_and_succeed_once_there_is_space(tmp_path, small_disk):
     from tiny_adapter import tiny_adapter, tiny_base
 
-    from train.export import export
-    from train.merge import merge
+    from train.ship.export import export
+    from train.ship.merge import merge
 
     adapter = tiny_adapter(tmp_path / "adapter", tiny_base(tmp_path / "base"))
     for name, write in {

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from tiny_dataset import seal, tiny_dataset, tiny_recipe, write_parquet
 
-from curation.approval import approve
+from curation.dataset.integrity import check_dataset
 from curation.errors import CurationError, Refusal
-from curation.freeze import freeze
-from curation.integrity import check_dataset
+from curation.release.approval import approve
+from curation.release.freeze import freeze
+from curation.release.verify import VerifyResult, verify
 from curation.row import row_id
-from curation.verify import VerifyResult, verify
 
 FILES = [
     *("train/part-00000.parquet", "train/part-00001.parquet", "eval/part-00000.parquet"),

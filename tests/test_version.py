@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tiny_dataset import recipe_values
 
 from curation.errors import CurationError, Refusal
-from curation.version import Version, changes, check_version, model_name, parse_version, said
+from curation.release.version import Version, changes, check_version, model_name, parse_version, said
 
 numbers = st.integers(0, 99)
 versions = st.builds(Version, numbers, numbers, numbers)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.visible import count, cut, percent, size, visible
+from curation.visible import count, cut, percent, size, visible
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from train.watch import Watch
+from train.run.watch import Watch
 
 
 def kinds(watch: Watch, losses, norm: float | None = 1.0) -> list[str]:

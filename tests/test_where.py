@@ -2,9 +2,9 @@
 
 import pytest
 
-from curation.readers.shape import Unfit
-from curation.records import Filtered
-from curation.where import filtered, passes
+from curation.readers.where import filtered, passes
+from curation.sources.records import Filtered
+from curation.turns.shape import Unfit
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from aj import main
-from curation.curate import curate
 from curation.errors import CurationError
-from reports.documents import documents
-from reports.life import lives
-from reports.search import find_text, hits
-from reports.why import why
+from curation.jobs.curate import curate
+from reports.pages.documents import documents
+from reports.rows.life import lives
+from reports.rows.search import find_text, hits
+from reports.rows.why import why
 from tests.finished import finished
 from tests.small_recipe import conversation, no_documents, small_recipe, write_jsonl
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.word_diff import CONTEXT, word_diff
+from reports.pages.word_diff import CONTEXT, word_diff
 
 WORDS = st.lists(st.sampled_from(["a", "bee", "sea ", "\n", ".", "é", "<b>"]), max_size=40).map(" ".join)
 

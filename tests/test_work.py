@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from curation.engine.work import LocalExecutor, run_task
 from curation.errors import CurationError
 from curation.task import Task
-from curation.work import LocalExecutor, run_task
 
 HERE = "tests_tasks"
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,7 +97,7 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path):
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import polars, sys, time\n"
         "from pathlib import Path\n"
-        "from curation.work import LocalExecutor, Task\n"
+        "from curation.engine.work import LocalExecutor, Task\n"
         "if __name__ == '__main__':\n"
         "    with LocalExecutor(Path(sys.argv[1]), 2) as executor:\n"
         "        here = {'here': sys.argv[1]}\n"

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import yaml_lines
 from curation.errors import RecipeError
-from curation.yaml_lines import key_name, parse_yaml, read_yaml
+from curation.recipe import yaml_lines
+from curation.recipe.yaml_lines import key_name, parse_yaml, read_yaml
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])

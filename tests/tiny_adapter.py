@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from tiny_model import tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from curation.recipe_model import TARGET_MODULES
-from curation.rendering import built_in
-from train.output import listed, sealed
-from train.sizes import architecture, model_settings, read_config
-from train.tensors import fingerprint
+from curation.recipe.model import TARGET_MODULES
+from curation.rendering.template import built_in
+from train.model.sizes import architecture, model_settings, read_config
+from train.model.tensors import fingerprint
+from train.run.output import listed, sealed
 
 
 def tiny_base(folder: Path, dtype: str = "bfloat16") -> Path:

@@ -9,10 +9,9 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from curation.files import canonical
-from curation.gate_sql import SHARD_COLUMNS
-from curation.gates import GatesFile, measure, write_gates
-from curation.manifest import (
+from curation.dataset.gate_sql import SHARD_COLUMNS
+from curation.dataset.gates import GatesFile, measure, write_gates
+from curation.dataset.manifest import (
     GroupCounts,
     Manifest,
     MixtureCounts,
@@ -25,7 +24,8 @@ from curation.manifest import (
     list_files,
     write_manifest,
 )
-from curation.recipe import Recipe, recipe_digest, recipe_from
+from curation.files import canonical
+from curation.recipe.load import Recipe, recipe_digest, recipe_from
 from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, root_digest, row_id
 
 SEED = 17

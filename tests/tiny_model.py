@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from train.tiny import write_tiny_model
+from train.model.tiny import write_tiny_model
 
 # Several threads that wait for each other on a busy machine take ten times as long as one.
 torch.set_num_threads(1)

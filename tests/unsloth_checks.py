@@ -18,14 +18,14 @@ from safetensors.torch import load_file
 from tiny_model import tiny_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-import train.model
-import train.run
+import train.model.load_model
+import train.run.train
 from benchmarks import train_gpu
-from curation.recipe import TrainSettings
-from train.base import Base, find_base
-from train.leaks import leak
-from train.model import Loaded
-from train.packing import Collator
+from curation.recipe.load import TrainSettings
+from train.data.packing import Collator
+from train.model.base import Base, find_base
+from train.model.leaks import leak
+from train.model.load_model import Loaded
 
 KEPT = (
     "vocab_size",
@@ -37,7 +37,7 @@ KEPT = (
 )
 ADAPTER = {"lora_r": 4, "lora_alpha": 8, "lora_dropout": 0.0, "max_seq_length": 256}
 LENGTHS = ((20, 11, 9), (21, 17))
-load = train.model.load
+load = train.model.load_model.load
 
 
 def small_base(folder: Path, kind: str = "qwen2", **config: Any) -> Path:
@@ -93,7 +93,7 @@ def one_step(loaded: Loaded, batch: Mapping[str, Any]) -> tuple[float, dict[str,
 def gradients(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """One step by plain peft and by Unsloth, with the same adapter on the same packed examples."""
     dtype = getattr(torch, asked["dtype"])
-    train.model.compute_dtype = lambda _: dtype
+    train.model.load_model.compute_dtype = lambda _: dtype
     base = find_base("example/tiny", folder=small_base(folder, asked["kind"], **asked.get("config", {})))
     settings = TrainSettings(**{**ADAPTER, "gradient_checkpointing": False, **asked.get("settings", {})})
     rows = packed_rows()
@@ -152,14 +152,14 @@ def trained(made: Frozen, name: str, backend: str) -> Any:
         begin(loaded.model)
         return loaded
 
-    train.run.load = begun
+    train.run.train.load = begun
     options: Any = {"data": made.data, "base_model": made.base, "out": made.out.with_name(name)}
     if name == "resumed":
         try:
-            train.run.train(made.frozen, **options, pause_at=1)
+            train.run.train.train(made.frozen, **options, pause_at=1)
         except KeyboardInterrupt:
             options["resume"] = True
-    return train.run.train(made.frozen, **options).record
+    return train.run.train.train(made.frozen, **options).record
 
 
 def steps(adapter: Path) -> list[Any]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 
 from curation.readers.columns import Columns
-from curation.readers.shape import Convert, Row, Unfit
-from curation.readers.turns import say
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.turns.chat_api import say
+from curation.turns.shape import Convert, Row, Unfit
 
 WANTED = {"text": ("text", "transcript", "content", "story")}
 

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Raw
 
 from curation.readers.columns import Columns, look_up
-from curation.readers.shape import Convert, Row, Unfit
-from curation.readers.turns import say
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.turns.chat_api import say
+from curation.turns.shape import Convert, Row, Unfit
 
 WANTED = {
     "instruction": ("instruction", "prompt"),

@@ -9,9 +9,9 @@ import msgspec
 import orjson
 from msgspec import Raw
 
-from curation.readers.shape import Convert, Row, Unfit, missing
-from curation.readers.turns import ask, call, decode_turns, offered, row_of_turns, say
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.turns.chat_api import ask, call, decode_turns, offered, row_of_turns, say
+from curation.turns.shape import Convert, Row, Unfit, missing
 
 # Multi-turn rows name classes; their functions are described in files of these names.
 _CLASS_FILES = {

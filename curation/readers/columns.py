@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import plain
-from curation.readers.shape import Unfit, missing, refuse_calls
+from curation.turns.shape import Unfit, missing, refuse_calls
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)

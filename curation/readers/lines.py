@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from curation.readers.commands import bash_arguments
-from curation.readers.shape import Row, Unfit
-from curation.readers.turns import ask, call, say
-from curation.source import Source
+from curation.calls.bash_call import bash_arguments
+from curation.recipe.source import Source
+from curation.turns.chat_api import ask, call, say
+from curation.turns.shape import Row, Unfit
 
 
 def rows(asked: list[str], answered: list[str], source: Source) -> Iterator[Row | Unfit]:

@@ -1,4 +1,4 @@
-"""`reader: map`: any other JSON shape, described in the recipe (see `curation.source.Mapping`)."""
+"""`reader: map`: any other JSON shape, described in the recipe (see `curation.recipe.source.Mapping`)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ from msgspec import Raw
 
 from curation.errors import SourceError
 from curation.readers.columns import as_text, look_up
-from curation.readers.shape import Convert, Row, Unfit, missing, refuse_calls
-from curation.readers.turns import offered, say
-from curation.source import Mapping as Map
-from curation.source import Source
+from curation.recipe.source import Mapping as Map
+from curation.recipe.source import Source
+from curation.turns.chat_api import offered, say
+from curation.turns.shape import Convert, Row, Unfit, missing, refuse_calls
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -30,7 +30,7 @@ def converter(source: Source, partner: Partner | None = None) -> Convert:
     layout = source.map
     if layout is None:
         raise SourceError(
-            "reader map needs `map`: where the turns are, and who speaks (see curation/source.py)"
+            "reader map needs `map`: where the turns are, and who speaks (see curation/recipe/source.py)"
         )
     if (layout.turns is None) == (layout.text is None):
         raise SourceError("map: exactly one of `turns` and `text` says where the conversation is")

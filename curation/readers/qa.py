@@ -1,13 +1,13 @@
 """Questions and answers in two columns, whatever the set calls them."""
 
-from curation.function_calls import calls
-from curation.python_calls import offered_names
+from curation.calls.bash_call import bash_arguments
+from curation.calls.function_calls import calls
+from curation.calls.python_calls import offered_names
+from curation.calls.text_calls import definitions, say_arguments, says_no_more
 from curation.readers.columns import Columns
-from curation.readers.commands import bash_arguments
-from curation.readers.shape import Convert, Row, Unfit
-from curation.readers.turns import ask, call, say
-from curation.source import Source
-from curation.text_calls import definitions, say_arguments, says_no_more
+from curation.recipe.source import Source
+from curation.turns.chat_api import ask, call, say
+from curation.turns.shape import Convert, Row, Unfit
 
 WANTED = {
     "question": (

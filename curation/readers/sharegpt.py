@@ -5,19 +5,11 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw
 
-from curation.function_calls import calls
+from curation.calls.function_calls import calls
 from curation.readers.columns import look_up
-from curation.readers.shape import Convert, Row, Unfit, missing
-from curation.readers.turns import (
-    ROLE_ALIASES,
-    answer,
-    ask,
-    decode_turns,
-    offered,
-    row_of_turns,
-    say,
-)
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.turns.chat_api import ROLE_ALIASES, answer, ask, decode_turns, offered, row_of_turns, say
+from curation.turns.shape import Convert, Row, Unfit, missing
 
 
 class _Turn(msgspec.Struct, rename={"speaker": "from"}):

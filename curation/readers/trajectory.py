@@ -10,12 +10,21 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from curation.calls.bash_call import bash_arguments
 from curation.jsontext import JSON_ERRORS, plain
 from curation.readers.columns import as_text, look_up
-from curation.readers.commands import bash_arguments
-from curation.readers.shape import Convert, Row, Unfit, missing
-from curation.readers.turns import answer, arguments_text, ask, call, decode_turns, offered, row_of_turns, say
-from curation.source import Source
+from curation.recipe.source import Source
+from curation.turns.chat_api import (
+    answer,
+    arguments_text,
+    ask,
+    call,
+    decode_turns,
+    offered,
+    row_of_turns,
+    say,
+)
+from curation.turns.shape import Convert, Row, Unfit, missing
 
 _STEPS = ("trajectory", "turn_history", "steps")
 _TASKS = ("query", "task", "instruction", "question", "problem_statement")

@@ -3,7 +3,7 @@
 Reasons:
 
 bad_role                  a role that is none of the four, nor a known alias of one (ALIASES in
-                          curation/turns.py), or tool calls of anyone but the assistant
+                          curation/turns/order.py), or tool calls of anyone but the assistant
 empty_turn                nothing is left of the user or the assistant but empty turns
 no_user, no_assistant     nobody asks, or nobody answers
 bad_order                 a system turn in the middle, calls or results before the first user turn,
@@ -16,7 +16,7 @@ Repairs, each a note with its count:
 
 calls_in_text             `<tool_call>`, `<tool_response>` and `<tools>` in the text become the calls, the
                           results and the tools that they are, and a turn that is `[name(key=1), …]`
-                          the calls, where the row offers the tools (curation/text_calls.py)
+                          the calls, where the row offers the tools (curation/calls/text_calls.py)
 role_alias                human, gpt, developer, observation … are named as our four roles
 empty_turn                empty turns go, except tool results and turns that only call
 merged_system             several system turns at the start become one
@@ -43,7 +43,13 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curation.control_tokens import (
+from curation.calls.python_calls import ENDS
+from curation.calls.text_calls import TOOLS, text_calls
+from curation.recipe.settings import Chat
+from curation.row import Message, decode, encode, note
+from curation.stages.rewriting import Rejected, Rewritten, rewrite
+from curation.stages.seam import Context, Rows, RowsFn, Split
+from curation.turns.control_tokens import (
     CONTROL_TOKENS,
     THINK_TOKENS,
     Spellings,
@@ -53,13 +59,7 @@ from curation.control_tokens import (
     thinking_is_balanced,
     tokenizer_file,
 )
-from curation.python_calls import ENDS
-from curation.rewriting import Rejected, Rewritten, rewrite
-from curation.row import Message, decode, encode, note
-from curation.settings import Chat
-from curation.stage import Context, Rows, RowsFn, Split
-from curation.text_calls import TOOLS, text_calls
-from curation.turns import Fault, settle
+from curation.turns.order import Fault, settle
 
 TokenAction = Literal["drop", "neutralise"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from curation.recipe.settings import ExactDuplicates
 from curation.row import drop, ids_of
-from curation.settings import ExactDuplicates
-from curation.stage import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, Split, no_pairs
+from curation.stages.seam import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, Split, no_pairs
 
 PREPARED_SCHEMA = {"pos": pl.UInt64, "piece": pl.UInt32, "rank": pl.UInt32, "digest": pl.String}
 _ORDER = ("rank", "pos", "piece")

@@ -9,13 +9,13 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from curation.errors import RecipeError
-from curation.exchanges import exchanges
-from curation.rendering import BUILT_IN, Template, load_template
+from curation.recipe.settings import Length
+from curation.rendering.template import BUILT_IN, Template, load_template
+from curation.rendering.template_parts import HEAD_BYTES, RenderError
+from curation.rendering.tokens import NFC_GROWS, Counter, load_counter
 from curation.row import Message, decode, drop, encode, note
-from curation.settings import Length
-from curation.stage import Context, Rows, RowsFn, Split
-from curation.template_parts import HEAD_BYTES, RenderError
-from curation.tokens import NFC_GROWS, Counter, load_counter
+from curation.stages.seam import Context, Rows, RowsFn, Split
+from curation.turns.exchanges import exchanges
 
 TooLong = Literal["split", "drop", "cut"]
 

@@ -29,10 +29,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curation.rewriting import Rejected, Rewritten, rewrite
+from curation.recipe.settings import Normalise
 from curation.row import decode, encode, note
-from curation.settings import Normalise
-from curation.stage import Context, Rows, RowsFn, Split
+from curation.stages.rewriting import Rejected, Rewritten, rewrite
+from curation.stages.seam import Context, Rows, RowsFn, Split
 
 Form = Literal["NFC", "none"]
 

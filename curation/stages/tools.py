@@ -42,12 +42,12 @@ import orjson
 import polars as pl
 
 from curation import row
+from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right
+from curation.calls.pairs import Pairing, Problem, Turn, blocks
+from curation.calls.schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
-from curation.settings import ToolRepair, Tools
-from curation.stage import Context, Rows, RowsFn, Split
-from curation.tool_checks import BashSyntax, CallCheck, is_plainly_right
-from curation.tool_pairs import Pairing, Problem, Turn, blocks
-from curation.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
+from curation.recipe.settings import ToolRepair, Tools
+from curation.stages.seam import Context, Rows, RowsFn, Split
 
 Definitions = str | Sequence[Mapping[str, Any]]
 

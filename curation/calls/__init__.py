@@ -1,0 +1,1 @@
+"""Tool calls: spellings in text, pairs, schemas, checks, repairs, bash."""

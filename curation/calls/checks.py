@@ -1,0 +1,187 @@
+"""The checks of the tool calls of one row: first whether all is plainly right, else call by call."""
+
+from collections import Counter
+from typing import Any, Literal
+
+import orjson
+
+from curation.calls.bash_syntax import bash_error
+from curation.calls.pairs import Call, Problem, Turn
+from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
+from curation.calls.schemas import Tool, Toolset, explain
+
+BashSyntax = Literal["drop", "flag", "ignore"]
+
+_JSON_KINDS = {
+    list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean",
+    type(None): "null",
+}  # fmt: skip
+_REMOTE = frozenset({"remote_bash", "remote_bash_all"})
+_SHELLS = _REMOTE | {"bash"}
+
+
+def is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> bool:
+    """Sees most good rows at once: own ids, results in call order, valid arguments, no odd command.
+
+    False says nothing; the careful way then decides.
+    """
+    ids: set[str] = set()
+    waiting: list[str] = []
+    at = 0
+    for turn in turns:
+        if turn.role == "tool":
+            if at == len(waiting) or turn.tool_call_id != waiting[at]:
+                return False
+            at += 1
+            continue
+        if at != len(waiting):
+            return False
+        if turn.tool_calls:
+            waiting, at = [], 0
+            for call in turn.tool_calls:
+                if not call.id or call.id in ids or not is_call_plainly_right(call, offered, bash):
+                    return False
+                ids.add(call.id)
+                waiting.append(call.id)
+    return at == len(waiting)
+
+
+def is_call_plainly_right(call: Call, offered: Toolset, bash: BashSyntax) -> bool:
+    """The same of one call in itself."""
+    tool = offered.get(call.name or "")
+    if tool is None or call.arguments is None or not tool.affordable(call.arguments):
+        return False
+    try:
+        arguments = orjson.loads(call.arguments)
+        if type(arguments) is not dict or "arguments" in arguments or "parameters" in arguments:
+            return False
+        if not tool.is_valid(arguments) or _may_repeat_keys(call.arguments, arguments):
+            return False
+    except ValueError:
+        return False
+    if call.name not in _SHELLS or bash == "ignore":
+        return True
+    command = arguments.get("command")
+    return not isinstance(command, str) or bash_error(command) is None
+
+
+class CallCheck:
+    """The calls of one row, one after the other; arguments are mended in place."""
+
+    __slots__ = ("_bash", "_kinds", "_offered", "flags", "repaired")
+
+    def __init__(self, offered: Toolset, kinds: frozenset[str], bash: BashSyntax) -> None:
+        self._offered = offered
+        self._kinds = kinds
+        self._bash = bash
+        self.repaired: Counter[str] = Counter()
+        self.flags: list[dict[str, Any]] = []
+
+    def call(self, index: int, call: Call) -> Problem | None:
+        """The first thing wrong with a call in itself, or None."""
+        where = {"message": index, "tool": call.name}
+        tool = self._offered.get(call.name or "")
+        if tool is None:
+            return Problem("unknown_tool", {**where, "offered": sorted(self._offered.tools)[:20]})
+        text, kinds = _mended(call.arguments or "", tool, self._kinds)
+        try:
+            arguments = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return Problem(
+                "arguments_not_json", {**where, "error": error.msg, "near": _near(text, error.pos)}
+            )
+        if type(arguments) is not dict:
+            kind = _JSON_KINDS[type(arguments)]
+            return Problem("arguments_invalid", {**where, "path": "$", "error": f"not an object but {kind}"})
+        if _may_repeat_keys(text, arguments) and (repeated := repeated_key(text)) is not None:
+            told = f"the key {repeated[1][:200]!r} is written twice, and nobody can tell which one counts"
+            return Problem("arguments_invalid", {**where, "path": repeated[0][:300], "error": told})
+        if not tool.affordable(text):
+            return Problem(
+                "schema_invalid", {**where, "error": "these arguments would cost too much to check"}
+            )
+        if not _is_valid(tool, arguments):
+            return Problem("arguments_invalid", {**where, **explain(tool, arguments, text)})
+        if kinds:
+            call.arguments = text
+            self.repaired.update(kinds)
+        return self._shell(where, arguments) if call.name in _SHELLS else None
+
+    def _shell(self, where: dict[str, Any], arguments: dict[str, Any]) -> Problem | None:
+        command = arguments.get("command")
+        if self._bash == "ignore" or not isinstance(command, str):
+            return None
+        error = bash_error(command)
+        if error is None:
+            return None
+        where = {**where, **error}
+        if self._bash == "drop" and where["tool"] not in _REMOTE:
+            return Problem("bash_syntax", where)
+        self.flags.append(where)
+        return None
+
+
+def _may_repeat_keys(text: str, arguments: dict[str, Any]) -> bool:
+    """Whether the text may hold a key twice. Without one, written again it has as many quotes."""
+    try:
+        return orjson.dumps(arguments).count(b'"') != text.count('"')
+    except TypeError:
+        # Integers beyond 64 bits are not written by orjson.
+        return True
+
+
+def _is_valid(tool: Tool, arguments: Any) -> bool:
+    try:
+        return tool.is_valid(arguments)
+    except ValueError:
+        # Nested deeper than the validator goes.
+        return False
+
+
+def _mended(text: str, tool: Tool, kinds: frozenset[str]) -> tuple[str, set[str]]:
+    """The arguments as they were meant, and the repairs that it took."""
+    text, used = _strict(text, kinds)
+    if "nesting" not in kinds:
+        return text, used
+    for _ in range(2):
+        inner = _inner(text, tool)
+        if inner is None:
+            break
+        text, more = _strict(inner, kinds)
+        used |= more | {"nesting"}
+    return text, used
+
+
+def _strict(text: str, kinds: frozenset[str]) -> tuple[str, set[str]]:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        strict = strict_json(text) if "json" in kinds else None
+        return (text, set()) if strict is None else (strict, {"json"})
+    return text, set()
+
+
+def _inner(text: str, tool: Tool) -> str | None:
+    """What one needless layer holds: a string of JSON, or an object of arguments."""
+    try:
+        arguments = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(arguments, str):
+        inner = unquote(text)
+    elif _is_needless(arguments, tool, text):
+        inner = unwrap(text, tool.name)
+    else:
+        return None
+    return inner if inner is not None and inner.lstrip()[:1] in ("{", '"') else None
+
+
+def _is_needless(arguments: Any, tool: Tool, text: str) -> bool:
+    """Whether arguments only wrap others. A tool that declares no parameter may well mean them so."""
+    if not isinstance(arguments, dict) or not is_wrapper(arguments, tool.properties):
+        return False
+    return bool(tool.properties) or not (tool.affordable(text) and _is_valid(tool, arguments))
+
+
+def _near(text: str, position: int) -> str:
+    return text[max(0, position - 30) : position + 30]

@@ -1,0 +1,1 @@
+"""What a dataset directory holds: shards, ledger, samples, manifest, gates."""

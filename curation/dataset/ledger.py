@@ -1,0 +1,128 @@
+"""The ledger: one line per input row with its one fate, and why (DESIGN.md §4)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from curation.arrow import read_frame
+from curation.dataset.shards import parquet_writer
+from curation.row import LEDGER_SCHEMA, read_notes
+from curation.task import Task
+
+FATES = ("train", "eval", "unselected", "dropped")  # best first
+
+LEDGER_ARROW = pa.schema(
+    [(name, pa.uint32() if dtype == pl.UInt32 else pa.string()) for name, dtype in LEDGER_SCHEMA.items()]
+)
+EVENT_COLUMNS = ("pos", "piece", "stage", "reason", "detail")
+Event = dict[str, Any]
+
+
+def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """The ledger of one source, chunk by chunk, and its counts.
+
+    `chunks` lists, in order, the file, the first row's number, the ordinal, and the keys of the
+    chunk's tasks; `fates` is the task that decided over all rows.
+    """
+    params = task.params
+    fates = read_frame(work / "tasks" / params["fates"] / "fates.arrow")
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    read = 0
+    with parquet_writer(out / "ledger.parquet", LEDGER_ARROW) as writer:
+        for chunk in params["chunks"]:
+            low = chunk["ordinal"] << 32
+            here = fates.filter(pl.col("pos").is_between(low, low + (1 << 32) - 1))
+            lines = chunk_lines(work / "tasks", chunk, here, params["source"])
+            read += lines.height
+            counts.update(dict(lines["fate"].value_counts().iter_rows()))
+            dropped = lines.filter(pl.col("fate") == "dropped")
+            reasons.update(dict(dropped["reason"].value_counts().iter_rows()))
+            if lines.height:
+                writer.write_table(lines.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(LEDGER_ARROW))
+    return {"rows": read, "fates": dict(counts), "reasons": dict(reasons)}
+
+
+def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The ledger's lines of one chunk. Every input row has exactly one."""
+    inputs = read_frame(tasks / chunk["rows"][0] / "inputs.arrow")
+    notes = [notes_of(tasks / key / "kept.arrow") for key in reversed(chunk["rows"])]
+    events = [fates]
+    for key in chunk["rows"]:
+        dropped = read_frame(tasks / key / "dropped.arrow", [*EVENT_COLUMNS, "notes"])
+        notes.insert(0, dropped.select("pos", "piece", "notes").filter(pl.col("notes").is_not_null()))
+        events.append(
+            dropped.with_columns(id=pl.lit(None, pl.String), fate=pl.lit("dropped")).select(fates.columns)
+        )
+    # The latest notes of a row hold the earlier ones.
+    latest = pl.concat(notes).unique(["pos", "piece"], keep="first", maintain_order=True)
+    told = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
+    lives = lives_of(told)
+    low = chunk["ordinal"] << 32
+    lines = inputs.with_columns(pos=pl.col("row").cast(pl.UInt64) + low).join(
+        lives, on="pos", how="left", maintain_order="left"
+    )
+    left_out = ~pl.col("taken")
+    lines = lines.select(
+        source=pl.lit(source),
+        file=pl.lit(chunk["file"]),
+        row=(pl.col("row") + chunk["first"]).cast(pl.UInt32),
+        input_id="input_id",
+        id="id",
+        fate=pl.when(left_out).then(pl.lit("unselected")).otherwise("fate"),
+        stage=pl.when(left_out).then(pl.lit("take")).otherwise("stage"),
+        reason="reason",
+        detail="detail",
+    )
+    assert lines.height == inputs.height, f"{chunk['file']}: a row has two fates"
+    assert not lines["fate"].null_count(), f"{chunk['file']}: a row has no fate"
+    return lines
+
+
+def notes_of(kept: Path) -> pl.DataFrame:
+    """pos, piece and notes of the rows that a task kept and that have notes."""
+    return read_frame(kept, ["pos", "piece", "notes"]).filter(pl.col("notes").is_not_null())
+
+
+def lives_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The one fate of every input row, from the fates of it or of its pieces, by `pos`.
+
+    A whole row has one event; a split row has one a piece.
+    """
+    whole = events.filter(pl.col("piece") == 0)
+    noted = whole.filter(pl.col("notes").is_not_null())
+    details = [evidence(d, n) for d, n in noted.select("detail", "notes").iter_rows()]
+    noted = noted.with_columns(pl.Series("detail", details, dtype=pl.String))
+    pieces: dict[int, list[Event]] = defaultdict(list)
+    for event in events.filter(pl.col("piece") > 0).sort("pos", "piece").iter_rows(named=True):
+        pieces[event["pos"]].append(event)
+    split = pl.DataFrame([life_of(told) for told in pieces.values()], schema=events.schema)
+    found = pl.concat([whole.filter(pl.col("notes").is_null()), noted, split.select(events.columns)])
+    return found.drop("piece", "notes")
+
+
+def life_of(events: list[Event]) -> Event:
+    """The fate of a split row: the best of its pieces', with all of them in `detail.parts`."""
+    best = min(events, key=lambda e: (FATES.index(e["fate"]), e["piece"]))
+    parts = [[e["id"], e["fate"], e["reason"]] for e in events]
+    notes = "\n".join(dict.fromkeys(n for e in events if e["notes"] for n in e["notes"].split("\n")))
+    return {**best, "id": None, "detail": evidence(best["detail"], notes or None, parts)}
+
+
+def evidence(detail: str | None, notes: str | None, parts: list[Any] | None = None) -> str | None:
+    """`detail` with the repairs and flags of the row, and the parts of a split one."""
+    if notes is None and parts is None:
+        return detail
+    found = orjson.loads(detail) if detail else {}
+    entries = read_notes(notes)
+    flags = [entry for entry in entries if "flag" in entry]
+    repairs = [entry for entry in entries if "flag" not in entry]
+    found.update({"repairs": repairs} if repairs else {})
+    found.update({"flags": flags} if flags else {})
+    found.update({"parts": parts} if parts else {})
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,1 @@
+"""Plan, tasks and the executor that runs them."""

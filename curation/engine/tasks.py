@@ -1,0 +1,379 @@
+"""The tasks of a curation run over one chunk of a source: read, stage, prepare, index."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import polars as pl
+
+from curation.arrow import FrameWriter, read_batches, read_frame
+from curation.dataset.shards import token_counter
+from curation.readers.reading import Chunk, read
+from curation.recipe.settings import STAGE_SETTINGS
+from curation.recipe.source import Source
+from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
+from curation.stages.seam import DROPS_SCHEMA, Keyed, Kind, PrepareFn, Reduce, RowsFn, context_of
+from curation.task import Task
+
+# A row between phases: what the stages take, its id as it now reads, and what they may have found out.
+KEPT_SCHEMA: dict[str, Any] = {
+    **FRAME_SCHEMA,
+    "id": pl.String,
+    "tokens": pl.UInt32,
+    "language": pl.String,
+}
+DROPPED_SCHEMA: dict[str, Any] = {
+    **FRAME_SCHEMA,
+    "stage": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
+# One line per input row of a chunk; `taken` is false for what `take` left out.
+INPUTS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "input_id": pl.String, "taken": pl.Boolean}
+RANKS_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "rank": pl.String}
+INDEX_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "offset": pl.UInt32,
+    "id": pl.String,
+    "tokens": pl.UInt32,
+    "first_user": pl.String,
+    "rank": pl.String,
+    "order": pl.String,
+}
+
+
+def stage_kind(name: str) -> Kind:
+    """The `STAGE` of a stage: of its file in curation/stages/, or of `stage.py` in its folder there."""
+    module = import_module(f"curation.stages.{name}")
+    if hasattr(module, "__path__"):
+        module = import_module(f"curation.stages.{name}.stage")
+    kind: Kind = module.STAGE
+    return kind
+
+
+@lru_cache(maxsize=64)
+def _bound(name: str, settings: str, context: str, part: str) -> Callable[..., Any]:
+    kind = stage_kind(name)
+    bound_settings = msgspec.convert(orjson.loads(settings), STAGE_SETTINGS[name])
+    bound_context = context_of(orjson.loads(context))
+    return getattr(kind, part)(bound_settings, bound_context)  # type: ignore[no-any-return]
+
+
+def bind(task: Task, stage: Mapping[str, Any], part: str) -> Callable[..., Any]:
+    """The function of a stage as the recipe sets it; `part` is bind or prepare."""
+    settings = orjson.dumps(stage["settings"], option=orjson.OPT_SORT_KEYS).decode()
+    return _bound(stage["stage"], settings, task.paths["context"], part)
+
+
+class Tally:
+    """What the stages of a task did, by name, and what the gates want to know of it."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, Any]] = {}
+        self.metrics: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = defaultdict(float)
+
+    def add(
+        self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame
+    ) -> None:
+        counts = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
+        counts["in"] += rows.height
+        counts["added"] += kept.height + dropped.height - rows.height
+        counts["out"] += kept.height
+        for reason, count in dropped["reason"].value_counts().iter_rows():
+            counts["dropped"][reason] = counts["dropped"].get(reason, 0) + count
+        if stage == "tools":
+            self.metrics["tools.rows"] += with_calls(rows)
+            self.metrics["tools.valid"] += with_calls(kept)
+            self.metrics["tools.repaired"] += noted(kept, '"repair":', "tools")
+        elif stage == "language":
+            self.metrics["language.rows"] += rows.height
+            self.metrics["language.kept"] += kept.height
+        elif stage == "pii":
+            for kind, count in pii_found(pl.concat([kept["notes"], dropped["notes"]])).items():
+                self.metrics[f"pii.{kind}"] += count
+
+    def summary(self) -> dict[str, Any]:
+        return {"stages": self.stages, "metrics": dict(self.metrics), "stage_cpu_s": dict(self.cpu_s)}
+
+
+def with_calls(rows: pl.DataFrame) -> int:
+    """Rows with at least one tool call."""
+    return int(rows["messages"].str.contains('"tool_calls":[', literal=True).sum())
+
+
+def noted(rows: pl.DataFrame, key: str, stage: str) -> int:
+    """Rows with a note of the stage that has the key."""
+    lines = pl.col("notes").str.split("\n")
+    hit = lines.list.eval(
+        pl.element().str.contains(key, literal=True)
+        & pl.element().str.contains(f'"stage":"{stage}"', literal=True)
+    ).list.any()
+    return rows.filter(pl.col("notes").is_not_null()).filter(hit).height
+
+
+def pii_found(notes: pl.Series) -> Counter[str]:
+    """How often each kind of personal data was found, from the notes of the pii stage."""
+    found: Counter[str] = Counter()
+    lines = notes.drop_nulls().str.split("\n").explode(empty_as_null=False)
+    for line in lines.filter(lines.str.contains('"stage":"pii"', literal=True)):
+        entry = orjson.loads(line)
+        for counts in (v for v in entry.values() if isinstance(v, dict)):
+            found.update(counts)
+    return found
+
+
+def chain(task: Task, entered: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter) -> pl.DataFrame:
+    """Run rows with their ids through the task's row stages, writing what they drop."""
+    frame = entered.drop("id")
+    for stage in task.params["stages"]:
+        function: RowsFn = bind(task, stage, "bind")
+        started = time.process_time()
+        kept, dropped = function(frame)
+        tally.cpu_s[stage["name"]] += time.process_time() - started
+        tally.add(stage["name"], stage["stage"], frame, kept, dropped)
+        dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
+        frame = uncounted(kept) if stage["stage"] != "length" else kept
+    return with_ids(frame, entered)
+
+
+def with_ids(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with the column `id`; a digest is computed only where the text is not as it was `before`."""
+    known = before.select("pos", "piece", "id", old_messages="messages", old_tools="tools")
+    found = rows.join(known, on=["pos", "piece"], how="left", maintain_order="left").select(
+        "id",
+        changed=pl.col("messages").ne_missing(pl.col("old_messages"))
+        | pl.col("tools").ne_missing(pl.col("old_tools")),
+    )
+    places = found["changed"].arg_true()
+    new = row_ids(rows["messages"][places], rows["tools"][places])
+    return rows.with_columns(found["id"].scatter(places, new))
+
+
+def uncounted(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` without the token counts of a stage before: the text may have changed since."""
+    return rows.with_columns(tokens=pl.lit(None, pl.UInt32)) if "tokens" in rows.columns else rows
+
+
+def chunk_of(task: Task) -> tuple[Chunk, Source, str]:
+    """The chunk, the source and the file's name, as a reading task has them."""
+    params = task.params
+    chunk = Chunk(Path(task.paths["file"]), params["start"], params["end"])
+    return chunk, msgspec.convert(params["source"], Source), params["file"]
+
+
+def rank_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """For `take`: the rank of every readable row of a chunk, digest(seed, input_id)."""
+    chunk, source, file = chunk_of(task)
+    seed = task.params["seed"]
+    with FrameWriter(out / "ranks.arrow", RANKS_SCHEMA) as ranks:
+        for batch in read(chunk, source, file=file):
+            readable = batch.filter(pl.col("reason").is_null())
+            ids = row_ids(readable["messages"], readable["tools"])
+            rank = pl.Series("rank", [digest(seed, i) for i in ids], dtype=pl.String)
+            ranks.write(readable.select("row").with_columns(rank))
+    return {"rows": ranks.rows}
+
+
+def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """Read a chunk and run it through the first row stages.
+
+    Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, pos], rows ranked
+    above it are left out by `take` and only counted; with `limit`, a preview, only so many
+    records are read.
+    """
+    chunk, source, file = chunk_of(task)
+    params = task.params
+    tally = Tally()
+    rows = unreadable = left_out = 0
+    with (
+        FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
+        FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
+    ):
+        for batch in read(chunk, source, file=file, limit=params["limit"]):
+            frame, broken = identified(batch, params["name"], params["ordinal"])
+            taken = chosen(frame, params["seed"], params["cutoff"])
+            write_inputs(inputs, broken, frame, taken)
+            dropped.write(broken)
+            rows += batch.height
+            unreadable += broken.height
+            left_out += frame.height - int(taken.sum())
+            entering = frame.filter(taken).drop("row").with_columns(id="input_id")
+            kept.write(chain(task, entering, tally, dropped))
+    reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
+    return {
+        **tally.summary(),
+        "rows": rows,
+        "left_out": left_out,
+        "unreadable": dict(reasons["reason"].value_counts().iter_rows()),
+        "kept": kept.rows,
+    }
+
+
+def identified(batch: pl.DataFrame, source: str, ordinal: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A reader's batch as (rows for the stages, rows that could not be read)."""
+    batch = batch.with_columns(
+        pos=pl.col("row").cast(pl.UInt64) + (ordinal << 32),
+        piece=pl.lit(0, pl.UInt32),
+        source=pl.lit(source),
+    )
+    readable = batch.filter(pl.col("reason").is_null())
+    broken = batch.filter(pl.col("reason").is_not_null()).with_columns(
+        stage=pl.lit("read"), input_id=pl.lit(None, pl.String)
+    )
+    ids = row_ids(readable["messages"], readable["tools"])
+    readable = readable.with_columns(pl.Series("input_id", ids, dtype=pl.String))
+    return readable.select("row", *FRAME_SCHEMA), broken
+
+
+def chosen(frame: pl.DataFrame, seed: int, cutoff: Sequence[Any] | None) -> pl.Series:
+    """Which rows of a batch `take` chose; all of them without a cutoff."""
+    if cutoff is None:
+        return pl.Series([True] * frame.height, dtype=pl.Boolean)
+    last = (cutoff[0], cutoff[1])
+    return pl.Series(
+        [
+            (digest(seed, input_id), pos) <= last
+            for input_id, pos in frame.select("input_id", "pos").iter_rows()
+        ],
+        dtype=pl.Boolean,
+    )
+
+
+def write_inputs(inputs: FrameWriter, broken: pl.DataFrame, frame: pl.DataFrame, taken: pl.Series) -> None:
+    """One line per input row of a batch, in the order of the file."""
+    lines = [
+        broken.select("row", "input_id", taken=pl.lit(True)),
+        frame.select("row", "input_id").with_columns(taken.alias("taken")),
+    ]
+    inputs.write(pl.concat(lines).sort("row"))
+
+
+def alive(rows: pl.DataFrame, exclude: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`rows` without what earlier stages over all rows dropped."""
+    for drops in exclude:
+        rows = rows.join(drops, on=["pos", "piece"], how="anti", maintain_order="left")
+    return rows
+
+
+def drops_of(task: Task, work: Path) -> list[pl.DataFrame]:
+    """The drops of earlier stages over all rows, within this task's chunk."""
+    low = task.params["ordinal"] << 32
+    here = pl.col("pos").is_between(low, low + (1 << 32) - 1)
+    return [
+        read_frame(work / "tasks" / key / "drops.arrow", ["pos", "piece"]).filter(here)
+        for key in task.params["exclude"]
+    ]
+
+
+def kept_of(task: Task, work: Path) -> Path:
+    """The rows that the task before this one kept."""
+    return work / "tasks" / str(task.params["rows"]) / "kept.arrow"
+
+
+def stage_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """Run the rows of an earlier task through further row stages."""
+    tally = Tally()
+    exclude = drops_of(task, work)
+    with (
+        FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
+    ):
+        for batch in read_batches(kept_of(task, work)):
+            kept.write(chain(task, alive(batch, exclude), tally, dropped))
+    return {**tally.summary(), "kept": kept.rows}
+
+
+def prepare(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """The columns that a stage over all rows needs, of the rows that are still there."""
+    function: PrepareFn = bind(task, task.params["stage"], "prepare")
+    exclude = drops_of(task, work)
+    writer: FrameWriter | None = None
+    for batch in read_batches(kept_of(task, work)):
+        prepared = function(alive(batch, exclude))
+        if writer is None:
+            writer = FrameWriter(out / "prepared.arrow", prepared.schema).__enter__()
+        writer.write(prepared)
+    assert writer is not None
+    writer.__exit__()
+    return {"rows": writer.rows}
+
+
+def keyed(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """One partition of a keyed stage: all rows whose key falls into it."""
+    kind = stage_kind(task.params["stage"]["stage"])
+    assert isinstance(kind, Keyed)
+    part, parts = task.params["part"], task.params["parts"]
+    here = pl.col(kind.key).str.slice(0, 4).str.to_integer(base=16) % parts == part
+    frames = [
+        read_frame(work / "tasks" / key / "prepared.arrow").filter(here) for key in task.params["prepared"]
+    ]
+    outcome = bind(task, task.params["stage"], "bind")(pl.concat(frames))
+    return write_outcome(out, outcome)
+
+
+def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """A stage over all rows at once, on the mapped files of its prepared frames."""
+    kind = stage_kind(task.params["stage"]["stage"])
+    assert isinstance(kind, Reduce)
+    files = [work / "tasks" / key / "prepared.arrow" for key in task.params["prepared"]]
+    return write_outcome(out, bind(task, task.params["stage"], "bind")(files))
+
+
+def write_outcome(out: Path, outcome: Any) -> dict[str, Any]:
+    """drops.arrow and pairs.arrow in the order of position, and the counts."""
+    from curation.stages.seam import PAIRS_SCHEMA
+
+    with FrameWriter(out / "drops.arrow", DROPS_SCHEMA) as drops:
+        drops.write(outcome.drops.sort("pos", "piece"))
+    with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:
+        pairs.write(outcome.pairs.sort("pos", "piece", "other_pos", "other_piece"))
+    reasons = dict(outcome.drops["reason"].value_counts().iter_rows())
+    return {"dropped": reasons, "metrics": {k: float(v) for k, v in outcome.metrics.items()}}
+
+
+def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """What choosing needs of every row that passed the stages: its id, tokens, and digests.
+
+    `offset` is the row's place in kept.arrow. `first_user` is the digest of the first user
+    message, null when that is empty; `rank` is digest(seed, id), `order` digest(seed, id, 1).
+    """
+    count = token_counter(task) if task.params["count_tokens"] else None
+    exclude = drops_of(task, work)
+    seed = task.params["seed"]
+    start = 0
+    with FrameWriter(out / "index.arrow", INDEX_SCHEMA) as index:
+        for batch in read_batches(kept_of(task, work)):
+            rows = alive(batch.with_row_index("offset", offset=start), exclude)
+            start += batch.height
+            rows = rows.with_columns(
+                pl.Series("first_user", first_user(rows["messages"]), dtype=pl.String),
+                seeded("rank", rows["id"], seed),
+                seeded("order", rows["id"], seed, 1),
+            )
+            index.write(count(rows) if count else rows)
+    return {"rows": index.rows}
+
+
+# The content of the first user message in canonical JSON, whose keys are sorted: a quote inside a
+# text is escaped, so no text can pass for a key.
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_FIRST_USER = rf'"content":({_STRING}|null),"name":(?:{_STRING}|null),"role":"user"'
+_BLANK = r'^"(?:[\s\p{Z}]|\\[nrt])*"$'
+
+
+def first_user(messages: pl.Series) -> list[str | None]:
+    """The digest of each row's first user message; null when it is empty or absent."""
+    said = messages.str.extract(_FIRST_USER)
+    blank = said.str.contains(_BLANK) | (said == "null")
+    return [
+        None if text is None or empty else digest(text)[:32] for text, empty in zip(said, blank, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Whole jobs as functions: fetch, check, curate, run, the first recipe."""

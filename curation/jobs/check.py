@@ -1,0 +1,214 @@
+"""`aj check`: is the recipe right, are its files there, and can its mixture be had?"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from curation.dataset.gates import check_gates
+from curation.engine.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
+from curation.engine.tasks import stage_kind
+from curation.errors import SourceError
+from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
+from curation.mixture.shortage import render
+from curation.progress import Progress
+from curation.readers.reading import chunks, read
+from curation.recipe.load import Recipe, cautions, check_files, load_recipe, stage_plan
+from curation.sources.fetched import fetched_sources
+from curation.stages.seam import Context, Rows
+
+# A source whose size is not known yet is taken to be as large as needed.
+PLENTY = 10**12
+
+
+@dataclass
+class Counted:
+    """Input rows of one source; of those that cannot be read, how many and what is wrong with the first."""
+
+    rows: int = 0
+    unreadable: int = 0
+    first: str | None = None
+
+    def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
+        """Count a batch of a file of which `before` rows came in earlier ones."""
+        bad = batch.filter(pl.col("reason") == "unreadable")
+        self.rows += batch.height
+        self.unreadable += bad.height
+        if self.first is None and bad.height:
+            row, detail = bad.select("row", "detail").row(0)
+            self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recipe that is right. `counted`: what every source holds, None where that is not known yet.
+
+    solved: the mixture that all rows would make, or why they cannot make it
+    """
+
+    recipe: Recipe
+    counted: Mapping[str, Counted | None]
+    solved: MixturePlan | Infeasible
+
+    @property
+    def rows(self) -> dict[str, int | None]:
+        """Input rows by source, None where they are not known yet."""
+        return {name: None if one is None else one.rows for name, one in self.counted.items()}
+
+    @property
+    def shortage(self) -> Infeasible | None:
+        """Why the mixture cannot be had."""
+        return self.solved if isinstance(self.solved, Infeasible) else None
+
+    @property
+    def feasible(self) -> bool:
+        """False only when every count is known and even all rows cannot make the mixture."""
+        return self.shortage is None or None in self.rows.values()
+
+    def as_json(self) -> str:
+        """The result for a program."""
+        return json.dumps(
+            {
+                "recipe": self.recipe.name,
+                "version": self.recipe.version,
+                "rows": self.rows,
+                "unreadable": {n: None if one is None else one.unreadable for n, one in self.counted.items()},
+                "feasible": self.feasible,
+                "shortage": None if self.shortage is None else render(self.shortage),
+                "cautions": cautions(self.recipe),
+            }
+        )
+
+    def as_text(self, path: Path | None = None) -> str:
+        """The result for a person. `path`: the recipe, as the next command names it."""
+        width = max(len(name) for name in self.counted)
+        lines = [f"{self.recipe.name} v{self.recipe.version}: the recipe is right", ""]
+        for name, one in self.counted.items():
+            source = self.recipe.sources[name]
+            take = f", take {source.take:,}" if source.take else ""
+            lines.append(f"  {name:<{width}}  {source.group}  {counts(one)}{take}")
+            if one is not None and one.first is not None:
+                lines.append(f"  {'':<{width}}  first unreadable: {one.first}")
+        lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
+        named = f" {path}" if path else ""
+        if self.shortage is not None:
+            lines.append(render(self.shortage))
+        if None in self.counted.values():
+            lines.append(f"next    aj fetch{named}, then aj curate{named}")
+        elif isinstance(self.solved, MixturePlan):
+            lines += [*self.largest(self.solved), f"next    aj curate{named}"]
+        return "\n".join(lines)
+
+    def largest(self, solved: MixturePlan) -> Iterator[str]:
+        """That the mixture can be had; for a total of `max` how large it gets, and what keeps it there."""
+        yield "the mixture can be had if the stages keep enough rows"
+        mixture = self.recipe.mixture
+        if mixture.total != "max" or mixture.unit != "rows":
+            return
+        readable = {group: 0 for group in mixture.shares}
+        for name, one in self.counted.items():
+            source = self.recipe.sources[name]
+            readable[source.group] += at_most(one, source.take)
+        held = [
+            f"{group} ({plural(readable[group], 'row')}, {mixture.max_repeat} times each)"
+            for group, quota in solved.groups.items()
+            if quota and quota == readable[group] * mixture.max_repeat
+        ]
+        by = f"; what keeps it there: {', '.join(held[:3])}" if held else ""
+        yield f"total: max is at most {plural(solved.total, 'row')}{by}"
+
+
+def counts(one: Counted | None) -> str:
+    """The rows of a source in words."""
+    if one is None:
+        return "not fetched yet"
+    return plural(one.rows, "row") + (f", {one.unreadable:,} unreadable" if one.unreadable else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Path] | None = None) -> Checked:
+    """Check a recipe without running it.
+
+    Raises RecipeError for what is wrong in it, SourceError for files that are not there. The rows
+    counted are those before the stages, so a mixture that fails here cannot be had at all.
+    fetched: as in `curation.jobs.curate.curate`.
+    """
+    recipe = load_recipe(path, data_root=data_root)
+    check_files(recipe)
+    check_gates(recipe)
+    root = recipe.data_folder.resolve()
+    fetched = fetched_sources(recipe) if fetched is None else fetched
+    check_stages(recipe, root, path.parent.resolve(), fetched.get(TOKENIZER))
+    counted = count_rows(recipe, root, fetched)
+    available = {
+        name: Available(
+            rows=at_most(counted[name], source.take),
+            tokens=PLENTY if at_most(counted[name], source.take) else 0,
+            group=source.group,
+            weight=source.weight,
+        )
+        for name, source in recipe.sources.items()
+    }
+    mixture = recipe.mixture
+    solved = plan(
+        available,
+        shares=mixture.shares,
+        unit=mixture.unit,
+        total=mixture.total,
+        max_repeat=mixture.max_repeat,
+        on_shortage=mixture.on_shortage,
+    )
+    return Checked(recipe, counted, solved)
+
+
+def at_most(one: Counted | None, take: int | None) -> int:
+    """The rows that a source can give; one that is not fetched yet, as many as are needed."""
+    return min(PLENTY if one is None else one.rows - one.unreadable, PLENTY if take is None else take)
+
+
+def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None) -> None:
+    """Bind every stage once: a missing schema or reference file shows here.
+
+    What needs a tokenizer that is not fetched yet waits until it is.
+    """
+    try:
+        context = make_context(recipe, root, base, tokenizer)
+    except NotFetched:
+        context = Context(recipe.seed, tuple(recipe.sources), root)
+    for entry in stage_plan(recipe):
+        stage = PlannedStage(*entry)
+        kind = stage_kind(stage.stage)
+        waits = stage.stage == "length" and context.tokenizer is None
+        if isinstance(kind, Rows) and not waits:
+            kind.files(stage.settings, context)
+            kind.bind(stage.settings, context)
+
+
+def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[str, Counted | None]:
+    """What every source holds; None for one that is not fetched yet.
+
+    Raises SourceError, naming the source, for one that cannot be read at all.
+    """
+    known = {n: s for n, s in recipe.sources.items() if "://" not in s.uri or n in fetched}
+    found: dict[str, Counted | None] = {n: Counted() if n in known else None for n in recipe.sources}
+    files = input_files(recipe, root, fetched, only=known)
+    with Progress("counting", sum(path.stat().st_size for _, path, _ in files)) as line:
+        for name, path, file in files:
+            one = found[name] or Counted()
+            before = start = one.rows
+            try:
+                for chunk in chunks(path, known[name]):
+                    for batch in read(chunk, known[name], file=file):
+                        one.add(batch, file, before - start)
+                    before = one.rows
+            except SourceError as error:
+                raise SourceError(f"source {name}: {str(error).removeprefix(f'source {name}: ')}") from None
+            line.add(path.stat().st_size, one.rows - start)
+    return found

@@ -1,0 +1,1 @@
+"""Clusters, quotas, shortage, choice."""

@@ -1,0 +1,1 @@
+"""Herbals: one book in ten small files."""

@@ -1,0 +1,68 @@
+"""Herbals: a raw public-domain book as questions and the book's own answers."""
+
+import re
+from pathlib import PurePosixPath
+
+from curation.errors import SourceError
+from curation.readers.herbal.entries import entries
+from curation.readers.herbal.names import heading_text
+from curation.readers.herbal.parts import Part, parts
+from curation.readers.herbal.questions import Asker
+from curation.readers.herbal.text import Book, read_book
+from curation.recipe.source import Source
+from curation.row import message
+from curation.turns.shape import Row
+
+
+def rows(text: str, source: Source, *, file: str) -> list[Row]:
+    """One row per section of every plant, receipt and chapter, in the order of the book.
+
+    text   the whole book, already decoded; `source.book` names it where its own header does not
+    Returns rows of a user question and an assistant answer: the book's paragraphs and a last line
+    that cites book and entry. The same text gives the same rows. Raises SourceError, which says
+    what was looked for and what was found, where no entry can be made out.
+    """
+    book = read_book(text)
+    found = [part for part in parts(book) if not _is_title(part.heading, book.title)]
+    named = entries(found)
+    title, author = _credit(book, source, file)
+    asker = Asker(title, author)
+    asked = [pair for entry in named for pair in asker.ask(entry)]
+    if not asked:
+        raise SourceError(_nothing(file, found))
+    return [Row(_messages(question, answer, source), None, []) for question, answer in asked]
+
+
+def _is_title(heading: str, title: str | None) -> bool:
+    """Whether a heading is the book's own title, over its title page."""
+    words = [re.findall(r"\w+", text.casefold()) for text in (heading_text(heading), title or "")]
+    return bool(words[0]) and words[0] == words[1]
+
+
+def _messages(question: str, answer: str, source: Source) -> list[dict[str, object]]:
+    system = [message("system", source.system)] if source.system else []
+    return [*system, message("user", question), message("assistant", answer)]
+
+
+def _credit(book: Book, source: Source, file: str) -> tuple[str, str | None]:
+    """Title and author: the recipe's `book` (`TITLE by AUTHOR`), else the book's own, else the file name."""
+    if source.book:
+        title, _, author = source.book.partition(" by ")
+        return title.strip(), author.strip() or (book.author if book.title == title.strip() else None)
+    return book.title or PurePosixPath(file).stem.replace("_", " "), book.author
+
+
+def _nothing(file: str, found: list[Part]) -> str:
+    headings = [heading_text(part.heading) for part in found if part.heading]
+    shown = ", ".join(f"'{heading[:40]}'" for heading in headings[:3])
+    paragraphs = sum(len(part.paragraphs) for part in found)
+    seen = (
+        f"{len(headings)} headings ({shown}{', …' if len(headings) > 3 else ''})"
+        if headings
+        else "no headings"
+    )
+    return (
+        f"{file}: no herbal entries: looked for plant names as headings (in capitals, as '## Name', or as"
+        " 'NAME.—text') over text that speaks of them or sections such as Description, Place, Time and"
+        f" Virtues, and for receipts that begin 'Take …'; found {seen} over {paragraphs} paragraphs"
+    )

@@ -1,0 +1,1 @@
+"""Chat messages, by a reader and, where files are large, by a compiled loop."""

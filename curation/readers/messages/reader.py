@@ -1,0 +1,125 @@
+"""Chat messages with role and content, tool calls included: OpenAI's shape and its relatives."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from curation.jsontext import JSON_ERRORS
+from curation.recipe.source import Source
+from curation.turns.chat_api import Turn, decode_turns, offered, row_of_turns
+from curation.turns.shape import Convert, Row, Unfit, missing
+
+CONVERSATION_KEYS = (
+    "messages",
+    "conversation",
+    "conversations",
+    "traj",
+    "history",
+    "dialogue",
+    "dialog",
+    "chat",
+)
+TOOL_KEYS = ("tools", "functions", "function")
+
+
+_ABSENT = Raw(b"")
+
+
+class _Usual(msgspec.Struct):
+    """The record that most sets have, decoded in one pass."""
+
+    messages: list[Turn] | UnsetType = UNSET
+    # Raw admits no union with None: an absent value is an empty slice.
+    tools: Raw = _ABSENT
+    functions: Raw = _ABSENT
+    function: Raw = _ABSENT
+    system: Raw = _ABSENT
+
+
+_USUAL = msgspec.json.Decoder(_Usual)
+_SHALLOW = msgspec.json.Decoder(dict[str, Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+def converter(source: Source) -> Convert:
+    """Records with a list of messages; the list is found under the usual names, or as `columns` says.
+
+    `columns` may name `messages`, `tools` and `system`.
+    """
+    columns = source.columns or {}
+    keys = (columns["messages"],) if "messages" in columns else conversation_keys(source.reader)
+    tool_keys = (columns["tools"],) if "tools" in columns else TOOL_KEYS
+    system_key = columns.get("system", "system")
+
+    def looked_for(data: bytes) -> Row:
+        if data.lstrip()[:1] == b"[":
+            return row_of_turns(decode_turns(data), None)
+        record = _SHALLOW.decode(data)
+        turns = _turns(record, keys)
+        tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
+        return row_of_turns(turns, tools, _system(record.get(system_key), turns))
+
+    def usual(data: bytes) -> Row:
+        try:
+            record = _USUAL.decode(data)
+        except msgspec.ValidationError:
+            return looked_for(data)
+        turns = record.messages
+        if turns is UNSET:
+            return looked_for(data)
+        tools = _first_offered(zip(TOOL_KEYS, (record.tools, record.functions, record.function), strict=True))
+        if record.system is _ABSENT:
+            return row_of_turns(turns, tools)
+        return row_of_turns(turns, tools, _system(record.system, turns))
+
+    return usual if keys[0] == "messages" and not columns else looked_for
+
+
+def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
+    """The tools under the first key that holds any; a word under `function` is no tool but a name."""
+    for key, raw in found:
+        if raw is _ABSENT or (key == "function" and bytes(raw)[:1] not in (b"[", b"{")):
+            continue
+        if (text := offered(raw)) is not None:
+            return text
+    return None
+
+
+def conversation_keys(reader: str) -> tuple[str, ...]:
+    """Where a reader looks for the conversation, first come first."""
+    if reader != "wildchat":
+        return CONVERSATION_KEYS
+    return ("conversation", *(key for key in CONVERSATION_KEYS if key != "conversation"))
+
+
+def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
+    """The first list of turns under one of the keys; a JSON string that holds one will do."""
+    problem: BaseException | None = None
+    for key in keys:
+        if key not in record:
+            continue
+        data = bytes(record[key])
+        if data[:1] == b'"':
+            data = _TEXT.decode(data).strip().encode()
+        if data[:1] != b"[":
+            continue
+        try:
+            return decode_turns(data)
+        except JSON_ERRORS as error:
+            problem = problem or error
+    if problem is not None:
+        shared = any(b'"from"' in bytes(record[key]) for key in keys if key in record)
+        raise Unfit(
+            f"{problem}; turns of `from` and `value` are read by `reader: sharegpt`"
+            if shared
+            else str(problem)
+        )
+    raise missing(record, keys, "columns: {messages: %s}")
+
+
+def _system(raw: Raw | None, turns: Sequence[Turn]) -> str | None:
+    """A system prompt that stands beside the turns, unless they have their own."""
+    if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in ("system", "developer")):
+        return None
+    return _TEXT.decode(raw) or None

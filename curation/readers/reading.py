@@ -1,0 +1,359 @@
+"""Sources to frames: which files, in which pieces, and every record of them as a line of a frame.
+
+Nothing is lost: a record that cannot be read, or has not the shape that its reader expects, is a
+line without messages, with the reason and how its text begins.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from itertools import chain, islice, pairwise
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+import polars as pl
+
+from curation.errors import SourceError
+from curation.readers import where
+from curation.readers.answers import check_answers
+from curation.readers.conversion import Found, converted, converter, fits, text_rows, wanted_columns
+from curation.readers.messages.quick import canonical_rows, quick_key
+from curation.recipe.source import Source
+from curation.sources import decoding, records, tables
+from curation.sources.decoding import BrokenFile
+from curation.sources.records import Bad, Filtered, Record
+from curation.turns.chat_api import KEYS
+from curation.turns.shape import Row
+
+READ_SCHEMA: dict[str, Any] = {
+    "row": pl.UInt32,
+    "messages": pl.String,
+    "tools": pl.String,
+    "notes": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
+# Of a file. The loop saves a second in 100 MB, takes half a second to load, and several to compile when
+# it is new.
+QUICK_BYTES = 32 << 20
+_SHOWN = 200
+_BATCH_ROWS = 1 << 16
+_PROBED = 100
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a file: a byte range of plain JSON lines, a range of row groups of a Parquet file
+    (0 to 0 for all of them), or 0 to the file's size for anything else."""
+
+    path: Path
+    start: int
+    end: int
+
+
+def list_files(source: Source, data_root: Path, *, name: str) -> list[Path]:
+    """The files of a source below the data root, sorted by their path from there.
+
+    `uri` is a file, a glob, or a folder with `files` patterns; a folder without them stands for the
+    files right in it. Hidden files count only where a pattern names them. Raises SourceError where
+    nothing matches, or a path or a symbolic link leads out of the data root.
+    """
+    if not data_root.is_dir():
+        raise SourceError(
+            f"source {name}: the data root {data_root} is no folder; see data_root or --data-root"
+        )
+    root = data_root.resolve()
+    _must_stay_inside(source.uri, root, name)
+    target = data_root / source.uri
+    if target.is_dir():
+        patterns = [source.files] if isinstance(source.files, str) else source.files or ["*"]
+        for pattern in patterns:
+            _must_stay_inside(pattern, root, name)
+        found = {path for pattern in patterns for path in _glob(target, pattern)}
+    elif source.files is not None:
+        raise SourceError(f"source {name}: `files` needs a folder, but {target} is not one")
+    else:
+        found = {target} if target.exists() else set(_glob(data_root, source.uri))
+    paths = sorted((p for p in found if not p.is_dir()), key=lambda p: p.relative_to(data_root).as_posix())
+    if not paths:
+        raise SourceError(f"source {name}: {_nothing(target, source, data_root)}")
+    for path in paths:
+        _check_file(path, root, name)
+        check_answers(path, source, root, name)
+    return paths
+
+
+def _must_stay_inside(uri: str, root: Path, name: str) -> None:
+    path = PurePosixPath(uri)
+    if path.is_absolute() or ".." in path.parts or "\0" in uri:
+        raise SourceError(f"source {name}: '{uri}' leads out of the data root {root}; use a path below it")
+
+
+def _glob(folder: Path, pattern: str) -> Iterator[Path]:
+    try:
+        for path in folder.glob(pattern):
+            inside = path.relative_to(folder).parts
+            if not any(part.startswith(".") for part in inside) or "/." in f"/{pattern}":
+                yield path
+    except (ValueError, NotImplementedError) as error:
+        raise SourceError(f"'{pattern}' is no glob: {error}") from None
+
+
+def _nothing(target: Path, source: Source, data_root: Path) -> str:
+    if target.is_dir():
+        asked = source.files if source.files is not None else "any file"
+        return f"{target} has no files matching {asked!r}; the folder has: {_listed(target)}"
+    parent = target.parent if target.parent.is_dir() else data_root
+    names = [path.name for path in parent.iterdir()]
+    close = get_close_matches(target.name, names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"{parent} has: {_listed(parent)}"
+    return f"no file matches '{source.uri}' below {data_root}; {hint}"
+
+
+def _listed(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or "nothing"
+
+
+def _check_file(path: Path, root: Path, name: str) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise SourceError(f"source {name}: the file name {str(path)!r} is not UTF-8; rename it") from None
+    if not path.resolve().is_relative_to(root):
+        raise SourceError(f"source {name}: {path} is a link out of the data root {root}")
+    if not path.is_file():
+        raise SourceError(f"source {name}: {path} is no regular file")
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"source {name}: {path} cannot be opened: permission denied")
+
+
+def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[Chunk]:
+    """The pieces in which a file is read, in order; the same for the same bytes.
+
+    Plain JSON lines are cut at line starts and Parquet at row groups, so that a big file is read in
+    parallel. Everything else is one piece. Raises SourceError for a wrong `encoding`.
+    """
+    _check_encoding(source)
+    size = path.stat().st_size
+    whole = [Chunk(path, 0, size)]
+    if _is_text(path, source):
+        return whole
+    form = records.file_format(path)
+    if form == "parquet":
+        if decoding.compression(path):
+            return [Chunk(path, 0, 0)]
+        try:
+            return [Chunk(path, part.start, part.stop) for part in tables.parquet_plan(path, chunk_bytes)]
+        except BrokenFile:
+            return [Chunk(path, 0, 0)]
+    if form != "lines" or size <= chunk_bytes or decoding.compression(path):
+        return whole
+    if source.encoding or decoding.marked_encoding(decoding.first_bytes(path, 4)) not in (None, "utf-8"):
+        return whole
+    cuts = _line_starts(path, size, chunk_bytes)
+    return [Chunk(path, start, end) for start, end in pairwise(cuts)]
+
+
+def _line_starts(path: Path, size: int, step: int) -> list[int]:
+    cuts = [0]
+    with path.open("rb") as file:
+        for place in range(step, size, step):
+            if place <= cuts[-1]:
+                continue
+            file.seek(place - 1)
+            while (piece := file.readline(1 << 20)) and not piece.endswith(b"\n"):
+                pass
+            if cuts[-1] < file.tell() < size:
+                cuts.append(file.tell())
+    return [*cuts, size]
+
+
+def _check_encoding(source: Source) -> None:
+    if source.encoding is not None:
+        try:
+            "a".encode(source.encoding)
+        except (LookupError, ValueError):
+            raise SourceError(
+                f"unknown encoding '{source.encoding}'; for example cp1252, gb18030, utf-16"
+            ) from None
+
+
+def _is_text(path: Path, source: Source) -> bool:
+    """Whether the reader takes a file as plain text, not as records."""
+    if source.reader in ("herbal", "lines"):
+        return True
+    return source.reader == "adventure" and not records.is_structured(path)
+
+
+def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
+    """The records of a chunk, in order, in frames of about 16 MB of text; at least one frame.
+
+    Columns: row u32 (from 0 within the chunk, blank lines and CSV headers excluded), messages str?
+    (canonical JSON), tools str?, notes str?, reason str?, detail str? (a JSON object). A line has
+    either messages or a reason: `unreadable` ({"error", "text": the first 200 characters}) or
+    `filtered` ({"column", "value"}).
+    file: the path from the data root, which a book's citation shows where it has no title.
+    limit: read no more than so many records, for a preview.
+    """
+    key = quick_key(source)
+    is_large = limit is None and chunk.path.stat().st_size >= QUICK_BYTES
+    if key is not None and is_large and records.file_format(chunk.path) == "lines":
+        yield from _quick_frames(chunk, source, key)
+    else:
+        yield from _frames(islice(_found(chunk, source, file), limit))
+
+
+def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
+    """Rows, one by one, as frames; at least one."""
+    out = _Lines(0)
+    for found in rows:
+        if isinstance(found, Row):
+            out.add_row(found)
+        else:
+            out.add_refused(found)
+        if out.size >= records.BATCH_BYTES or len(out.texts) >= _BATCH_ROWS:
+            yield out.frame()
+            out = _Lines(out.start + len(out.texts))
+    if out.texts or out.start == 0:
+        yield out.frame()
+
+
+def _quick_frames(chunk: Chunk, source: Source, key: str) -> Iterator[pl.DataFrame]:
+    """The frames of a chunk of JSON lines: by the kernel what is beyond doubt, all else by the reader."""
+    _check_encoding(source)
+    convert = converter(source, chunk.path)
+    start = 0
+    for batch in _gathered(records_of(chunk, source, partial(fits, convert))):
+        lines = [record if record.__class__ is bytes else b"" for record in batch]
+        messages, tools = canonical_rows(lines, key)
+        places = messages.is_null().arg_true()
+        left = pl.concat(_frames(converted([[batch[place] for place in places]], convert, source)))
+        columns = [pl.int_range(start, start + len(batch), dtype=pl.UInt32, eager=True).alias("row")]
+        columns += [messages.scatter(places, left["messages"]), tools.scatter(places, left["tools"])]
+        for name in ("notes", "reason", "detail"):
+            empty = pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias(name)
+            columns.append(empty.scatter(places, left[name]))
+        yield pl.DataFrame(columns, schema=READ_SCHEMA)
+        start += len(batch)
+
+
+def _gathered(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Batches of records as larger ones of about 16 MB and at most _BATCH_ROWS; at least one."""
+    gathered: list[Record] = []
+    size = 0
+    for record in chain.from_iterable(batches):
+        if size >= records.BATCH_BYTES or len(gathered) >= _BATCH_ROWS:
+            yield gathered
+            gathered, size = [], 0
+        gathered.append(record)
+        size += len(record) if isinstance(record, bytes) else 0
+    yield gathered
+
+
+def probe(paths: list[Path], source: Source, *, name: str) -> None:
+    """A look at the first records of a source, before hours are spent on it.
+
+    Raises SourceError when none of the first 100 records of its first file fits the reader: then
+    the recipe names the wrong reader or columns, and the message has the first record's fault. So it
+    does when the file is none that any reader takes, such as a pointer of Git LFS.
+    """
+    first: Bad | None = None
+    if source.encoding is None and (told := decoding.no_data(paths[0])) is not None:
+        raise SourceError(f"source {name}: {paths[0].name} {told}")
+    # A book is read whole, and its reader says itself what it looked for.
+    for path in (p for p in paths[:1] if not _is_text(p, source)):
+        for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):
+            if not isinstance(found, Bad):
+                return
+            first = first or found
+            if number + 1 >= _PROBED:
+                break
+    if first is not None:
+        raise SourceError(
+            f"source {name}: no record of {paths[0].name} fits reader {source.reader}: {first.error}"
+        )
+
+
+def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
+    _check_encoding(source)
+    if _is_text(chunk.path, source):
+        return text_rows(chunk.path, source, file=file)
+    convert = converter(source, chunk.path)
+    return converted(records_of(chunk, source, partial(fits, convert)), convert, source)
+
+
+def records_of(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[list[Record]]:
+    """The records of a chunk in batches, before any reader has looked at them.
+
+    fitting: whether a JSON object is a record by itself, and not a collection of records
+    """
+    form = records.file_format(chunk.path)
+    if form == "parquet":
+        asked = source.where or {}
+        groups = range(chunk.start, chunk.end) if chunk.end else None
+        columns = tables.Columns(asked, where.passes(asked), wanted_columns(source), KEYS)
+        return tables.parquet_records(chunk.path, groups, columns)
+    plain = decoding.compression(chunk.path) is None
+    stored = decoding.blocks(chunk.path, chunk.start if plain else 0, chunk.end if plain else None)
+    # A byte order mark is one at the start of the file only, not where a later chunk begins.
+    parts = stored if chunk.start else decoding.utf8(stored, source.encoding)
+    if form == "csv":
+        return tables.csv_records(parts)
+    if form == "tsv":
+        return tables.csv_records(parts, "\t")
+    return records.json_document(parts, fitting) if form == "json" else records.json_lines(parts)
+
+
+class _Lines:
+    """Lines of the next frame. What most rows do not have is kept by line."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.size = 0
+        self.texts: list[str | None] = []
+        self._sparse: dict[str, dict[int, str]] = {"tools": {}, "notes": {}, "reason": {}, "detail": {}}
+
+    def add_row(self, row: Row) -> None:
+        text = orjson.dumps(row.messages, option=orjson.OPT_SORT_KEYS).decode()
+        if row.tools is not None:
+            self._sparse["tools"][len(self.texts)] = row.tools
+            self.size += len(row.tools)
+        if row.notes:
+            self._sparse["notes"][len(self.texts)] = "\n".join(map(_json, row.notes))
+        self.size += len(text)
+        self.texts.append(text)
+
+    def add_refused(self, found: Bad | Filtered) -> None:
+        reason, evidence = _refused(found)
+        self._sparse["reason"][len(self.texts)] = reason
+        self._sparse["detail"][len(self.texts)] = _json(evidence)
+        self.texts.append(None)
+
+    def frame(self) -> pl.DataFrame:
+        height = len(self.texts)
+        columns = [
+            pl.int_range(self.start, self.start + height, dtype=pl.UInt32, eager=True).alias("row"),
+            pl.Series("messages", self.texts, dtype=pl.String),
+        ]
+        for name, cells in self._sparse.items():
+            values: list[str | None] = [None] * height
+            for place, value in cells.items():
+                values[place] = value
+            columns.append(pl.Series(name, values, dtype=pl.String))
+        return pl.DataFrame(columns, schema=READ_SCHEMA)
+
+
+def _json(value: dict[str, Any]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _refused(found: Bad | Filtered) -> tuple[str, dict[str, Any]]:
+    """The reason and the evidence of a record that is no row."""
+    if isinstance(found, Bad):
+        return "unreadable", {"error": found.error, "text": found.text[:_SHOWN]}
+    value = found.value if isinstance(found.value, bool | int | float | None) else str(found.value)[:_SHOWN]
+    return "filtered", {"column": found.column, "value": value}

@@ -1,0 +1,1 @@
+"""YAML to frozen settings; the tables of readers, stages and metrics."""

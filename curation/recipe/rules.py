@@ -1,0 +1,259 @@
+"""What types cannot say about a recipe: sums, names that refer to each other, settings that need others.
+
+Every rule yields faults with the path of the key to mend. The rules run on a document that already
+fits the model, so they never meet a wrong type.
+"""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+
+from curation.recipe.conform import Fault, conform, meant, suggestion
+from curation.recipe.model import MAX_STEPS, Gate, RecipeModel
+from curation.recipe.settings import LANGUAGE_NAMES, LANGUAGES, STAGE_SETTINGS, Tools
+from curation.recipe.source_rules import inside_faults, source_faults
+from curation.recipe.yaml_lines import Document, KeyPath
+
+# Shares may be rounded: three thirds written with six digits still add up.
+SUM_TOLERANCE = Fraction(3, 1_000_000)
+# More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
+REPEATS_WITHOUT_WAIVER = 16
+REPEAT_GATE = "mixture.max_repeat"
+
+BUILT_IN_SCHEMAS = ("aj_tools", "any")
+
+# What `aj evaluate` measures whatever the recipe; losses also for each of its groups and sources.
+LOSSES = ("loss", "loss_change")
+EVALUATED = (
+    *LOSSES,
+    "loss_change.worst_group",
+    "tools.parsed_share",
+    "tools.valid_share",
+    "tools.name_share",
+    "tools.arguments_share",
+    "tools.quiet_share",
+)
+
+
+def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
+    """Unknown stages, and settings that a stage does not have; entries of a wrong type are passed over."""
+    for index, entry in enumerate(stages if isinstance(stages, list) else ()):
+        path: KeyPath = ("stages", index)
+        if not isinstance(entry, str | dict):
+            continue
+        if isinstance(entry, dict) and len(entry) != 1:
+            yield Fault(path, f"expected one stage, got {len(entry)} keys; write '- name: {{key: value}}'")
+            continue
+        name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+        if name not in STAGE_SETTINGS:
+            yield Fault(path, f"unknown stage '{name[:60]}'; {meant(name, STAGE_SETTINGS, 'the stages are')}")
+        elif settings is None:
+            yield Fault(path, f"no settings after '{name}:'; write '- {name}' or '- {name}: {{key: value}}'")
+        elif isinstance(entry, str):
+            needed = [f.name for f in msgspec.structs.fields(STAGE_SETTINGS[name]) if f.required]
+            if needed:
+                yield Fault(path, f"needs settings; write '- {name}: {{{': …, '.join(needed)}: …}}'")
+        else:
+            yield from conform(document, STAGE_SETTINGS[name], (*path, name), settings)
+
+
+def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """Every fault of a recipe whose types are right. `plan`: (name, stage, settings) in order."""
+    yield from share_faults(recipe)
+    for name, source in recipe.sources.items():
+        yield from source_faults(source, ("sources", name))
+    yield from reference_faults(recipe, plan)
+    yield from gate_faults(recipe)
+    yield from waiver_faults(recipe)
+    yield from train_faults(recipe)
+    yield from tokenizer_faults(recipe, plan)
+    for index, expectation in enumerate(recipe.evaluation):
+        yield from bound_faults(expectation.min, expectation.max, ("evaluation", index))
+
+
+def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Shares that do not add up to 1; groups without sources and sources without a share."""
+    shares = recipe.mixture.shares
+    at: KeyPath = ("mixture", "shares")
+    total = sum((Fraction(repr(share)) for share in shares.values()), Fraction(0))
+    if abs(total - 1) > SUM_TOLERANCE:
+        off = float(1 - total)
+        mend = f"{off:.6g} is missing" if off > 0 else f"{-off:.6g} is too much"
+        percent = "; shares are fractions, write 0.5 for 50 %" if total > 2 else ""
+        yield Fault(at, f"the shares add up to {float(total):.6g}, not 1; {mend}{percent}")
+    with_source = {source.group for source in recipe.sources.values()}
+    misspelt = set()
+    for name, source in recipe.sources.items():
+        if source.group not in shares:
+            near = suggestion(source.group, shares)
+            misspelt.add(near)
+            hint = f"did you mean '{near}'?" if near else f"the groups there: {', '.join(shares) or 'none'}"
+            yield Fault(
+                ("sources", name, "group"),
+                f"group '{source.group}' has no share under mixture.shares; {hint}",
+            )
+    for group in shares:
+        if group not in with_source and group not in misspelt:
+            yield Fault((*at, group), f"no source has the group '{group}'; give it one or remove the share")
+
+
+def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """Stages that name sources or files."""
+    for index, (_, stage, settings) in enumerate(plan):
+        at: KeyPath = ("stages", index, stage)
+        if stage in {"exact_duplicates", "near_duplicates"}:
+            for source in settings.keep:
+                if source not in recipe.sources:
+                    yield Fault((*at, "keep"), f"unknown source '{source}'; {meant(source, recipe.sources)}")
+        if stage == "tools":
+            yield from tool_schema_faults(settings, at, recipe)
+        for path in settings.against if stage == "contamination" else []:
+            yield from inside_faults(path, (*at, "against"))
+        if stage == "exclude":
+            yield from inside_faults(settings.file, (*at, "file"))
+        if stage == "language":
+            yield from language_faults(settings.keep, (*at, "keep"))
+
+
+def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
+    """Schemas of the tools stage: built-in names, or paths in the data root."""
+    if settings.schema not in BUILT_IN_SCHEMAS:
+        yield from inside_faults(settings.schema, (*at, "schema"))
+    for source, schema in settings.sources.items():
+        if source not in recipe.sources:
+            yield Fault((*at, "sources", source), f"unknown source; {meant(source, recipe.sources)}")
+        if schema not in BUILT_IN_SCHEMAS:
+            yield from inside_faults(schema, (*at, "sources", source))
+
+
+def language_faults(keep: list[str], at: KeyPath) -> Iterator[Fault]:
+    """Codes that the language stage never says: under them every row would be dropped."""
+    if not keep:
+        yield Fault(at, "keeps no language; write [en], or remove the stage")
+    for code in keep:
+        if code not in LANGUAGES:
+            folded = code.strip().casefold()
+            near = LANGUAGE_NAMES.get(folded) or re.split("[-_]", folded)[0]
+            hint = f"write {near}" if near in LANGUAGES else "a language is an ISO 639-1 code such as en"
+            yield Fault(at, f"unknown language '{code[:60]}'; {hint}")
+
+
+def gate_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Gates that measure nothing or bound nothing, and names that two of them share."""
+    seen: dict[str, int] = {}
+    for index, gate in enumerate(recipe.gates):
+        at: KeyPath = ("gates", index)
+        yield from single_gate_faults(gate, at, recipe)
+        if gate.title in seen:
+            yield Fault(at, f"gates[{seen[gate.title]}] is called '{gate.title}' too; give one a 'name:'")
+        elif gate.title:
+            seen[gate.title] = index
+
+
+def single_gate_faults(gate: Gate, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
+    """What one gate lacks."""
+    if (gate.metric is None) == (gate.sql is None):
+        yield Fault(at, f"needs {'a' if gate.metric is None else 'either a'} 'metric:' or a 'sql:'")
+    if gate.sql is not None and gate.name is None:
+        yield Fault(at, "a sql gate needs a 'name:', for reports and waivers")
+    if not gate.bounds:
+        yield from bound_faults(gate.min, gate.max, at)
+    elif gate.min is not None and gate.max is not None:
+        yield Fault((*at, "bounds"), "stands for min or for max; give the gate one of the two")
+    elif gate.min is None and gate.max is None:
+        yield Fault(at, "needs a 'max:' or a 'min:' for the sources that bounds leaves out")
+    by_source = (gate.metric or "").startswith("source.")
+    if gate.per and not by_source:
+        yield Fault((*at, "per"), f"only source.* metrics are measured per source, '{gate.title}' is not")
+    if gate.bounds and not by_source:
+        yield Fault((*at, "bounds"), "only source.* metrics have a bound per source")
+    for source in gate.bounds if by_source else ():
+        if source not in recipe.sources:
+            yield Fault((*at, "bounds", source), f"unknown source; {meant(source, recipe.sources)}")
+
+
+def bound_faults(low: float | None, high: float | None, at: KeyPath) -> Iterator[Fault]:
+    """At least one bound, and a range that is not empty."""
+    if low is None and high is None:
+        yield Fault(at, "needs a 'max:' or a 'min:'")
+    elif low is not None and high is not None and low > high:
+        yield Fault((*at, "min"), f"{low:g} is more than max {high:g}; nothing can pass")
+
+
+def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Bounds on what `aj evaluate` does not measure: found now, not after the training."""
+    known = evaluated(recipe)
+    for index, bound in enumerate(recipe.evaluation):
+        if bound.metric not in known:
+            hint = meant(bound.metric, known, "measured are")
+            yield Fault(("evaluation", index, "metric"), f"unknown metric '{bound.metric[:60]}'; {hint}")
+
+
+def evaluated(recipe: RecipeModel) -> list[str]:
+    """The name of every value that `aj evaluate` may measure on a model of this recipe."""
+    parts = [f"group.{name}" for name in recipe.mixture.shares] + [
+        f"source.{name}" for name in recipe.sources
+    ]
+    return [*EVALUATED, *(f"{loss}.{part}" for loss in LOSSES for part in parts)]
+
+
+def waiver_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Waivers of gates that do not exist; many repeats without one."""
+    titles = {gate.title for gate in recipe.gates} | {REPEAT_GATE}
+    for index, waiver in enumerate(recipe.waivers):
+        if waiver.gate not in titles:
+            hint = meant(waiver.gate, sorted(titles), "the gates are")
+            yield Fault(("waivers", index, "gate"), f"no gate is called '{waiver.gate}'; {hint}")
+    waived = any(waiver.gate == REPEAT_GATE for waiver in recipe.waivers)
+    if recipe.mixture.max_repeat > REPEATS_WITHOUT_WAIVER and not waived:
+        yield Fault(
+            ("mixture", "max_repeat"),
+            f"{recipe.mixture.max_repeat} is more than {REPEATS_WITHOUT_WAIVER} repeats, which teach little"
+            f" (arXiv 2305.16264); add a waiver with 'gate: {REPEAT_GATE}' if it must be",
+        )
+
+
+def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Settings of the training that contradict each other."""
+    train = recipe.train
+    if train.max_steps is not None and train.epochs is not None:
+        yield Fault(("train", "epochs"), "max_steps is set too; give one of the two")
+    product = train.batch_size * train.gradient_accumulation_steps
+    if train.effective_batch_size not in (None, product):
+        yield Fault(
+            ("train", "effective_batch_size"),
+            f"expected {product} (batch_size {train.batch_size} times gradient_accumulation_steps"
+            f" {train.gradient_accumulation_steps}), got {train.effective_batch_size}",
+        )
+
+
+def warm_up_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """A rate that rises to the end. Not asked of stored recipes: some are older than this rule."""
+    train = recipe.train
+    steps = train.max_steps or MAX_STEPS
+    if train.epochs is None and not train.reaches_peak(steps):
+        yield Fault(
+            ("train", "warmup_steps"),
+            f"the learning rate rises for {train.warmup_steps} of the run's {steps} updates and never reaches"
+            f" its peak; expected fewer than {steps}, such as {steps // 10}",
+        )
+
+
+def tokenizer_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """What counts tokens without a tokenizer, and a tokenizer that is two or none."""
+    if recipe.tokenizer is not None:
+        if (recipe.tokenizer.id is None) == (recipe.tokenizer.path is None):
+            yield Fault(("tokenizer",), "needs either an 'id:' or a 'path:'")
+        return
+    need = "counts tokens; add 'tokenizer: {id: …}' or '{path: …}'"
+    for index, (_, stage, _settings) in enumerate(plan):
+        if stage == "length":
+            yield Fault(("stages", index), f"length {need}")
+    if recipe.mixture.unit == "tokens":
+        yield Fault(("mixture", "unit"), f"a mixture by tokens {need}")
+    for index, gate in enumerate(recipe.gates):
+        if (gate.metric or "").startswith("tokens."):
+            yield Fault(("gates", index, "metric"), f"{gate.metric} {need}")

@@ -1,0 +1,138 @@
+"""What types cannot say about one source: where it may lie, and keys that only go with some readers.
+
+Kept apart from the other rules of a recipe (`curation.recipe.rules`), which look at it as a whole.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from curation.recipe.conform import Fault, meant
+from curation.recipe.source import ACTION_READERS, ANSWER_READERS, COLUMNS, Mapping, Source
+from curation.recipe.yaml_lines import KeyPath
+
+HUB_FORM = "hf://datasets/<owner>/<name>"
+HUB = re.compile(r"hf://datasets/[\w.-]+(/[\w.-]+)?")
+HUB_LONGER = re.compile(r"(hf://datasets/[\w.-]+/[\w.-]+?)(@[^/]+)?(/.*)?")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
+    """Every fault of the source at a path of the recipe."""
+    yield from place_faults(source, at)
+    yield from reader_faults(source, at)
+    for column, wanted in (source.where or {}).items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or any(isinstance(value, dict | list) for value in values):
+            yield Fault((*at, "where", column), "expected a value or a list of values to keep")
+    if source.encoding is not None and not is_encoding(source.encoding):
+        yield Fault(
+            (*at, "encoding"),
+            f"unknown encoding '{source.encoding[:60]}'; for example cp1252, gb18030, utf-16",
+        )
+
+
+def place_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
+    """Where a source is, and keys that only go with other places."""
+    scheme = source.uri.split("://")[0] if "://" in source.uri else ""
+    if scheme == "hf":
+        if not HUB.fullmatch(source.uri):
+            yield Fault((*at, "uri"), f"expected {HUB_FORM}, got '{source.uri}'{longer_uri(source.uri)}")
+    elif scheme == "http":
+        yield Fault((*at, "uri"), "plain http can be changed on the way; write https:// and a sha256")
+    elif scheme == "https" and not re.match(r"https://[^/?#\s]+/[^?#\s]", source.uri):
+        yield Fault((*at, "uri"), f"'{source.uri}' names no file; expected https://<host>/<path>")
+    elif scheme not in {"", "https"}:
+        yield Fault((*at, "uri"), f"unknown scheme '{scheme}://'; expected {HUB_FORM}, https:// or a path")
+    elif not scheme:
+        yield from inside_faults(source.uri, (*at, "uri"))
+    files = [source.files] if isinstance(source.files, str) else source.files or []
+    if source.files == []:
+        yield Fault((*at, "files"), "expected a glob, or several, got an empty list")
+    for pattern in files:
+        yield from inside_faults(pattern, (*at, "files"))
+    if source.answers is not None and not scheme:
+        beside = posixpath.join(posixpath.dirname(source.uri), source.answers)
+        yield from inside_faults(beside, (*at, "answers"))
+    if scheme != "hf":
+        for key in ("revision", "subset", "split"):
+            if getattr(source, key) is not None:
+                yield Fault((*at, key), f"only for {HUB_FORM}; '{source.uri}' is not on the hub")
+    if source.sha256 is not None and not SHA256.fullmatch(source.sha256):
+        yield Fault((*at, "sha256"), f"expected 64 hexadecimal digits, got '{source.sha256[:70]}'")
+
+
+def reader_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
+    """Keys that the source's reader needs, and those that it would not look at."""
+    reader = source.reader
+    if (source.map is None) == (reader == "map"):
+        fault = "missing; 'reader: map' needs {turns: …, role: …, content: …, roles: …}"
+        yield Fault((*at, "map"), fault if source.map is None else "only with 'reader: map'")
+    elif source.map is not None:
+        yield from map_faults(source.map, source.answers, (*at, "map"))
+    known = COLUMNS.get(reader, ())
+    for column in source.columns or ():
+        if not known:
+            yield Fault((*at, "columns"), f"'reader: {reader}' takes no columns")
+            break
+        if column not in known:
+            yield Fault(
+                (*at, "columns", column), f"unknown column of 'reader: {reader}'; {meant(column, known)}"
+            )
+    if reader == "lines" and source.answers is None:
+        yield Fault(
+            (*at, "answers"), "missing; 'reader: lines' needs the file with the other line of each pair"
+        )
+    only = {
+        "answers": (source.answers, ANSWER_READERS),
+        "action": (source.action, ACTION_READERS),
+        "book": (source.book, ("herbal",)),
+        "player": (source.player if source.player != "assistant" else None, ("adventure",)),
+    }
+    for key, (value, readers) in only.items():
+        if value is not None and reader not in readers:
+            yield Fault((*at, key), f"'reader: {reader}' does not use it; only {', '.join(readers)}")
+
+
+def map_faults(layout: Mapping, answers: str | None, at: KeyPath) -> Iterator[Fault]:
+    """A `map` that says twice where the conversation is, or not at all; parts that need others."""
+    if (layout.turns is None) == (layout.text is None):
+        yield Fault(at, "needs either 'turns:', a list in each record, or 'text:', one text with markers")
+    if not layout.roles:
+        whose = "marker in the text" if layout.text is not None else "speaker, or '*' for any,"
+        yield Fault((*at, "roles"), f"missing; from each {whose} to user, assistant, system, tool or skip")
+    if layout.prompts is not None and (layout.join is None or answers is None):
+        need = "'join:', the key that both files share, and the source's 'answers:'"
+        yield Fault((*at, "prompts"), f"needs {need}")
+
+
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def longer_uri(uri: str) -> str:
+    """How to write a hub address that holds a revision or a file."""
+    found = HUB_LONGER.fullmatch(uri)
+    if not found or not (found[2] or found[3]):
+        return ""
+    keys = [f"uri: {found[1]}"]
+    if found[2]:
+        keys.append(f"revision: {found[2][1:]}")
+    if found[3] and found[3] != "/":
+        keys.append(f"files: {found[3][1:]}")
+    return f"; write {{{', '.join(keys)}}}"
+
+
+def inside_faults(path: str, at: KeyPath) -> Iterator[Fault]:
+    """A path must stay in the data root: what a recipe reads is what its data root holds."""
+    if not path.strip() or "\0" in path:
+        yield Fault(at, "expected a path from the data root, got nothing")
+    elif path.startswith(("/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
+        yield Fault(at, f"'{path}' is absolute; write it from the data root (data_root, or --data-root)")
+    elif posixpath.normpath(path.replace("\\", "/")).split("/")[0] == "..":
+        yield Fault(at, f"'{path}' leaves the data root; set data_root, or --data-root, to a folder above")

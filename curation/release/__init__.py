@@ -1,0 +1,1 @@
+"""From a dataset to a frozen recipe: approve, sign, freeze, verify, version."""

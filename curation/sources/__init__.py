@@ -1,0 +1,1 @@
+"""Addresses to JSON records: hub, downloads, decoding, tables."""

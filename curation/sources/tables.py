@@ -1,0 +1,301 @@
+"""Parquet, CSV and TSV as records: each row becomes the bytes of one JSON object."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import SourceError
+from curation.sources import decoding
+from curation.sources.decoding import BrokenFile
+from curation.sources.records import BATCH_BYTES, MAX_DOCUMENT_BYTES, Bad, Filtered, Noted, Record
+from curation.text import UnknownEncoding, to_text
+
+_DELIMITERS = (",", ";", "\t", "|")
+# One field may be a whole book; the csv module's default of 128 KiB would refuse it.
+_MAX_FIELD = 1 << 30
+_BATCH_ROWS = 8192
+
+
+def csv_records(parts: Iterable[bytes], delimiter: str | None = None) -> Iterator[list[Record]]:
+    """A record per CSV row under the header; the delimiter is guessed from the header if not given.
+
+    A row with more or fewer fields than the header, or a quote that never closes, is a Bad record.
+    """
+    csv.field_size_limit(_MAX_FIELD)
+    feed = _Lines(parts)
+    batch: list[Record] = []
+    size = 0
+    try:
+        first = next(feed, "")
+        reader = csv.reader(_again(first, feed), delimiter=delimiter or _delimiter(first), strict=True)
+        try:
+            header = _header(next(reader, []))
+        except csv.Error as error:
+            yield [Bad(f"CSV header: {_csv_fault(error)}", feed.text)]
+            return
+        while True:
+            record = _csv_row(reader, header, feed)
+            if record is None:
+                break
+            batch.append(record)
+            size += feed.taken()
+            if size > BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+    except BrokenFile as error:
+        batch.append(Bad(str(error)))
+    yield batch
+
+
+class _Lines(Iterator[str]):
+    """Text lines with their ends, decoded one by one; remembers how the last ones were mended."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._lines = _ended_lines(parts)
+        self._read = 0
+        self.repair: str | None = None
+        self.text = ""
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._read += len(line)
+        try:
+            text, repair = to_text(line)
+        except UnknownEncoding:
+            text, repair = line.decode(errors="replace"), "damaged_utf8"
+        self.repair = self.repair or repair
+        if len(self.text) < 1000:
+            self.text += text[:1000]
+        return text
+
+    def taken(self) -> int:
+        """Bytes read since the last call."""
+        count, self._read = self._read, 0
+        return count
+
+
+def _ended_lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    carry: list[bytes] = []
+    for part in parts:
+        found = part.splitlines(keepends=True) if b"\n" not in part else part.split(b"\n")
+        if b"\n" not in part:
+            carry.append(part)
+            continue
+        found[0] = b"".join((*carry, found[0]))
+        carry = [found.pop()]
+        for line in found:
+            yield line + b"\n"
+    if last := b"".join(carry):
+        yield last
+
+
+def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _delimiter(header: str) -> str:
+    return max(_DELIMITERS, key=header.count)
+
+
+def _header(names: list[str]) -> list[str]:
+    """Column names, made unique: a second `text` is `text_2`."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique
+
+
+def _csv_fault(error: csv.Error) -> str:
+    """What is wrong, in words for the one who has the file and not for the one who opens it."""
+    if "new-line character" in str(error):
+        return "lines end with a carriage return alone; save the file with line feeds"
+    return str(error)
+
+
+def _csv_row(reader: Any, header: list[str], feed: _Lines) -> Record | None:
+    """The next row that is not blank, or None at the end."""
+    while True:
+        feed.repair, feed.text = None, ""
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            return Bad(f"CSV: {_csv_fault(error)}", feed.text)
+        if fields is None:
+            return None
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            return Bad(f"CSV row of {len(fields)} fields under a header of {len(header)}", feed.text)
+        data = orjson.dumps(dict(zip(header, fields, strict=True)))
+        return Noted(data, feed.repair) if feed.repair else data
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file, decompressed first where it is also a gzip or zstd file.
+
+    Raises BrokenFile when it is no Parquet file or its footer is damaged.
+    """
+    source: Any = path
+    if decoding.compression(path):
+        data = io.BytesIO()
+        for block in decoding.blocks(path):
+            data.write(block)
+            if data.tell() > MAX_DOCUMENT_BYTES:
+                raise BrokenFile("compressed Parquet of several GiB; decompress it first")
+        data.seek(0)
+        source = data
+    try:
+        return pq.ParquetFile(source)
+    except (pa.ArrowException, OSError) as error:
+        raise BrokenFile(f"no readable Parquet file: {_first_line(error)}") from None
+
+
+class Columns(NamedTuple):
+    """What is needed of a Parquet file.
+
+    where      column → what it must be; rows that do not pass never become text
+    passes     see `curation.readers.where.passes`
+    wanted     the columns that the reader looks at, or None for all
+    turn_keys  the keys of turns that it looks at; hashes, countries and times stay unread
+    """
+
+    where: Mapping[str, Any]
+    passes: Callable[[str, Any], bool]
+    wanted: frozenset[str] | None
+    turn_keys: frozenset[str]
+
+
+def parquet_records(path: Path, groups: range | None, columns: Columns) -> Iterator[list[Record]]:
+    """A record per row of the row groups; a group that cannot be read ends with one Bad record."""
+    try:
+        with open_parquet(path) as file:
+            chosen = range(file.metadata.num_row_groups) if groups is None else groups
+            for group in chosen:
+                yield from _row_group(file, group, columns)
+    except BrokenFile as error:
+        yield [Bad(str(error))]
+
+
+def _row_group(file: pq.ParquetFile, group: int, columns: Columns) -> Iterator[list[Record]]:
+    meta = file.metadata.row_group(group)
+    per_row = max(1, meta.total_byte_size // max(1, meta.num_rows))
+    size = max(1, min(_BATCH_ROWS, BATCH_BYTES // per_row))
+    leaves = _leaves(file, columns)
+    # In a dictionary a few bytes stand for one text in millions of rows.
+    stored = sum(meta.column(place).total_compressed_size for place in range(meta.num_columns))
+    left = max(decoding.EXPANSION_FLOOR_BYTES, decoding.MAX_EXPANSION * stored)
+    try:
+        for batch in file.iter_batches(size, row_groups=[group], columns=leaves, use_threads=False):
+            found = _objects(batch, columns)
+            left -= sum(len(record) for record in found if isinstance(record, bytes))
+            if left < 0:
+                times = decoding.MAX_EXPANSION
+                raise BrokenFile(
+                    f"Parquet row group {group} expands more than {times} times: refused as a bomb"
+                )
+            yield found
+    except (pa.ArrowException, OSError) as error:
+        raise BrokenFile(f"Parquet row group {group} cannot be read: {_first_line(error)}") from None
+
+
+def _leaves(file: pq.ParquetFile, columns: Columns) -> list[str]:
+    """Paths of the values to decode: readable, wanted, and of lists of turns only the known keys."""
+    readable = {field.name for field in file.schema_arrow if _readable(field.type)}
+    if columns.wanted is not None:
+        # With none of them there, all are read, so that the error can name what is.
+        readable = (readable & (columns.wanted | set(columns.where))) or readable
+    turns = {field.name for field in file.schema_arrow if {"role", "content"} <= _turn_keys(field.type)}
+    chosen = []
+    for place in range(len(file.schema)):
+        path = file.schema.column(place).path
+        parts = path.split(".")
+        if path in readable or parts[0] in readable:
+            if parts[0] in turns and len(parts) > 3 and parts[3] not in columns.turn_keys:
+                continue
+            chosen.append(path)
+    return chosen
+
+
+def _turn_keys(dtype: pa.DataType) -> set[str]:
+    """The keys of the objects in a list."""
+    if not (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+        return set()
+    inner = dtype.value_type
+    return {inner.field(i).name for i in range(inner.num_fields)} if pa.types.is_struct(inner) else set()
+
+
+def _objects(batch: pa.RecordBatch, columns: Columns) -> list[Record]:
+    frame = pl.DataFrame(batch)
+    if not columns.where:
+        return list(_json_rows(frame))
+    out: list[Record | None] = [None] * frame.height
+    for column in columns.where:
+        if column in frame.columns:
+            for place, value in enumerate(frame[column].to_list()):
+                if out[place] is None and not columns.passes(column, value):
+                    out[place] = Filtered(column, value)
+    kept = frame.filter(pl.Series([record is None for record in out], dtype=pl.Boolean))
+    texts = iter(_json_rows(kept))
+    return [next(texts) if record is None else record for record in out]
+
+
+def _json_rows(frame: pl.DataFrame) -> list[bytes]:
+    text = io.BytesIO()
+    frame.write_ndjson(text)
+    return text.getvalue().split(b"\n")[: frame.height]
+
+
+def _readable(dtype: pa.DataType) -> bool:
+    """Whether values of a type can be JSON; bytes (images, audio) cannot."""
+    turns = _turn_keys(dtype)
+    if {"role", "content"} <= turns:
+        return True
+    if pa.types.is_nested(dtype):
+        return all(_readable(dtype.field(i).type) for i in range(dtype.num_fields))
+    if pa.types.is_dictionary(dtype):
+        return _readable(dtype.value_type)
+    return bool(
+        pa.types.is_string(dtype)
+        or pa.types.is_large_string(dtype)
+        or pa.types.is_string_view(dtype)
+        or pa.types.is_integer(dtype)
+        or pa.types.is_floating(dtype)
+        or pa.types.is_boolean(dtype)
+        or pa.types.is_null(dtype)
+        or pa.types.is_timestamp(dtype)
+        or pa.types.is_date(dtype)
+    )
+
+
+def parquet_plan(path: Path, chunk_bytes: int) -> list[range]:
+    """Ranges of row groups of about `chunk_bytes` uncompressed bytes each.
+
+    Raises BrokenFile, and SourceError when no column can be read as text.
+    """
+    with open_parquet(path) as file:
+        if not any(_readable(field.type) for field in file.schema_arrow):
+            names = ", ".join(field.name for field in file.schema_arrow)
+            raise SourceError(f"{path}: no column holds text or numbers: {names}")
+        plan, start, size = [], 0, 0
+        for group in range(file.metadata.num_row_groups):
+            size += file.metadata.row_group(group).total_byte_size
+            if size >= chunk_bytes:
+                plan.append(range(start, group + 1))
+                start, size = group + 1, 0
+        if start < file.metadata.num_row_groups or not plan:
+            plan.append(range(start, file.metadata.num_row_groups))
+    return plan
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0][:200]

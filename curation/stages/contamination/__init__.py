@@ -1,0 +1,1 @@
+"""Text of benchmarks and held-out sets, found in rows."""

@@ -1,0 +1,136 @@
+"""Reference texts (benchmarks, held-out sets) that training rows must not hold: read from any common file.
+
+JSON lines, JSON, Parquet, CSV and plain text, each also gzip or zstd. A record is a line, an
+element of an array, a row of a table, or a paragraph of a text (a line, if it has no blank lines);
+of a record all strings count, at any depth, keys excepted.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import polars as pl
+
+from curation.errors import SourceError
+from curation.sources.decoding import BrokenFile, bare_name, blocks, utf8
+from curation.text import UnknownEncoding, to_text
+
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
+
+
+class Reference(NamedTuple):
+    """One record: its file relative to the data root, its number from 0, and its texts."""
+
+    file: str
+    record: int
+    texts: tuple[str, ...]
+
+
+def find_files(against: Sequence[str], data_root: Path) -> list[Path]:
+    """The files that paths or globs from the data root name. Raises SourceError for one that is missing."""
+    found: dict[Path, None] = {}
+    for name in against:
+        path = data_root / name
+        paths = [path] if path.is_file() else _glob(name, data_root)
+        if not paths:
+            raise SourceError(
+                f"contamination: `against` names {name!r}, but {data_root} has no such file; "
+                "paths start at the data root"
+            )
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def _glob(pattern: str, data_root: Path) -> list[Path]:
+    if Path(pattern).is_absolute() or not any(c in pattern for c in "*?["):
+        return []
+    return sorted(path for path in data_root.glob(pattern) if path.is_file())
+
+
+def read_references(paths: Sequence[Path], data_root: Path = Path()) -> list[Reference]:
+    """Every record of the files. Raises SourceError where a file or a record cannot be read."""
+    references = []
+    for path in paths:
+        file = path.relative_to(data_root).as_posix() if path.is_relative_to(data_root) else path.as_posix()
+        for number, record in enumerate(_records(path)):
+            references.append(Reference(file, number, tuple(strings(record))))
+    return references
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All strings of a JSON-like value, in order, keys excepted."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from strings(inner)
+
+
+def _records(path: Path) -> Iterator[Any]:
+    try:
+        data = b"".join(blocks(path))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except BrokenFile as error:
+        raise SourceError(f"{path}: {error}") from error
+    suffix = Path(bare_name(path)).suffix
+    if suffix in (".parquet", ".pq"):
+        yield from _table(path, lambda: pl.read_parquet(io.BytesIO(data)))
+        return
+    try:
+        text = to_text(b"".join(utf8([data])))[0]
+    except UnknownEncoding as error:
+        raise SourceError(f"{path}: {error}") from error
+    if suffix in (".csv", ".tsv"):
+        separator = "\t" if suffix == ".tsv" else ","
+        yield from _table(
+            path, lambda: pl.read_csv(text.encode(), separator=separator, infer_schema=False, quote_char='"')
+        )
+    elif suffix in (".jsonl", ".ndjson"):
+        yield from _json_lines(path, text)
+    elif suffix == ".json":
+        yield from _json(path, text)
+    else:
+        text = text.replace("\r\n", "\n").strip()
+        yield from _PARAGRAPHS.split(text) if _PARAGRAPHS.search(text) else text.splitlines()
+
+
+def _table(path: Path, read: Any) -> Iterator[dict[str, Any]]:
+    try:
+        table: pl.DataFrame = read()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(f"{path}: cannot be read as a table: {str(error).splitlines()[0]}") from error
+    yield from table.iter_rows(named=True)
+
+
+def _json(path: Path, text: str) -> Iterator[Any]:
+    """Elements of an array, or of the only array of an object; any other value is one record."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if "\n" in text.strip():
+            yield from _json_lines(path, text)
+            return
+        raise SourceError(f"{path}: no valid JSON: {error}") from error
+    arrays = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
+    if isinstance(value, list):
+        yield from value
+    elif len(arrays) == 1:
+        yield from arrays[0]
+    else:
+        yield value
+
+
+def _json_lines(path: Path, text: str) -> Iterator[Any]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise SourceError(f"{path}: line {number} is no valid JSON: {error}") from error

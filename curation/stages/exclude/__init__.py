@@ -1,0 +1,1 @@
+"""Rows that a person marked to leave out."""

@@ -1,0 +1,1 @@
+"""Which language a row is in, decided as cheaply as can be trusted."""

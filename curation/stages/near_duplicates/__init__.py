@@ -1,0 +1,1 @@
+"""Near duplicates: candidates by MinHash, each verified exactly."""

@@ -1,0 +1,207 @@
+"""Personal data and secrets: masked in place, or the row dropped, or flagged.
+
+What counts is said in curation/stages/pii/personal_data.py. Every message is searched: content, speaker
+names, and the strings inside tool-call arguments, which stay valid JSON. Tool schemas are not.
+
+A value is replaced by its kind and a number, `[EMAIL_1]`, the same for the same value throughout
+the row, so that a reader still sees who is who. Numbers go on after placeholders that the row
+already has. Reason: `personal_data`, with the counts by kind as detail.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.recipe.settings import Pii, PiiKind
+from curation.row import Message, decode, encode, note
+from curation.stages.pii.json_strings import edit_strings
+from curation.stages.pii.personal_data import KINDS, find
+from curation.stages.rewriting import Rejected, Rewritten, Verdict, rewrite_together
+from curation.stages.seam import Context, Rows, RowsFn, Split
+
+Action = Literal["mask", "drop", "flag"]
+
+# What a text, or the JSON text of a row, must hold for anything of a kind to be in it: one of its
+# groups of patterns, and of this each. The first of a group is looked for in all rows, so it is one
+# that the regex engine finds fast: few literals, or digits.
+_PHONE_LIKE = (
+    r"\+[0-9]|[0-9]{3}[.)-][ -]?[0-9]{3}[ .-][0-9]{4}"
+    r"|(?i:phone|tel|mobile|cell|fax|whatsapp|hotline|call|text|dial|reach|contact|landline)[^0-9]{1,40}[0-9(]"
+)
+_SECRET_NAME = r"(?i:key|secret|token|passwo?r?d|pwd|credential)"
+_SUSPECT: dict[PiiKind, tuple[tuple[str, ...], ...]] = {
+    "email": ((r"[A-Za-z0-9_+-]@[A-Za-z0-9]",),),
+    "phone": (
+        (r"[0-9][0-9 ().-]{5}[0-9]", _PHONE_LIKE),
+        (r"\+[0-9 ().\u{2011}-]{9}", r"\+[0-9]"),
+    ),
+    "ip": (
+        (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",),
+        (r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",),
+    ),
+    "card": ((r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]",),),
+    "secret": (
+        (
+            r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|sk-|AIza|hf_|npm_"
+            r"|SG\.|:AA|eyJ|PRIVATE KEY|slack\.com/services|earer[\s\\]",
+        ),
+        (r"://", r"://[^ /:@]+:[^ /@]+@"),
+        (_SECRET_NAME, rf"{_SECRET_NAME}[A-Za-z0-9_.-]*(?:\\+[nrt]|[\\\x22'\s])*[:=]"),
+    ),
+}
+# Inside arguments anything may be escaped.
+_ESCAPE = r"\\(?:u00|/)"
+_PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE|IP|CARD|SECRET)_(\d{1,9})\]")
+# Figures in arguments that are no strings: a card number among them keeps its type.
+_NUMBER = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\w.+-])\d{13,19}(?![\w.+-])', re.DOTALL)
+
+
+def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind] = KINDS) -> Split:
+    """Rows without personal data of the given kinds: masked, dropped or flagged.
+
+    Needs `messages`, `notes`. A masked row's note is {"stage": "pii", "repair": "mask", "masked":
+    {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Idempotent.
+    """
+    messages = rows["messages"]
+    suspects = messages.str.contains(rf"\\{_ESCAPE}")
+    for kind in kinds:
+        suspects = suspects | _may_hold(messages, kind)
+    return rewrite_together(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
+
+
+def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:
+    """Which texts may hold data of a kind."""
+    may_hold = pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True)
+    for first, *others in _SUSPECT[kind]:
+        places = texts.str.contains(first).arg_true()
+        for pattern in others:
+            places = places.filter(texts[places].str.contains(pattern))
+        may_hold = may_hold.scatter(places, True)
+    return may_hold
+
+
+def _judge(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
+    conversations = [decode(text) for text in rows["messages"]]
+    # A row has many messages, and most of them nothing that is worth a closer look.
+    suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], kinds)
+    cells = zip(conversations, rows["messages"], rows["tools"], rows["notes"], strict=True)
+    for messages, *row in cells:
+        mask = Mask(row[0], suspects)
+        for message in messages:
+            mask.message(message)
+        found = dict(sorted(mask.found.items()))
+        yield _verdict(found, action, Rewritten(*row), messages) if found else None
+
+
+def _verdict(
+    found: dict[str, int], action: Action, row: Rewritten, masked: Sequence[Message]
+) -> Rewritten | Rejected:
+    notes = row.notes
+    if action == "mask":
+        notes = note(notes, stage="pii", repair="mask", masked=found)
+        return Rewritten(encode(masked), row.tools, notes)
+    flag = note(None, stage="pii", flag="personal_data", found=found)
+    if not notes or flag not in notes.split("\n"):
+        notes = flag if notes is None else f"{notes}\n{flag}"
+    if action == "drop":
+        return Rejected("personal_data", {"found": found}, notes)
+    return row._replace(notes=notes)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    """The texts of a message that are searched."""
+    if message["content"]:
+        yield message["content"]
+    if message["name"] and message["role"] != "tool":
+        yield message["name"]
+    for call in message["tool_calls"] or ():
+        yield call["arguments"]
+
+
+def _suspects(texts: Sequence[str], kinds: frozenset[PiiKind]) -> dict[str, frozenset[PiiKind]]:
+    """The texts that may hold anything, with its kinds."""
+    column = pl.Series(texts, dtype=pl.String)
+    found = {text: kinds for text in column.filter(column.str.contains(_ESCAPE))}
+    for kind in kinds:
+        for text in column.filter(_may_hold(column, kind)):
+            found[text] = found.get(text, frozenset()) | {kind}
+    return found
+
+
+class Mask:
+    """Masks one row: remembers which value got which placeholder, and counts what it found.
+
+    suspects: the texts to search, and for which kinds.
+    """
+
+    def __init__(self, row: str, suspects: Mapping[str, frozenset[PiiKind]]) -> None:
+        self.found: Counter[str] = Counter()
+        self._row = row
+        self._suspects = suspects
+        self._names: dict[tuple[str, str], str] = {}
+        self._last: dict[str, int] = {}
+
+    def message(self, message: Message) -> None:
+        """Mask content, speaker and arguments of a message in place."""
+        if kinds := self._suspects.get(message["content"]):
+            message["content"] = self.text(message["content"], kinds)
+        if message["role"] != "tool" and (kinds := self._suspects.get(message["name"])):
+            message["name"] = self.text(message["name"], kinds)
+        for call in message["tool_calls"] or ():
+            if kinds := self._suspects.get(call["arguments"]):
+                call["arguments"] = self.arguments(call["arguments"], kinds)
+
+    def text(self, text: str, kinds: frozenset[PiiKind], before: str = "", after: str = "") -> str:
+        """`text` masked. `before` and `after` are what it stands in and only help to understand it."""
+        skip = len(before)
+        # Once more after a change: a value may only be one when its neighbour is gone.
+        while True:
+            whole = before + text + after
+            parts, at = [], skip
+            for finding in find(whole, kinds):
+                if finding.start >= skip and finding.end <= skip + len(text):
+                    parts += [whole[at : finding.start], self.placeholder(finding.kind, finding.value)]
+                    at = finding.end
+            if not parts:
+                return text
+            text = "".join(parts) + whole[at : skip + len(text)]
+
+    def arguments(self, text: str, kinds: frozenset[PiiKind]) -> str:
+        """Tool-call arguments masked: strings, and card numbers written as numbers, which become 0."""
+
+        def masked(value: str, before: str) -> str:
+            return self.text(value, kinds, f'{before}"', '"') if before else self.text(value, kinds)
+
+        text = edit_strings(text, masked)
+        return _NUMBER.sub(self._number, text) if "card" in kinds else text
+
+    def _number(self, match: re.Match[str]) -> str:
+        figures = match.group()
+        if figures[0] == '"' or not find(figures, frozenset(("card",))):
+            return figures
+        self.found["card"] += 1
+        return "0"
+
+    def placeholder(self, kind: PiiKind, value: str) -> str:
+        """The placeholder of a value, counted."""
+        self.found[kind] += 1
+        name = kind.upper()
+        if not self._names:
+            for known, number in _PLACEHOLDER.findall(self._row):
+                self._last[known] = max(self._last.get(known, 0), int(number))
+        if (kind, value) not in self._names:
+            self._last[name] = self._last.get(name, 0) + 1
+            self._names[kind, value] = f"[{name}_{self._last[name]}]"
+        return self._names[kind, value]
+
+
+def _bind(settings: Any, context: Context) -> RowsFn:
+    assert isinstance(settings, Pii)
+    return partial(pii, action=settings.action, kinds=tuple(settings.kinds))
+
+
+STAGE = Rows(bind=_bind)

@@ -1,0 +1,139 @@
+"""The seam between stages and engine (DESIGN.md §6): three kinds, and nothing else crosses it.
+
+A stage file `curation/stages/<name>.py` holds a pure function of Polars frames, usable by hand,
+and `STAGE`, which says how an engine runs it. The settings of every stage are declared in
+`curation/recipe/settings.py`, so that the recipe's schema knows them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+
+class Split(NamedTuple):
+    """What a stage kept and what it dropped.
+
+    Both have every column of the input and keep its order; `dropped` also has `reason: str` and
+    `detail: str` (a JSON object with the evidence). A stage that splits rows into pieces returns
+    more rows than it got, with `piece` numbered from 1.
+    """
+
+    kept: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+class Outcome(NamedTuple):
+    """What a stage over all rows found.
+
+    drops    pos u64, piece u32, reason str, detail str, survivor_pos u64?, survivor_piece u32?
+    pairs    verified pairs: pos u64, piece u32, other_pos u64, other_piece u32, similarity f64
+             (those at or above the threshold join the row's cluster; those below are kept for
+             the report only)
+    metrics  named numbers for the gates and the report, e.g. {"dedupe.capped": 0}
+    """
+
+    drops: pl.DataFrame
+    pairs: pl.DataFrame
+    metrics: dict[str, float]
+
+
+DROPS_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "reason": pl.String,
+    "detail": pl.String,
+    "survivor_pos": pl.UInt64,
+    "survivor_piece": pl.UInt32,
+}
+PAIRS_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "other_pos": pl.UInt64,
+    "other_piece": pl.UInt32,
+    "similarity": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a recipe knows and a stage may need. Plain data: it travels to worker processes."""
+
+    seed: int = 0
+    sources: tuple[str, ...] = ()
+    data_root: Path = Path()
+    tokenizer: Path | None = None
+    template: str = "aj_r1"
+
+
+def context_of(values: Mapping[str, Any]) -> Context:
+    """A Context from its JSON form."""
+    return Context(
+        seed=values["seed"],
+        sources=tuple(values["sources"]),
+        data_root=Path(values["data_root"]),
+        tokenizer=Path(values["tokenizer"]) if values["tokenizer"] else None,
+        template=values["template"],
+    )
+
+
+RowsFn = Callable[[pl.DataFrame], Split]
+PrepareFn = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def no_files(settings: Any, context: Context) -> Sequence[Path]:
+    """For stages that read nothing but their rows."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Batch → kept + dropped, no state across rows. `bind(settings, context)` gives the function.
+
+    `files(settings, context)` names the files that the stage reads, whose digests count as inputs.
+    """
+
+    bind: Callable[[Any, Context], RowsFn]
+    files: Callable[[Any, Context], Sequence[Path]] = no_files
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """All rows with an equal `key` meet in one call; `bind` gives frame → Outcome.
+
+    `prepare` runs like a rows stage and returns the few columns needed: pos, piece, the key (hex
+    text) and what the function compares. The function sorts inside: arrival order cannot matter.
+    """
+
+    key: str
+    prepare: Callable[[Any, Context], PrepareFn]
+    bind: Callable[[Any, Context], Callable[[pl.DataFrame], Outcome]]
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """An associative fold (concatenation of prepared frames) and one function over the result.
+
+    `prepare` runs like a rows stage, its frames are written as Arrow files; `bind` gives a
+    function of those files, in plan order, to be memory-mapped and not copied.
+    """
+
+    prepare: Callable[[Any, Context], PrepareFn]
+    bind: Callable[[Any, Context], Callable[[Sequence[Path]], Outcome]]
+    # Columns of a prepared frame, fixed so that an empty one has them too.
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+Kind = Rows | Keyed | Reduce
+
+
+def no_pairs() -> pl.DataFrame:
+    """An empty frame of pairs."""
+    return pl.DataFrame(schema=PAIRS_SCHEMA)
+
+
+def no_drops() -> pl.DataFrame:
+    """An empty frame of drops."""
+    return pl.DataFrame(schema=DROPS_SCHEMA)

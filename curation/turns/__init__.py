@@ -1,0 +1,1 @@
+"""Who speaks when: roles, marks, order, exchanges, prose, control tokens."""

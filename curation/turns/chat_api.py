@@ -1,0 +1,258 @@
+"""Turns in the conventions of chat APIs: roles and their other names, contents, tool calls."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from curation.jsontext import JSON_ERRORS, compact
+from curation.turns.shape import Row, Unfit
+
+ROLE_ALIASES = {
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "developer": "system",
+    "function": "tool",
+    "ipython": "tool",
+    "observation": "tool",
+    "tool_response": "tool",
+    "function_response": "tool",
+}
+_EMPTY = Raw(b"")
+
+
+class Function(msgspec.Struct):
+    """What a call names and passes; `arguments` is a JSON string or the raw slice of an object.
+
+    The other keys are what some sets call the arguments.
+    """
+
+    name: str
+    arguments: Raw = _EMPTY
+    parameters: Raw = _EMPTY
+    input: Raw = _EMPTY
+    args: Raw = _EMPTY
+
+
+class Call(msgspec.Struct):
+    """A call: nested as {"function": {…}} or flat as {"name", "arguments"}."""
+
+    id: str | int | None = None
+    function: Function | None = None
+    name: str | None = None
+    arguments: Raw = _EMPTY
+    parameters: Raw = _EMPTY
+    input: Raw = _EMPTY
+    args: Raw = _EMPTY
+
+
+def given(made: Function | Call) -> Raw:
+    """The arguments of a call under whichever name they have; empty where there are none."""
+    if len(bytes(made.arguments)):
+        return made.arguments
+    return next((raw for raw in (made.parameters, made.input, made.args) if len(bytes(raw))), _EMPTY)
+
+
+class Turn(msgspec.Struct):
+    """A turn as chat APIs write it. Content is text, a list of parts, or null."""
+
+    role: str
+    content: str | list[Raw] | None = None
+    name: str | None = None
+    tool_calls: list[Call] | None = None
+    tool_call_id: str | int | None = None
+    tool_call_ids: list[str] | None = None
+    function_call: Function | None = None
+    reasoning_content: str | None = None
+
+
+class LooseTurn(msgspec.Struct):
+    """A turn whose tool result may be any JSON value."""
+
+    role: str
+    content: Raw = _EMPTY
+    name: str | None = None
+    tool_call_id: str | int | None = None
+    tool_call_ids: list[str] | None = None
+    tool_calls: list[Call] | None = None
+    function_call: Function | None = None
+    reasoning_content: str | None = None
+
+
+KEYS = frozenset(Turn.__struct_fields__)
+_TURNS = msgspec.json.Decoder(list[Turn])
+_LOOSE = msgspec.json.Decoder(list[LooseTurn])
+_TEXT = msgspec.json.Decoder(str)
+
+
+def say(role: str, content: str | None) -> dict[str, Any]:
+    """A message without calls, with its keys in canonical order."""
+    return {"content": content, "name": None, "role": role, "tool_call_id": None, "tool_calls": None}
+
+
+def call(name: str, arguments: str, identifier: str | None = None) -> dict[str, Any]:
+    """A tool call, with its keys in canonical order."""
+    return {"arguments": arguments, "id": identifier, "name": name}
+
+
+def ask(calls: list[dict[str, Any]], content: str | None = None) -> dict[str, Any]:
+    """An assistant's message with tool calls."""
+    return {
+        "content": content,
+        "name": None,
+        "role": "assistant",
+        "tool_call_id": None,
+        "tool_calls": calls or None,
+    }
+
+
+def answer(content: str | None, identifier: str | None = None, name: str | None = None) -> dict[str, Any]:
+    """A tool's message."""
+    return {"content": content, "name": name, "role": "tool", "tool_call_id": identifier, "tool_calls": None}
+
+
+def decode_turns(data: bytes | Raw) -> list[Turn]:
+    """The turns of a JSON array. Raises what decoding JSON raises."""
+    try:
+        return _TURNS.decode(data)
+    except msgspec.ValidationError:
+        loose = [_tightened(turn) for turn in _LOOSE.decode(data)]
+        if any(turn is None for turn in loose):
+            raise
+        return [turn for turn in loose if turn is not None]
+
+
+def _tightened(turn: LooseTurn) -> Turn | None:
+    """A tool result that is any JSON value as its text; None if another turn's content is no text."""
+    raw = bytes(turn.content)
+    content: str | list[Raw] | None
+    if raw[:1] == b'"':
+        content = _TEXT.decode(raw)
+    elif raw in (b"", b"null"):
+        content = None
+    elif ROLE_ALIASES.get(turn.role, turn.role) == "tool":
+        content = raw.decode()
+    elif raw[:1] == b"[":
+        content = msgspec.json.decode(raw, type=list[Raw])
+    else:
+        return None
+    return Turn(
+        turn.role,
+        content,
+        turn.name,
+        turn.tool_calls,
+        turn.tool_call_id,
+        turn.tool_call_ids,
+        turn.function_call,
+        turn.reasoning_content,
+    )
+
+
+def row_of_turns(turns: list[Turn], tools: str | None, system: str | None = None) -> Row:
+    """The row of a conversation. Raises Unfit for parts that are no text."""
+    notes: list[dict[str, Any]] = []
+    messages = [] if system is None else [say("system", system)]
+    for turn in turns:
+        role, content = turn.role, turn.content
+        if role not in ("user", "assistant", "system", "tool"):
+            role = ROLE_ALIASES.get(role.lower(), role.lower())
+        if content.__class__ is list:
+            content = _joined(content, role)
+        if turn.reasoning_content:
+            content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
+            notes.append({"stage": "read", "repair": "reasoning_content"})
+        identifier = turn.tool_call_id
+        if turn.tool_call_ids and identifier is None:
+            identifier = turn.tool_call_ids[0]
+            if len(turn.tool_call_ids) > 1:
+                notes.append({"stage": "read", "flag": "tool_call_ids", "ids": turn.tool_call_ids})
+        messages.append(
+            {
+                "content": content,
+                "name": turn.name,
+                "role": role,
+                "tool_call_id": _identifier(identifier),
+                "tool_calls": _calls(turn) if turn.tool_calls or turn.function_call else None,
+            }
+        )
+    if not turns:
+        raise Unfit("the conversation has no turns")
+    return Row(messages, tools, notes)
+
+
+def _identifier(value: str | int | None) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _calls(turn: Turn) -> list[dict[str, Any]]:
+    calls = []
+    for entry in turn.tool_calls or ():
+        if entry.function is not None:
+            name, arguments = entry.function.name, given(entry.function)
+        elif entry.name is not None:
+            name, arguments = entry.name, given(entry)
+        else:
+            raise Unfit("a tool call has no name")
+        calls.append(call(name, arguments_text(arguments), _identifier(entry.id)))
+    if turn.function_call is not None:
+        made = call(turn.function_call.name, arguments_text(given(turn.function_call)))
+        # Some clients write the one call in the old place too.
+        if made not in [{**one, "id": None} for one in calls]:
+            calls.append(made)
+    return calls
+
+
+def arguments_text(raw: Raw) -> str:
+    """Arguments as a JSON string: a string as it is, an object as its slice of the source text.
+
+    Absent or null arguments are those of a call without any: {}.
+    """
+    data = bytes(raw)
+    if data in (b"", b"null"):
+        return "{}"
+    return _TEXT.decode(data) if data[:1] == b'"' else data.decode()
+
+
+class _Part(msgspec.Struct):
+    type: str | None = None
+    text: str | None = None
+
+
+def _joined(parts: Any, role: str) -> str:
+    """The text of a list of parts. Raises Unfit for an image, a file or any other part.
+
+    What a tool gives back may also be a list of any JSON values: that is its text.
+    """
+    texts = []
+    for part in parts:
+        data = bytes(part)
+        if data[:1] == b'"':
+            texts.append(_TEXT.decode(data))
+            continue
+        if role == "tool" and not (data[:1] == b"{" and b'"type"' in data):
+            return f"[{', '.join(bytes(part).decode() for part in parts)}]"
+        known = msgspec.json.decode(data, type=_Part)
+        if known.type not in ("text", "input_text", "output_text", None) or known.text is None:
+            raise Unfit(f"a content part of type {known.type or 'unknown'} is no text")
+        texts.append(known.text)
+    return "\n".join(texts)
+
+
+def offered(raw: Raw | None) -> str | None:
+    """The tools of a row as JSON text: a list, one schema, or either as a JSON string; else None."""
+    data = b"" if raw is None else bytes(raw)
+    if data[:1] == b'"':
+        text = _TEXT.decode(data).strip()
+        data = text.encode()
+    if data in (b"", b"null", b"[]", b"{}"):
+        return None
+    try:
+        text = compact(data)
+    except JSON_ERRORS:
+        # Left as it is, so that the tools stage can say what is wrong with it.
+        return data.decode()
+    return text if text != "[]" and text[:1] == "[" else None if text == "[]" else f"[{text}]"

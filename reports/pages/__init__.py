@@ -1,0 +1,1 @@
+"""Report, diff, training, review, cards."""

@@ -1,0 +1,1 @@
+"""One row's life, search, review."""

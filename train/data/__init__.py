@@ -1,0 +1,1 @@
+"""The approved rows as packed examples, with the mask."""

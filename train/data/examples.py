@@ -1,0 +1,125 @@
+"""The approved rows as examples: encoded once, kept as flat arrays, counted per source."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from curation.errors import Refusal
+from curation.progress import Progress
+from train.data.encoding import Encoder, Example
+from train.data.gatekeeper import Admitted
+from train.data.packing import Sequences
+
+ROWS_AT_ONCE = 512
+Row = tuple[list[Mapping[str, Any]], str | None]
+
+
+@dataclass(frozen=True)
+class SourceTokens:
+    """What a source brings: written rows, tokens, trained tokens, and the most copies of one row."""
+
+    rows: int
+    tokens: int
+    trained: int
+    max_repeat: int
+
+    @property
+    def trained_share(self) -> float:
+        """Share of its tokens that the loss falls on."""
+        return self.trained / self.tokens if self.tokens else 0.0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All examples of a split in shard order, and what each source brings."""
+
+    sequences: Sequences
+    sources: dict[str, SourceTokens]
+
+
+def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_length: int) -> Examples:
+    """Encode a split.
+
+    Raises Refusal when a row is longer than a sequence, or has another number of tokens than
+    curation counted with the tokenizer and template of the recipe.
+    """
+    ids: list[NDArray[np.int32]] = []
+    trained: list[NDArray[np.bool_]] = []
+    tally: dict[str, list[int]] = {}
+    too_long: list[tuple[int, str]] = []
+    rows_in_all = sum(file.rows or 0 for file in admitted.frozen.shards[split])
+    with Progress(f"encoding {split}", rows_in_all) as progress:
+        for part in admitted.parts(split):
+            for chunk in part.iter_slices(ROWS_AT_ONCE):
+                for row, examples in zip(
+                    chunk.select("id", "source", "repeat", "tokens", "messages", "tools").iter_rows(
+                        named=True
+                    ),
+                    encoder.examples(list(rows_of(chunk))),
+                    strict=True,
+                ):
+                    check_count(row, examples, admitted, encoder)
+                    too_long += [(len(e.ids), row["id"]) for e in examples if len(e.ids) > max_seq_length]
+                    ids += [example.ids for example in examples]
+                    trained += [example.trained for example in examples]
+                    count(tally, row, examples)
+                progress.add(chunk.height, chunk.height)
+    if too_long:
+        refuse_long(too_long, max_seq_length, admitted)
+    lengths = [len(part) for part in ids]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    sequences = Sequences(
+        np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32),
+        np.concatenate(trained) if trained else np.zeros(0, dtype=np.bool_),
+        starts,
+    )
+    return Examples(sequences, {name: SourceTokens(*tally[name]) for name in sorted(tally)})
+
+
+def rows_of(rows: pl.DataFrame) -> Iterator[Row]:
+    """(messages, tools) of shard rows."""
+    yield from rows.select("messages", "tools").iter_rows()
+
+
+def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Example]) -> None:
+    """Add a row to its source's rows, tokens, trained tokens and most copies."""
+    told = tally.setdefault(row["source"], [0, 0, 0, 0])
+    told[0] += 1
+    told[1] += sum(len(example.ids) for example in examples)
+    # The first token of an example is never a target.
+    told[2] += sum(int(example.trained[1:].sum()) for example in examples)
+    told[3] = max(told[3], row["repeat"])
+
+
+def check_count(
+    row: Mapping[str, Any], examples: list[Example], admitted: Admitted, encoder: Encoder
+) -> None:
+    """Raise Refusal when a row's tokens are not as many as curation counted.
+
+    Curation counts spelled control tokens as such and training as text, so that a row that spells
+    one may be longer here; never shorter. Rows that became several examples are not compared.
+    """
+    counted = row["tokens"]
+    if counted is None or len(examples) != 1 or len(examples[0].ids) == counted:
+        return
+    tokens = len(examples[0].ids)
+    if tokens < counted or tokens > 2 * counted + 64 or not encoder.spells(row["messages"], row["tools"]):
+        raise Refusal(
+            f"{admitted.data}: row {row['id']} has {tokens} tokens here, curation counted {counted}; the "
+            f"tokenizer of the base model, or the template, is not the recipe's"
+        )
+
+
+def refuse_long(too_long: list[tuple[int, str]], limit: int, admitted: Admitted) -> None:
+    """Raise Refusal for rows that do not fit: cutting a turn would teach half an answer."""
+    longest, row_id = max(too_long)
+    stage = json.dumps({"max_tokens": limit, "too_long": "split"}).replace('"', "")
+    raise Refusal(
+        f"{admitted.path}: {len(too_long):,} rows are longer than max_seq_length {limit} (the longest, "
+        f"{row_id}, has {longest:,} tokens); add `length: {stage}` to the stages and curate again"
+    )

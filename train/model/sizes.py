@@ -1,0 +1,196 @@
+"""The sizes of base models: what a dry run computes from, without weights and without torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from curation.errors import CurationError
+from curation.recipe.load import TrainSettings
+
+CONFIG = "config.json"
+# Decoders whose attention transformers masks by position ids, and whose linear layers carry the names
+# that recipes use.
+ARCHITECTURES = ("Qwen2ForCausalLM", "Qwen3ForCausalLM", "LlamaForCausalLM", "MistralForCausalLM")
+# Those that `aj export` writes as GGUF files.
+IN_GGUF = ("Qwen2ForCausalLM", "Qwen3ForCausalLM")
+SIZES = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
+
+
+def sizes_of(model_id: str, folder: Path | None = None, revision: str | None = None) -> Mapping[str, Any]:
+    """The config that a dry run computes from: of a folder, a known model, or the hub's cache."""
+    if folder is not None:
+        return read_config(folder)
+    if model_id in KNOWN:
+        return KNOWN[model_id]
+    return read_config(cached(model_id, revision))
+
+
+def cached(model_id: str, revision: str | None) -> Path:
+    """The folder of a model that is here already: a path, or a snapshot in the hub's cache."""
+    if Path(model_id).is_dir():
+        return Path(model_id)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model_id, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        at = f" --revision {revision}" if revision else ""
+        raise CurationError(
+            f"base model {model_id}: not on this machine; fetch it with `hf download {model_id}{at}`, or "
+            f"name its folder with --base-model DIR"
+        ) from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model folder, of an architecture that can be trained here."""
+    if not folder.is_dir():
+        raise CurationError(f"{folder}: no such folder; expected a base model")
+    path = folder / CONFIG
+    try:
+        config = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise CurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except orjson.JSONDecodeError as error:
+        raise CurationError(f"{path}: not JSON: {error}") from error
+    if not isinstance(config, dict) or architecture(config) not in ARCHITECTURES:
+        found = architecture(config) if isinstance(config, dict) else "nothing readable"
+        raise CurationError(
+            f"{path}: the architecture is {found}; expected one of {', '.join(ARCHITECTURES)}"
+        )
+    missing = [key for key in (*SIZES, "num_attention_heads") if not isinstance(config.get(key), int)]
+    if missing:
+        raise CurationError(f"{path}: no {missing[0]}; expected the config of a base model")
+    return config
+
+
+def architecture(config: Mapping[str, Any]) -> str:
+    """The class that a config names, or `unknown`."""
+    return str((config.get("architectures") or ["unknown"])[0])
+
+
+def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
+    """What cannot be done with the adapter once it is trained, to be told before."""
+    if settings.use_dora:
+        return ["use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"]
+    if architecture(config) not in IN_GGUF:
+        return [f"{architecture(config)}: `aj export` covers {', '.join(IN_GGUF)} only; `aj merge` does it"]
+    return []
+
+
+def way_on(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
+    """The last command that will take a finished adapter, by its run record."""
+    if run["trial"] or run["settings"]["use_dora"]:
+        return "try"
+    return "export" if run["base"]["architecture"] in IN_GGUF else "merge"
+
+
+def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a config decides the answers beside the weights, alike however transformers 4 or 5 wrote it."""
+    heads = int(config["num_attention_heads"])
+    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    theta = rope.pop("rope_theta", config.get("rope_theta"))
+    kind = rope.pop("type", None)
+    sliding = config.get("use_sliding_window", architecture(config) == "MistralForCausalLM")
+    return {
+        "architecture": architecture(config),
+        "num_hidden_layers": int(config["num_hidden_layers"]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": int(config.get("num_key_value_heads") or heads),
+        "head_dim": int(config.get("head_dim") or int(config["hidden_size"]) // heads),
+        "hidden_act": config.get("hidden_act", "silu"),
+        "rms_norm_eps": config.get("rms_norm_eps"),
+        "rope_theta": theta,
+        "rope": {**rope, "rope_type": rope.get("rope_type", kind or "default")},
+        "sliding_window": config.get("sliding_window") if sliding else None,
+        "tie_word_embeddings": bool(config.get("tie_word_embeddings")),
+    }
+
+
+def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
+    """Raise CurationError when the folder holds another model than one whose sizes are known."""
+    known = KNOWN.get(model_id)
+    if known is None:
+        return
+    wrong = [key for key in SIZES if config.get(key) != known[key]]
+    if wrong or architecture(config) != known["architectures"][0]:
+        told = ", ".join(f"{key} {config.get(key)} instead of {known[key]}" for key in wrong)
+        raise CurationError(f"{folder}: not {model_id}: {told or architecture(config)}")
+
+
+def hidden_modules(config: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """The linear layers of one decoder layer: name → (inputs, outputs)."""
+    hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
+    heads = int(config["num_attention_heads"])
+    width = int(config.get("head_dim") or hidden // heads)
+    kv = int(config.get("num_key_value_heads") or heads) * width
+    return {
+        "q_proj": (hidden, heads * width),
+        "k_proj": (hidden, kv),
+        "v_proj": (hidden, kv),
+        "o_proj": (heads * width, hidden),
+        "gate_proj": (hidden, inner),
+        "up_proj": (hidden, inner),
+        "down_proj": (inner, hidden),
+    }
+
+
+def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when the recipe names layers that the model does not have."""
+    known = hidden_modules(config)
+    unknown = [name for name in settings.target_modules if name not in known]
+    if unknown:
+        raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
+
+
+def check_context(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when the recipe's sequences are longer than the model has positions for."""
+    most, asked = positions(config), settings.max_seq_length
+    if most is not None and asked > most:
+        raise CurationError(
+            f"train.max_seq_length: expected at most {most}, the positions of the base model, got {asked}"
+        )
+
+
+def positions(config: Mapping[str, Any]) -> int | None:
+    """The longest sequence that a model has positions for, scaled ones too; null where the config is silent.
+
+    Source: https://huggingface.co/docs/transformers/internal/rope_utils, `factor` of a scaling times the
+    length before it.
+    """
+    most = config.get("max_position_embeddings")
+    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    if most is None:
+        return None
+    before = rope.get("original_max_position_embeddings") or most
+    return max(int(most), int(before * (rope.get("factor") or 1)))
+
+
+def qwen2(
+    hidden: int, inner: int, layers: int, heads: int, kv: int, vocab: int, tied: bool, context: int
+) -> dict[str, Any]:
+    """The part of a Qwen2 config that sizes depend on."""
+    return {
+        "architectures": ["Qwen2ForCausalLM"],
+        "hidden_size": hidden,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "vocab_size": vocab,
+        "tie_word_embeddings": tied,
+        "max_position_embeddings": context,
+    }
+
+
+# Sizes of models that recipes name, from the config.json of each on the hub: a dry run needs no files.
+KNOWN: dict[str, dict[str, Any]] = {
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": qwen2(5120, 27648, 64, 40, 8, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": qwen2(5120, 13824, 48, 40, 8, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": qwen2(3584, 18944, 28, 28, 4, 152064, False, 131072),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": qwen2(1536, 8960, 28, 12, 2, 151936, False, 131072),
+    "Qwen/Qwen2.5-32B-Instruct": qwen2(5120, 27648, 64, 40, 8, 152064, False, 32768),
+    "Qwen/Qwen2.5-7B-Instruct": qwen2(3584, 18944, 28, 28, 4, 152064, False, 32768),
+}

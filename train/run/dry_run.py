@@ -1,0 +1,211 @@
+"""`aj train --dry-run`: what a run will do and cost, without a weight being read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curation.errors import CurationError
+from curation.rendering.template import load_template
+from train.data.gatekeeper import Admitted, admit
+from train.data.packing import best_fit, fill_rate
+from train.data.steps import steps_of, warm_up_caution
+from train.model.gpus import (
+    GIB,
+    GPUS,
+    Estimate,
+    Gpu,
+    Parameters,
+    count_parameters,
+    estimate,
+    known_card,
+    memory_bytes,
+)
+from train.model.sizes import check_context, check_targets, limits, sizes_of
+
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class SourceExposure:
+    """One source: written rows, tokens, and how often the most repeated row is seen."""
+
+    rows: int
+    tokens: int
+    max_repeat: int
+    exposure: float
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run will do. `counted`: tokens are curation's own; otherwise a fourth of the bytes."""
+
+    model: str
+    base: str
+    dataset: str
+    root: str
+    counted: bool
+    rows: int
+    tokens: int
+    too_long: int
+    sequences: int
+    fill: float
+    steps: int
+    tokens_per_step: int
+    epochs: float
+    cautions: list[str]
+    sources: dict[str, SourceExposure]
+    parameters: Parameters
+    memory: dict[str, float]
+    gpus: list[Estimate]
+    limits: list[str]
+
+    def as_json(self) -> str:
+        """The result for programs."""
+        content = {
+            **self.__dict__,
+            "sources": {name: told.__dict__ for name, told in self.sources.items()},
+            "parameters": self.parameters._asdict(),
+            "gpus": [told._asdict() for told in self.gpus],
+        }
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+
+    def as_text(self) -> str:
+        """The result for people."""
+        about = "" if self.counted else " (estimated: curated without a tokenizer)"
+        share = self.parameters.adapter / self.parameters.base
+        lines = [
+            f"{self.model} on {self.base}",
+            f"data      {self.dataset}, root {self.root[:12]}…, approved",
+            f"          {self.rows:,} rows, {self.tokens:,} tokens{about}",
+            f"packed    {self.sequences:,} sequences, {self.fill:.1%} full",
+            f"steps     {self.steps:,} of {self.tokens_per_step:,} tokens, {self.epochs:.2f} epochs",
+            f"adapter   {self.parameters.adapter:,} trainable, {share:.2%} of {self.parameters.base:,}",
+            "",
+            f"{'source':24}{'rows':>10}{'tokens':>14}{'repeat':>8}{'exposure':>10}",
+        ]
+        for name, told in self.sources.items():
+            lines.append(
+                f"{name:24}{told.rows:>10,}{told.tokens:>14,}{told.max_repeat:>8}{told.exposure:>10.2f}"
+            )
+        uses = [f"{use} {amount / GIB:.1f}" for use, amount in self.memory.items()]
+        total = sum(self.memory.values())
+        lines += ["", f"memory    {total / GIB:.1f} GiB (about): {', '.join(uses)}", ""]
+        lines.append(f"{'gpu':12}{'memory':>10}{'s/step':>16}{'hours':>10}{'US$':>8}")
+        for gpu in self.gpus:
+            best, usual = gpu.step_s
+            fits = "fits" if gpu.fits else "too small"
+            seconds = f"{best:.1f} to {usual:.1f}"
+            lines.append(f"{gpu.gpu:12}{fits:>10}{seconds:>16}{gpu.hours:>10.1f}{gpu.dollars:>8.0f}")
+        lines.append("seconds: at 80 % of the peak and at 45 %, which runs usually get; hours at 45 %")
+        return "\n".join(lines + self.warnings())
+
+    def warnings(self) -> list[str]:
+        """What does not fit, and what may not be meant."""
+        found = [f"warm-up: {caution}" for caution in self.cautions]
+        if self.too_long:
+            found.append(
+                f"does not fit: {self.too_long:,} rows are longer than a sequence; training will refuse them"
+            )
+        if not any(gpu.fits for gpu in self.gpus):
+            found.append(
+                "does not fit: no card listed; load_in_4bit, a smaller batch or a smaller base model"
+            )
+        often = [name for name, told in self.sources.items() if told.exposure > 16]
+        if often:
+            found.append(f"seen often: {', '.join(often)}: a row is trained on more than 16 times")
+        return found + self.limits
+
+
+def dry_run(
+    frozen: Path,
+    *,
+    data: Path | None = None,
+    base_model: Path | None = None,
+    trial_steps: int | None = None,
+    gpus: Mapping[str, Gpu] = GPUS,
+) -> DryRun:
+    """Check the data as training does, and compute the rest. Raises as `train.run.train.train` does."""
+    admitted = admit(frozen, data)
+    recipe, settings = admitted.recipe, admitted.recipe.train
+    config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
+    check_targets(config, settings)
+    check_context(config, settings)
+    rows = list(row_lengths(admitted))
+    fitting = [tokens for _, tokens, _, _ in rows if tokens <= settings.max_seq_length]
+    packs = (
+        best_fit(fitting, settings.max_seq_length) if settings.packing else [[n] for n in range(len(fitting))]
+    )
+    if not packs:
+        raise CurationError(f"{frozen}: no row fits into {settings.max_seq_length} tokens")
+    steps = steps_of(settings, len(packs))
+    steps = min(trial_steps, steps) if trial_steps is not None else steps
+    effective = settings.batch_size * settings.gradient_accumulation_steps
+    epochs = steps * effective / len(packs)
+    return DryRun(
+        model=admitted.frozen.model,
+        base=recipe.base_model.id,
+        dataset=f"{admitted.frozen.name} {admitted.frozen.version}",
+        root=admitted.frozen.root,
+        counted=all(counted for *_, counted in rows),
+        rows=len(rows),
+        tokens=sum(tokens for _, tokens, _, _ in rows),
+        too_long=len(rows) - len(fitting),
+        sequences=len(packs),
+        fill=fill_rate(fitting, packs, settings.max_seq_length),
+        steps=steps,
+        tokens_per_step=effective * settings.max_seq_length,
+        epochs=epochs,
+        cautions=warm_up_caution(settings, steps) if trial_steps is None else [],
+        sources=exposures(rows, epochs),
+        parameters=count_parameters(config, settings),
+        memory=memory_bytes(config, settings),
+        gpus=estimate(config, settings, steps, gpus=gpus),
+        limits=limits(config, settings),
+    )
+
+
+Length = tuple[str, int, int, bool]
+
+
+def row_lengths(admitted: Admitted) -> list[Length]:
+    """(source, tokens, repeat, counted) of every written train row."""
+    template = None
+    found: list[Length] = []
+    for part in admitted.parts("train"):
+        for row in part.iter_rows(named=True):
+            tokens = row["tokens"]
+            if tokens is None:
+                template = template or load_template(
+                    admitted.recipe.template, root=admitted.recipe.data_folder
+                )
+                text = template.render(row["messages"], row["tools"])
+                found.append((row["source"], -(-len(text.encode()) // BYTES_PER_TOKEN), row["repeat"], False))
+            else:
+                found.append((row["source"], tokens, row["repeat"], True))
+    return found
+
+
+def exposures(rows: list[Length], epochs: float) -> dict[str, SourceExposure]:
+    """How often each source's most repeated row is seen."""
+    tally: dict[str, list[int]] = {}
+    for source, tokens, repeat, _ in rows:
+        told = tally.setdefault(source, [0, 0, 0])
+        tally[source] = [told[0] + 1, told[1] + tokens, max(told[2], repeat)]
+    return {
+        name: SourceExposure(count, tokens, repeat, repeat * epochs)
+        for name, (count, tokens, repeat) in sorted(tally.items())
+    }
+
+
+def named_gpus(names: list[str], price: float | None = None) -> dict[str, Any]:
+    """The cards of `--gpu`, all without; CurationError for one that is not known."""
+    chosen = {}
+    for name in names or list(GPUS):
+        known = known_card(name)
+        if known is None:
+            raise CurationError(f"--gpu {name}: not known; expected one of {', '.join(GPUS)}")
+        chosen[known] = GPUS[known]._replace(price=price) if price is not None else GPUS[known]
+    return chosen

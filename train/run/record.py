@@ -1,0 +1,119 @@
+"""What a run says about itself: the lines before it starts, and run.json."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from train.data.packing import fill_rate
+from train.data.steps import warm_up_caution
+from train.model.load_model import Loaded
+from train.model.sizes import limits
+from train.run.checkpoints import Checkpoint
+from train.run.journal import Journal, read_metrics
+from train.run.prepare import Prepared, used_versions
+
+
+def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str:
+    """What is about to happen, in a few lines."""
+    how, lengths = loaded.how, prepared.examples.sequences.lengths()
+    fill = fill_rate(lengths, prepared.packs, prepared.settings.max_seq_length)
+    commit, named = prepared.base.commit, prepared.admitted.frozen.base_commit
+    at = f" at {commit[:12]}" if commit else ""
+    if named and not commit:
+        at = f" (nothing in {prepared.base.folder} tells whether it is {named[:12]}, which was frozen)"
+    trained = sum(told.trained for told in prepared.examples.sources.values())
+    lines = [
+        f"data      {prepared.admitted.frozen.name} {prepared.admitted.frozen.version}, root "
+        f"{prepared.admitted.frozen.root[:12]}…, approved by "
+        f"{', '.join(entry.document.by for entry in prepared.admitted.frozen.approvals)}",
+        f"examples  {len(lengths):,}, {sum(lengths):,} tokens, {trained / max(sum(lengths), 1):.1%} trained",
+        *(
+            f"          {name:20} {told.tokens:>12,} tokens, {told.trained_share:6.1%} trained"
+            for name, told in prepared.examples.sources.items()
+        ),
+        f"packed    {len(prepared.packs):,} sequences of {prepared.settings.max_seq_length:,}, {fill:.1%} "
+        f"full",
+        f"base      {prepared.base.id}{at}, fingerprint {prepared.base.fingerprint[:12]}…",
+        f"model     {prepared.base.id}: {how['backend']} on {how['device']}, {how['dtype']}, "
+        f"{how['attention']}, {how['trainable_parameters']:,} trainable of {how['parameters']:,}",
+        f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
+    ]
+    lines += [f"warning: {told}" for told in limits(prepared.base.config, prepared.settings)]
+    if not prepared.trial:
+        lines += [f"warm-up   {told}" for told in warm_up_caution(prepared.settings, prepared.steps)]
+    if start is not None:
+        lines.append(f"resumed   {start.path.name}, step {start.step:,}")
+    return "\n".join(lines)
+
+
+def run_record(
+    prepared: Prepared, loaded: Loaded, journal: Journal, batches: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """run.json: what was trained on what, by which settings, and how it went."""
+    frozen, recipe = prepared.admitted.frozen, prepared.admitted.recipe
+    metrics = read_metrics(journal.folder)
+    losses = [line["loss"] for line in metrics if line["kind"] == "train"]
+    held_out = [line["loss"] for line in metrics if line["kind"] == "eval"]
+    lengths = prepared.examples.sequences.lengths()
+    return {
+        "format": 1,
+        "model": frozen.model,
+        "trial": prepared.trial,
+        "frozen": {
+            "name": frozen.name,
+            "version": frozen.version,
+            "root": frozen.root,
+            "recipe_sha256": frozen.recipe_sha256,
+            "manifest_sha256": frozen.manifest_sha256,
+            "self_sha256": frozen.as_dict()["self_sha256"],
+        },
+        "approvals": [
+            {
+                "by": entry.document.by,
+                "at": entry.document.at,
+                "note": entry.document.note,
+                "mode": entry.document.mode,
+                "signed": entry.signature is not None,
+            }
+            for entry in frozen.approvals
+        ],
+        "base": prepared.base.as_dict(),
+        "template": {"name": prepared.template.name, "digest": prepared.template.digest},
+        "tokenizer": {"sha256": prepared.binding["tokenizer"]},
+        "settings": prepared.binding["settings"],
+        "evaluation": msgspec.to_builtins(recipe.evaluation),
+        "steps": prepared.steps,
+        "epochs": round(prepared.epochs, 4),
+        "tokens": prepared.run.tokens(0, prepared.steps * prepared.effective),
+        "mixture": dict(recipe.mixture.shares),
+        "sources": {
+            name: {
+                "group": recipe.sources[name].group,
+                "licence": frozen.sources[name].licence,
+                "uri": frozen.sources[name].uri,
+                "revision": frozen.sources[name].revision,
+                "rows": told.rows,
+                "tokens": told.tokens,
+                "trained_share": round(told.trained_share, 4),
+                "exposure": round(told.max_repeat * prepared.epochs, 3),
+            }
+            for name, told in prepared.examples.sources.items()
+        },
+        "packing": {
+            "sequences": len(prepared.packs),
+            "fill": round(fill_rate(lengths, prepared.packs, prepared.settings.max_seq_length), 4),
+        },
+        "batches": list(batches),
+        "losses": {
+            "first loss": losses[0] if losses else None,
+            "last loss": losses[-1] if losses else None,
+            "last eval loss": held_out[-1] if held_out else None,
+        },
+        "events": [line for line in metrics if line["kind"] == "event"],
+        "loaded": loaded.how,
+        "versions": used_versions(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "binding": prepared.binding,
+    }

@@ -1,0 +1,1 @@
+"""Evaluate and try a model."""
