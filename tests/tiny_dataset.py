@@ -221,3 +221,9 @@ def source_counts(name: str, recipe: Recipe) -> SourceCounts:
         dropped={reason: dropped.count(reason) for reason in sorted(set(dropped))},
         **{fate: sum(f == fate for f, *_ in fates) for fate in ("unselected", "train", "eval")},
     )
+
+
+def judged(dataset: Path, *gates: dict, metrics: dict = RUN_METRICS, **changes) -> GatesFile:
+    recipe = tiny_recipe(gates=list(gates), **changes)
+    manifest = manifest_of(dataset, recipe)
+    return measure(dataset, recipe.gates, metrics, manifest=manifest, recipe=recipe)

@@ -9,7 +9,7 @@ import pytest
 from curation.recipe.schema_file import SCHEMA_FILE, recipe_schema, schema_bytes, split_docstring
 from curation.recipe.yaml_lines import read_yaml
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 
 
 def test_the_committed_schema_is_the_generated_one():

@@ -24,7 +24,7 @@ from curation.stages.tools import STAGE, tools
 AJ = Path(schemas.__file__).with_name("aj_tools.json").read_text()
 LABELLED = [
     orjson.loads(line)
-    for path in sorted((Path(__file__).parent / "data" / "tool_calls").glob("*.jsonl"))
+    for path in sorted((Path(__file__).parents[2] / "data" / "tool_calls").glob("*.jsonl"))
     for line in path.read_bytes().splitlines()
 ]
 

@@ -39,7 +39,7 @@ from curation.release.verify import verify
 from curation.sources.download import download
 from reports.rows.review import Review
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("AJ_KILLS", "50"))
 
 # A process that says when it has loaded its libraries, and how often it changed something on the disk

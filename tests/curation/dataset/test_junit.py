@@ -1,7 +1,6 @@
 from xml.etree import ElementTree
 
-from test_gates import judged
-from tiny_dataset import tiny_dataset
+from tiny_dataset import judged, tiny_dataset
 
 from aj import main
 from curation.dataset.junit import to_junit

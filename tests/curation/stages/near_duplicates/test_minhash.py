@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curation.stages.near_duplicates import kernels, minhash
 from curation.stages.near_duplicates.linking import link_small
 from curation.stages.near_duplicates.shingles import jaccard, shingles, words
-from tests.test_linking import components, greedy, pairs_of
+from tests.curation.stages.near_duplicates.test_linking import components, greedy, pairs_of
 
 
 def texts_of(strings):
@@ -88,10 +88,10 @@ def test_words_do_not_depend_on_where_they_lie(text):
     assert hashes == alone
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[4]
 WORDS_OF_ARGUMENTS = """
 import json, sys
-from tests.test_minhash import word_hashes
+from tests.curation.stages.near_duplicates.test_minhash import word_hashes
 print(json.dumps([word_hashes(text) for text in json.loads(sys.argv[1])]))
 """
 

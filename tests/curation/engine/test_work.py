@@ -14,7 +14,7 @@ from curation.errors import CurationError
 from curation.task import Task
 
 HERE = "tests_tasks"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)

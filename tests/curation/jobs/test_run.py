@@ -25,7 +25,7 @@ from curation.release.frozen import parse_frozen, read_frozen
 from curation.sources.fetch_model import fetch_base_model
 from curation.sources.fetched import base_commit
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 ALL = ["fetch", "curate", "gate", "approve", "freeze", "train", "merge", "export"]
 
 

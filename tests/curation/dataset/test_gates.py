@@ -5,29 +5,23 @@ import jsonschema
 import orjson
 import pytest
 from msgspec import structs
-from tiny_dataset import RUN_METRICS, manifest_of, tiny_dataset, tiny_recipe
+from tiny_dataset import RUN_METRICS, judged, manifest_of, tiny_dataset, tiny_recipe
 
 from curation.dataset.gate_metrics import RUN_METRICS as MEASURED_BY_THE_RUN
 from curation.dataset.gate_metrics import SOURCE_METRICS, exposure, measures, source_shares
-from curation.dataset.gates import GatesFile, check_gates, gates_schema, judge_again, measure, read_gates
+from curation.dataset.gates import check_gates, gates_schema, judge_again, measure, read_gates
 from curation.dataset.manifest import read_manifest
 from curation.errors import RecipeError, Refusal
 from curation.recipe.load import Gate, TrainSettings
 from curation.recipe.model import Metric
 from reports.pages import terminal
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "gates.schema.json"
+SCHEMA = Path(__file__).parents[3] / "schemas" / "gates.schema.json"
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
     return tiny_dataset(tmp_path_factory.mktemp("gates") / "tiny")
-
-
-def judged(dataset: Path, *gates: dict, metrics: dict = RUN_METRICS, **changes) -> GatesFile:
-    recipe = tiny_recipe(gates=list(gates), **changes)
-    manifest = manifest_of(dataset, recipe)
-    return measure(dataset, recipe.gates, metrics, manifest=manifest, recipe=recipe)
 
 
 def value(dataset: Path, metric: str, **options) -> float | None:

@@ -30,7 +30,7 @@ from curation.release.frozen import read_frozen
 from curation.sources.fetch_model import fetch_base_model
 from curation.sources.fetched import TOKENIZER, fetched_sources
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 WILDCHAT = "allenai/WildChat-1M"
 SECOND = "data/train-00001-of-00003.parquet"
 

@@ -21,7 +21,7 @@ from curation.progress import Progress
 from curation.release.approval import approve
 from curation.row import encode, row_id
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(recipe: Path, out: str = "out", **options: object) -> Finished:

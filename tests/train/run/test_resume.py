@@ -388,7 +388,7 @@ def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> subproces
         f"train(Path({str(run.frozen)!r}), data=Path({str(run.data)!r}), base_model=Path({str(run.base)!r}), "
         f"out=Path({str(run.out)!r}), resume={resume})\n"
     )
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[3]
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,

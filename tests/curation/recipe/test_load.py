@@ -31,7 +31,7 @@ from curation.recipe.load import (
 )
 from curation.recipe.settings import Length, NearDuplicates
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 
 SMALLEST = """\
 name: demo

@@ -15,7 +15,7 @@ from curation.jobs.check import check
 from curation.readers.herbal import reader as herbal
 from curation.recipe.source import Source
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 DEMO = RECIPES / "demo"
 
 

@@ -14,7 +14,7 @@ from hub_server import HubServer, Repo, running
 from curation.jobs.check_online import Seen, check_online
 from curation.recipe.load import load_recipe
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

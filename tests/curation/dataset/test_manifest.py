@@ -26,7 +26,7 @@ from curation.errors import CurationError, Refusal
 from curation.files import pretty
 from curation.row import root_digest
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "manifest.schema.json"
+SCHEMA = Path(__file__).parents[3] / "schemas" / "manifest.schema.json"
 
 
 def a_manifest(**changes: object) -> Manifest:

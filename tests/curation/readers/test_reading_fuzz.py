@@ -74,7 +74,7 @@ SETTINGS = {
     "lines": {"answers": "answers.txt"},
 }
 TRUTHS = [{"id": f"{n}", "ground_truth": [{"f": {"a": [n]}}]} for n in range(4)]
-BOOK = (Path(__file__).resolve().parents[1] / "recipes/demo/herbal.txt").read_bytes()[:6000]
+BOOK = (Path(__file__).resolve().parents[3] / "recipes/demo/herbal.txt").read_bytes()[:6000]
 TEXTS = {
     "adventure": b"Hello\n\n> look\n\nA road\n\n> go north\n\nA wood\n",
     "herbal": BOOK,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[2]
 TRAIN = {
     "max_steps": 2,
     "max_seq_length": 64,
