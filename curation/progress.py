@@ -1,57 +1,65 @@
-"""A progress line on stderr for anything over two seconds; quiet when nobody is watching."""
+"""How far a job is, on stderr: a bar on a terminal, a line every 30 seconds where there is none."""
 
 import sys
-import time
-from types import TracebackType
+from threading import RLock
+from typing import Any
 
-SHOW_AFTER_S = 2.0
-REFRESH_S = 0.2
+from tqdm import tqdm
+
+BAR = "{desc}  {percentage:3.0f}%  {bar}  {pace}{remaining} left"
+LINE = "{desc}  {percentage:3.0f}%  {pace}{remaining} left"
+# On a terminal: when the bar appears, and how often it is drawn. Elsewhere: how often a line is written.
+SHOW_AFTER_S, REDRAW_S = 2.0, 0.2
+TELL_EVERY_S = 30.0
 
 
-class Progress:
-    """Counts work done against work to do: `done / total`, rows per second, time left.
+class Progress(tqdm):  # type: ignore[misc]  # tqdm brings no types
+    """Counts work done against work to do; tells the share, rows per second and the time left.
 
-    Writes nothing to a stream that is no terminal, and nothing in the first two seconds.
+    A quick job shows nothing, and the bar is gone when the job ends.
     """
 
-    def __init__(self, label: str, total: int, *, unit: str = "rows") -> None:
-        self.label, self.total, self.unit = label, max(total, 1), unit
-        self.done = 0
-        self.rows = 0
-        self.started = self._shown = time.monotonic()
-        self._visible = False
+    monitor_interval = 0  # no thread beside the work
 
-    def __enter__(self) -> "Progress":
-        return self
+    def __init__(self, label: str, total: int, *, unit: str = "rows") -> None:
+        self.rows = 0
+        self.on_screen = sys.stderr.isatty()
+        super().__init__(
+            desc=label,
+            total=max(total, 1),
+            unit=unit,
+            bar_format=BAR if self.on_screen else LINE,
+            delay=SHOW_AFTER_S if self.on_screen else TELL_EVERY_S,
+            mininterval=REDRAW_S if self.on_screen else TELL_EVERY_S,
+            miniters=0,
+            smoothing=0,
+            dynamic_ncols=self.on_screen,
+            position=0,
+            leave=False,
+        )
 
     def add(self, work: int, rows: int = 0) -> None:
         """`work` of the total is done, `rows` of them counted for the rate."""
-        self.done += work
         self.rows += rows
-        now = time.monotonic()
-        if not sys.stderr.isatty() or now - self.started < SHOW_AFTER_S or now - self._shown < REFRESH_S:
-            return
-        self._shown, self._visible = now, True
-        sys.stderr.write(f"\r\033[K{self.line(now - self.started)}")
-        sys.stderr.flush()
+        self.update(min(work, self.total - self.n))
 
-    def line(self, elapsed_s: float) -> str:
-        """What the line says after `elapsed_s` seconds."""
-        share = min(self.done / self.total, 1.0)
-        left_s = elapsed_s / share - elapsed_s if share else 0
-        rate = f"  {self.rows / elapsed_s:,.0f} {self.unit}/s" if self.rows and elapsed_s else ""
-        return f"{self.label}  {share:4.0%}{rate}  {clock(left_s)} left"
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What the line is made of: tqdm's words, and the rate in rows; work may be counted in bytes."""
+        told: dict[str, Any] = super().format_dict
+        rate = self.rows / told["elapsed"] if told["elapsed"] else 0
+        pace = f"{rate:,.0f} {self.unit}/s  " if rate else ""
+        # A terminal that says it has no columns does not know.
+        return {**told, "pace": pace, "ncols": told["ncols"] or None}
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._visible:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Draw the bar over itself; where nobody watches, write a line and never take one back."""
+        if self.on_screen:
+            return bool(super().display(msg, pos))
+        if msg is None:
+            print(self, file=sys.stderr, flush=True)
+        return False
 
 
-def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+# A lock of threads only: tqdm's own takes a semaphore of the system, for bars of several processes.
+Progress.set_lock(RLock())

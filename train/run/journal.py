@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from tqdm import tqdm
 
 from curation.errors import CurationError, Terminated, terminate
 from curation.files import write_bytes
-from curation.progress import clock
 from train.run.checkpoints import disk_full
 
 METRICS = "metrics.jsonl"
@@ -90,7 +90,7 @@ class Journal:
 def live_line(step: int, steps: int, values: dict[str, Any], left_s: float) -> str:
     """`step 120/5,000  10:34:00 left  loss 1.2340  lr 2e-05  4,210 tokens/s  7.78 s/step`."""
     return (
-        f"step {step:,}/{steps:,}  {clock(left_s)} left  loss {values['loss']:.4f}  "
+        f"step {step:,}/{steps:,}  {tqdm.format_interval(left_s)} left  loss {values['loss']:.4f}  "
         f"lr {values['learning_rate']:.3g}  {values['tokens_per_s']:,.0f} tokens/s  "
         f"{values['step_s']:.2f} s/step"
     )

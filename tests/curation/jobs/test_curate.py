@@ -208,8 +208,8 @@ def test_the_progress_line_of_writing_counts_the_rows_of_the_shards_and_no_other
 
     monkeypatch.setattr("curation.engine.pipeline.Progress", Told)
     written = run(small_recipe(tmp_path)).manifest.written
-    [line] = [line for line in lines if line.label == "writing"]
-    assert line.done == line.total
+    [line] = [line for line in lines if line.desc == "writing"]
+    assert line.n == line.total
     assert line.rows == written.train + written.eval
 
 
