@@ -136,7 +136,6 @@ def add_curation(command: Any) -> None:
     add_recipe(curate)
     curate.add_argument("--out", type=Path, default=None, help="default build/<recipe>-v<version>")
     curate.add_argument("--workers", type=positive, default=None, help="processes (default: one a core)")
-    curate.add_argument("--engine", choices=["local"], default="local")
     curate.add_argument("--sample", type=positive, default=None, metavar="N", help="preview about N rows")
     curate.add_argument("--force", action="store_true", help="replace a finished run")
 
