@@ -433,7 +433,7 @@ def run_report(args: argparse.Namespace) -> int:
 
 def run_why(args: argparse.Namespace) -> int:
     """Tell the life of a row, or find rows by their text."""
-    from curation.files import pretty
+    from curation.files import canonical
     from reports.rows.why import as_values, why
 
     if (args.row is None) == (args.text is None):
@@ -442,18 +442,18 @@ def run_why(args: argparse.Namespace) -> int:
         from reports.rows.search import find_text, hits
 
         places = find_text(args.dataset, args.text)
-        print(pretty(as_values(places)).decode() if args.json else hits(places, args.dataset, args.text))
+        print(canonical(as_values(places)).decode() if args.json else hits(places, args.dataset, args.text))
         return DONE if places else NO
     from reports.rows.life import lives
 
     found = why(args.dataset, args.row)
-    print(pretty(as_values(found)).decode() if args.json else lives(found, args.dataset))
+    print(canonical(as_values(found)).decode() if args.json else lives(found, args.dataset))
     return DONE
 
 
 def run_diff(args: argparse.Namespace) -> int:
     """Compare two datasets."""
-    from curation.files import pretty, write_new
+    from curation.files import canonical, write_new
     from reports.facts.diff import as_json, diff, differing_rows
     from reports.pages.diff_page import as_html, as_text
 
@@ -464,7 +464,7 @@ def run_diff(args: argparse.Namespace) -> int:
     if args.rows:
         files[args.rows] = differing_rows(args.old, args.new).write_ndjson().encode()
     write_new(files, force=args.force)
-    print(pretty(as_json(found)).decode() if args.json else as_text(found))
+    print(canonical(as_json(found)).decode() if args.json else as_text(found))
     return DONE
 
 
@@ -487,13 +487,13 @@ def run_gate(args: argparse.Namespace) -> int:
     """Judge again, from the files of the dataset."""
     from curation.dataset.gates import judge_again
     from curation.dataset.junit import to_junit
-    from curation.files import pretty, write_new
+    from curation.files import canonical, write_new
     from reports.pages.terminal import gates
 
     found = judge_again(args.dataset)
     if args.junit:
         write_new({args.junit: to_junit(found.gates, str(args.dataset))}, force=args.force)
-    print(pretty(found.as_dict()).decode() if args.json else gates(found))
+    print(canonical(found.as_dict()).decode() if args.json else gates(found))
     return DONE if found.passed else NO
 
 

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import orjson
-
 from curation.dataset.integrity import check_dataset, file_problem, is_dataset, told
 from curation.dataset.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, half_written, read_recipe
 from curation.dataset.row_check import Problem
 from curation.errors import CurationError
-from curation.files import file_digest
+from curation.files import canonical, file_digest
 from curation.release.approval import check_approvals
 from curation.release.frozen import Frozen, looks_frozen, read_bytes, read_frozen
 from curation.release.signing import allowed_signers_path
@@ -47,7 +45,7 @@ class VerifyResult(NamedTuple):
             "problems": [problem._asdict() for problem in self.problems],
             "notes": self.notes,
         }
-        return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+        return canonical(found).decode()
 
     def as_text(self) -> str:
         """The result for people: what differs first of all."""

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from curation.errors import CurationError
+from curation.files import canonical
 from curation.rendering.template import load_template
 from train.data.gatekeeper import Admitted, admit
 from train.data.packing import best_fit, fill_rate
@@ -70,7 +69,7 @@ class DryRun:
             "parameters": self.parameters._asdict(),
             "gpus": [told._asdict() for told in self.gpus],
         }
-        return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+        return canonical(content).decode()
 
     def as_text(self) -> str:
         """The result for people."""

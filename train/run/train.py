@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import CurationError
-from curation.files import alone_in, pretty
+from curation.files import alone_in, canonical
 from train.data.gatekeeper import admit
 from train.model.leaks import TOLERANCE, check_packing
 from train.model.load_model import load, told_when_full
@@ -43,7 +43,7 @@ class Finished:
 
     def as_json(self) -> str:
         """The run record, for programs."""
-        return pretty(dict(self.record)).decode()
+        return canonical(dict(self.record)).decode()
 
     def as_text(self, base: Path | None = None) -> str:
         """What was made and what comes next. `base`: as it was given on the command line."""

@@ -106,7 +106,9 @@ def test_text_page_and_json_hold_the_same_figures(pair, tmp_path, capsys):
     old, new = map(str, pair)
     page, rows = tmp_path / "diff.html", tmp_path / "rows.jsonl"
     assert main(["diff", old, new, "--json", "--html", str(page), "--rows", str(rows)]) == 0
-    told = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    told = json.loads(printed)
     assert told["totals"] == as_json(diff(*pair))["totals"]
     assert len(rows.read_text().splitlines()) == sum(told["totals"].values())
     html = page.read_text("utf-8")

@@ -151,4 +151,7 @@ def test_the_command_prints_the_life_and_knows_yes_from_no(dataset, capsys):
     assert "one:data/one-a.jsonl:3" in capsys.readouterr().out
     assert main(["why", str(dataset), "--text", "zzzzqqqq"]) == 1
     assert main(["why", str(dataset)]) == 2
+    capsys.readouterr()
     assert main(["why", str(dataset), "--text", "oak", "--json"]) == 0
+    assert main(["why", str(dataset), "one:data/one-a.jsonl:3", "--json"]) == 0
+    assert [[*json.loads(line)] for line in capsys.readouterr().out.splitlines()] == [["rows"], ["rows"]]
