@@ -3,40 +3,62 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
+from terminal import on_a_terminal
 
 import aj
+from curation.commands.verbs import HELP, commands
 from curation.errors import CurationError
+
+ROOT = Path(__file__).resolve().parents[1]
+AJ = (sys.executable, str(ROOT / "aj.py"))
+# What `aj` may not wait for before it knows what is asked, and that the request is right.
+HEAVY = {
+    *("polars", "numpy", "numba", "pyarrow", "torch", "transformers", "peft", "datasets", "scipy"),
+    *("huggingface_hub", "httpx", "tokenizers", "jinja2", "sqlglot", "tree_sitter", "langdetect"),
+}
+
+
+def command_of(verb):
+    return commands.get_command(click.Context(commands), verb)
+
+
+def put(monkeypatch, verb, run):
+    """Let a command do something else."""
+    monkeypatch.setattr(command_of(verb), "callback", lambda **_: run())
 
 
 @pytest.mark.parametrize(
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS], ids=errno.errorcode.get
 )
 def test_what_the_disk_is_at_fault_for_is_one_line(monkeypatch, capsys, number):
-    def run(_):
+    def run():
         raise OSError(number, os.strerror(number), "some/file")
 
-    monkeypatch.setattr(aj, "run_verify", run)
+    put(monkeypatch, "verify", run)
     assert aj.main(["verify", "x"]) == 2
     assert capsys.readouterr().err == f"aj verify: some/file: {os.strerror(number)}\n"
 
 
 def test_no_place_for_temporary_files_is_one_line(monkeypatch, capsys):
-    def run(_):
+    def run():
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
-    monkeypatch.setattr(aj, "run_verify", run)
+    put(monkeypatch, "verify", run)
     assert aj.main(["verify", "x"]) == 2
     assert capsys.readouterr().err == "aj verify: disk: No usable temporary directory found in ['/tmp']\n"
 
 
 def test_any_other_error_of_the_system_is_ours_and_shows(monkeypatch):
-    def run(_):
+    def run():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "ours")
 
-    monkeypatch.setattr(aj, "run_verify", run)
+    put(monkeypatch, "verify", run)
     with pytest.raises(FileNotFoundError):
         aj.main(["verify", "x"])
 
@@ -57,10 +79,10 @@ def test_any_other_error_of_the_system_is_ours_and_shows(monkeypatch):
     ],
 )  # fmt: skip
 def test_ctrl_c_says_what_the_same_command_does_next(monkeypatch, capsys, command, told, said):
-    def run(_):
+    def run():
         raise KeyboardInterrupt(*[told] if told else [])
 
-    monkeypatch.setattr(aj, f"run_{command}", run)
+    put(monkeypatch, command, run)
     assert aj.main([command, "x"]) == 130
     assert capsys.readouterr().err == f"aj {command}: {said}\n"
 
@@ -69,16 +91,16 @@ def test_ctrl_c_says_what_the_same_command_does_next(monkeypatch, capsys, comman
     ("command", "how"), [("train", "go on with --resume"), ("run", "run the same command again")]
 )
 def test_only_the_command_that_has_it_names_resume(monkeypatch, capsys, command, how):
-    def run(_):
+    def run():
         raise CurationError("out: the disk is full; free some space and go on with --resume")
 
-    monkeypatch.setattr(aj, f"run_{command}", run)
+    put(monkeypatch, command, run)
     assert aj.main([command, "x"]) == 2
     assert capsys.readouterr().err == f"aj {command}: out: the disk is full; free some space and {how}\n"
 
 
 def test_sigterm_says_the_same_and_exits_with_143(monkeypatch, capsys):
-    monkeypatch.setattr(aj, "run_curate", lambda _: signal.raise_signal(signal.SIGTERM))
+    put(monkeypatch, "curate", lambda: signal.raise_signal(signal.SIGTERM))
     assert aj.main(["curate", "x"]) == 143
     assert capsys.readouterr().err == "aj curate: stopped; the same command goes on from here\n"
 
@@ -97,27 +119,118 @@ def test_sigterm_says_the_same_and_exits_with_143(monkeypatch, capsys):
     ],
 )
 def test_options_may_stand_anywhere(arguments, found):
-    parsed = vars(aj.parser().parse_args(arguments.split()))
-    assert parsed["json"]
+    verb, *rest = arguments.split()
+    parsed = command_of(verb).make_context(verb, rest).params
+    assert parsed["as_json"]
     assert {name: parsed[name] for name in found} == found
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("why", "] dataset [row]\naj why: error: the following arguments are required: dataset\n"),
-        ("why d --jsom r", "aj: error: unrecognized arguments: --jsom r\n"),
-        ("why d r s", "aj: error: unrecognized arguments: s\n"),
-        ("approve d", "aj approve: error: the following arguments are required: --by\n"),
-        ("curate r --workers 0", "argument --workers: 0 is not a whole number of at least 1\n"),
+        ("why", "aj why: argument DATASET is missing; see aj why --help"),
+        ("why d --jsom r", "aj why: no such option --jsom; did you mean --json?"),
+        ("why d r s", "aj why: got unexpected extra argument (s); see aj why --help"),
+        ("approve d", "aj approve: option --by is missing; see aj approve --help"),
+        ("curate r --workers 0",
+         "aj curate: --workers: 0 is not a whole number of at least 1; see aj curate --help"),
+        ("curate r --workers two",
+         "aj curate: --workers: two is not a whole number of at least 1; see aj curate --help"),
+        ("review d --port x", "aj review: --port: 'x' is not a valid integer; see aj review --help"),
+        ("curate --worker 2 r", "aj curate: no such option --worker; did you mean --workers?"),
+        ("curate r --engine local", "aj curate: no such option --engine; see aj curate --help"),
+        ("curate r --force=yes", "aj curate: option '--force' does not take a value; see aj curate --help"),
+        ("curate r --out", "aj curate: option '--out' requires an argument; see aj curate --help"),
+        ("train f --data --json",
+         "aj train: --data needs a value; one that begins with a dash is written --data=--json; "
+         "see aj train --help"),
+        ("curat r", "aj: no such command curat; did you mean curate?"),
+        ("xyz", "aj: no such command xyz; see aj --help"),
+        ("--verbose curate", "aj: no such option --verbose; did you mean --version?"),
     ],
 )  # fmt: skip
-def test_a_wrong_command_line_is_told_with_its_usage(capsys, arguments, told):
-    with pytest.raises(SystemExit) as stopped:
-        aj.parser().parse_args(arguments.split())
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.endswith(told)
+def test_a_wrong_command_line_is_told_in_one_line(capsys, arguments, told):
+    assert aj.main(arguments.split()) == 2
+    assert capsys.readouterr() == ("", f"{told}\n")
 
 
-def test_a_name_that_begins_with_a_dash_stands_after_two():
-    assert str(aj.parser().parse_args(["check", "--json", "--", "-r.yaml"]).recipe) == "-r.yaml"
+def test_no_control_code_of_a_wrong_command_line_reaches_the_terminal(capsys):
+    assert aj.main(["cur\x1b[2J"]) == 2
+    assert capsys.readouterr().err == "aj: no such command cur⟨U+001B⟩[2J; see aj --help\n"
+
+
+def test_a_name_that_begins_with_a_dash_stands_after_two_or_an_equals_sign():
+    parsed = command_of("check").make_context("check", ["--json", "--", "-r.yaml"]).params
+    assert parsed["recipe"] == Path("-r.yaml")
+    parsed = command_of("why").make_context("why", ["d", "--text=--json"]).params
+    assert (parsed["text"], parsed["as_json"]) == ("--json", False)
+
+
+def test_alone_it_shows_its_commands_in_the_order_of_the_work(capsys):
+    assert aj.main([]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    places = [shown.err.index(f"\n  {verb} ") for verb in HELP]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("help", ["--help", "-h"])
+def test_its_help_shows_them_in_groups(capsys, help):
+    assert aj.main([help]) == 0
+    shown = capsys.readouterr().out
+    titles = ["First look:", "Make a dataset:", "Read and decide:", "Train:", "Use the model:", "All of it:"]
+    places = [shown.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places)
+    assert all(text.split()[0] in shown for text in HELP.values())
+
+
+@pytest.mark.parametrize("verb", HELP)
+def test_every_command_has_its_help(capsys, verb):
+    assert aj.main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: aj {verb} ")
+    assert HELP[verb].split(",")[0] in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--help"], ["--version"], ["curat"], ["train", "--help"], ["verify"], ["curate", "wrong.yaml"],
+     ["check", "wrong.yaml"], ["run", "wrong.yaml"], *([verb, "--help"] for verb in ("demo", "why", "try"))],
+    ids=" ".join,
+)  # fmt: skip
+def test_nothing_heavy_is_imported_before_the_request_is_right(tmp_path, arguments):
+    (tmp_path / "wrong.yaml").write_text("name: wrong\n")
+    code = f"import sys, aj; aj.main({arguments}); print(*sys.modules, file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not HEAVY & set(ran.stderr.splitlines()[-1].split())
+
+
+def test_what_failed_is_red_on_a_terminal(tmp_path):
+    red = f"\x1b[31maj verify: {tmp_path / 'x'}: does not exist"
+    assert on_a_terminal([*AJ, "verify", str(tmp_path / "x")]).startswith(red)
+    assert on_a_terminal([*AJ, "curat"]).startswith("\x1b[31maj: no such command curat")
+
+
+def test_nothing_is_red_where_no_color_is_asked_for_or_in_a_pipe(tmp_path, monkeypatch):
+    command = [*AJ, "verify", str(tmp_path / "x")]
+    piped = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert piped.stderr.startswith("aj verify: ")
+    assert "\x1b" not in piped.stderr
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert on_a_terminal(command).startswith("aj verify: ")
+    assert "\x1b" not in on_a_terminal(command)
+
+
+def test_a_reader_that_goes_early_is_no_fault():
+    ran = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; '{AJ[0]}' '{AJ[1]}' --help | true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")

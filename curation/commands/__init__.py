@@ -1,0 +1,1 @@
+"""The commands: one verb a file, with its options, its call and what it prints."""

@@ -1,0 +1,36 @@
+"""aj check: whether a recipe is right and its mixture can be had, before anything is made."""
+
+import json
+from pathlib import Path
+
+import click
+
+from curation.commands.answers import DONE, NO
+from curation.commands.needs import load_early
+from curation.commands.options import takes_recipe
+from curation.commands.verbs import verb
+from curation.errors import CurationError
+
+
+@verb("check")
+@takes_recipe
+@click.option("--online", is_flag=True, help="ask the hub too: are they there, do they fit?")
+def command(recipe: Path, data_root: Path | None, as_json: bool, online: bool) -> int:
+    """Check a recipe; the answer is no when even all rows cannot make its mixture."""
+    load_early(recipe, data_root)
+    from curation.jobs.check import check
+
+    found = check(recipe, data_root=data_root)
+    seen = []
+    if online:
+        from curation.jobs.check_online import check_online
+
+        seen = check_online(found.recipe)
+    if as_json:
+        told = json.loads(found.as_json())
+        click.echo(json.dumps({**told, "online": [vars(entry) for entry in seen]} if online else told))
+    else:
+        click.echo("\n".join([*(entry.as_text() for entry in seen), found.as_text(recipe)]))
+    if any(entry.problem for entry in seen):
+        return CurationError.exit_code
+    return DONE if found.feasible else NO

@@ -1,0 +1,28 @@
+"""aj init: a first recipe for a folder of files."""
+
+from pathlib import Path
+
+import click
+
+from curation.commands.answers import DONE
+from curation.commands.options import PATH, takes_force, takes_path
+from curation.commands.verbs import verb
+from curation.errors import CurationError
+
+
+@verb("init")
+@takes_path("folder", "what to look at")
+@click.option("--out", type=PATH, default="recipe.yaml", metavar="FILE", help="default recipe.yaml")
+@takes_force("replace an existing recipe")
+def command(folder: Path, out: Path, force: bool) -> int:
+    """Write a first recipe, and tell which files it leaves out."""
+    from curation.files import write_bytes
+    from curation.jobs.first_recipe import first_recipe, left_out
+
+    if out.exists() and not force:
+        raise CurationError(f"{out} exists; use --force to replace it, or --out for another file")
+    recipe = first_recipe(folder, out)
+    write_bytes(out, recipe.encode())
+    unread = [f"unread  {line}" for line in left_out(recipe)]
+    click.echo("\n".join([f"wrote   {out}", *unread, f"next    look it over, then: aj check {out}"]))
+    return DONE
