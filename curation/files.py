@@ -15,6 +15,14 @@ import orjson
 from curation.errors import CurationError
 
 
+def cache_folder() -> Path:
+    """$AJ_CACHE, else aj/ in the user's cache folder ($XDG_CACHE_HOME, else ~/.cache)."""
+    if told := os.environ.get("AJ_CACHE"):
+        return Path(told).absolute()
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (configured if configured.is_absolute() else Path.home() / ".cache") / "aj"
+
+
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:

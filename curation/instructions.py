@@ -1,8 +1,4 @@
-"""Single machine instructions that numba does not offer, for the compiled loops.
-
-numba's cache does not notice a change in this file: whoever changes one of these empties the caches
-(`__pycache__` beside the loops that use it).
-"""
+"""Single machine instructions that numba does not offer, for the compiled loops."""
 
 from collections.abc import Callable
 from typing import Any

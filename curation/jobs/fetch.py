@@ -20,7 +20,7 @@ import msgspec
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from curation.errors import CurationError, Refusal, SourceError
-from curation.files import alone_in, sync
+from curation.files import alone_in, cache_folder, sync
 from curation.jobs.fetch_plan import Job, look, unchanged
 from curation.progress import Progress
 from curation.recipe.load import Recipe, is_commit, is_hub, load_recipe
@@ -32,7 +32,6 @@ from curation.sources.fetched import (
     FetchedFile,
     Record,
     addresses,
-    cache_folder,
     read_record,
     write_record,
 )

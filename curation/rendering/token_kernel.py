@@ -7,10 +7,10 @@ bytes are looked up in a direct-mapped cache that holds the words themselves, so
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.compiling import compiled_with
 from curation.instructions import eight_at, trailing_zeros
 
 Bytes = NDArray[np.uint8]
@@ -44,7 +44,7 @@ def new_cache() -> Cache:
     return short, np.zeros(1 << SHORT_BITS, dtype=np.uint8), np.zeros((1 << CACHE_BITS, 3), dtype=np.uint64)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled_with(nogil=True, inline="always")
 def mix(value):  # type: ignore[no-untyped-def]
     """A 64-bit hash whose high bits depend on every bit (the finaliser of MurmurHash3)."""
     value ^= value >> np.uint64(33)
@@ -55,7 +55,7 @@ def mix(value):  # type: ignore[no-untyped-def]
     return value
 
 
-@nb.njit(cache=True)
+@compiled_with()
 def fill_pairs(left, right, merged, keys, ranks, ids):  # type: ignore[no-untyped-def]
     """Put the merges, in the order of their rank, into an open-addressing table; later ones win."""
     mask = np.uint64(keys.shape[0] - 1)
@@ -69,7 +69,7 @@ def fill_pairs(left, right, merged, keys, ranks, ids):  # type: ignore[no-untype
         ids[slot] = np.uint32(merged[rank])
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def find_pair(left, right, keys, ranks):  # type: ignore[no-untyped-def]
     """The slot of a pair, or -1 if no merge joins it."""
     mask = np.uint64(keys.shape[0] - 1)
@@ -82,7 +82,7 @@ def find_pair(left, right, keys, ranks):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def merge_word(data, start, end, byte_ids, keys, ranks, ids, symbols, slots):  # type: ignore[no-untyped-def]
     """Tokens of one word: the pair of lowest rank is merged first, the leftmost of equal ones."""
     size = end - start
@@ -109,7 +109,7 @@ def merge_word(data, start, end, byte_ids, keys, ranks, ids, symbols, slots):  #
     return size
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def push(heap, size, value):  # type: ignore[no-untyped-def]
     """Put a value into a binary heap of `size` values."""
     at = size
@@ -119,7 +119,7 @@ def push(heap, size, value):  # type: ignore[no-untyped-def]
     heap[at] = value
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def pop(heap, size):  # type: ignore[no-untyped-def]
     """Take the smallest value out of a binary heap of `size` values."""
     smallest, value, at = heap[0], heap[size - 1], 0
@@ -137,7 +137,7 @@ def pop(heap, size):  # type: ignore[no-untyped-def]
     return smallest
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def merge_long_word(data, start, end, byte_ids, keys, ranks, ids):  # type: ignore[no-untyped-def]
     """`merge_word` for words of any length, in n log n: a heap of rank << 32 | position, a linked list."""
     size = end - start
@@ -180,7 +180,7 @@ def merge_long_word(data, start, end, byte_ids, keys, ranks, ids):  # type: igno
     return tokens
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled_with(nogil=True, inline="always")
 def load(data, at, size):  # type: ignore[no-untyped-def]
     """Up to 8 bytes as one number; written out so that the compiler makes one load of it."""
     value = (
@@ -196,7 +196,7 @@ def load(data, at, size):  # type: ignore[no-untyped-def]
     return value if size >= 8 else value & ((np.uint64(1) << np.uint64(8 * size)) - np.uint64(1))
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def character(data, at):  # type: ignore[no-untyped-def]
     """The code point at a byte position of valid UTF-8, and its length in bytes."""
     first = np.int64(data[at])
@@ -211,7 +211,7 @@ def character(data, at):  # type: ignore[no-untyped-def]
     return ((first & 0x07) << 18) | (second << 12) | (third << 6) | (np.int64(data[at + 3]) & 0x3F), 4
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def contraction(data, at, end):  # type: ignore[no-untyped-def]
     """Bytes of 's 't 'm 'd 're 've 'll in any case at a quote, 0 if none. The long s counts as an s."""
     if at + 1 >= end:
@@ -229,7 +229,7 @@ def contraction(data, at, end):  # type: ignore[no-untyped-def]
     return 3 if first == 108 and second == 108 else 0
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def run_end(data, at, end, classes, kind):  # type: ignore[no-untyped-def]
     """Where a run of characters of one class ends."""
     while at < end:
@@ -246,7 +246,7 @@ def run_end(data, at, end, classes, kind):  # type: ignore[no-untyped-def]
     return at
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def space_end(data, at, end, classes):  # type: ignore[no-untyped-def]
     r"""Where white space splits: `\s*[\r\n]+|\s+(?!\S)|\s+`."""
     stop, last_break, last = at, -1, at
@@ -263,7 +263,7 @@ def space_end(data, at, end, classes):  # type: ignore[no-untyped-def]
     return stop if stop == end or last == at else last
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def word_end(data, at, end, classes, max_digits):  # type: ignore[no-untyped-def]
     """Where the word that starts at `at` ends, by the alternatives of the Split regex in their order."""
     code, width = character(data, at)
@@ -298,7 +298,7 @@ def word_end(data, at, end, classes, max_digits):  # type: ignore[no-untyped-def
     return space_end(data, at, end, classes)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled_with(nogil=True, inline="always")
 def ascii_word_end(data, at, end):  # type: ignore[no-untyped-def]
     """Where a word of ASCII letters, with a blank before it or none, ends; -1 if it may be another kind.
 
@@ -317,7 +317,7 @@ def ascii_word_end(data, at, end):  # type: ignore[no-untyped-def]
     return stop if stop - at > 1 and stop < end and data[stop] < 0x80 else -1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def added_token(data, at, end, added, added_offsets):  # type: ignore[no-untyped-def]
     """Bytes of the longest added token at a position, 0 if none."""
     longest = 0
@@ -335,7 +335,7 @@ def added_token(data, at, end, added, added_offsets):  # type: ignore[no-untyped
     return longest
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def is_sure(data, at, end, classes):  # type: ignore[no-untyped-def]
     """Whether every character of a row is one whose normalisation is known."""
     while at < end:
@@ -349,7 +349,7 @@ def is_sure(data, at, end, classes):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def count_rows(  # type: ignore[no-untyped-def]
     data,
     offsets,

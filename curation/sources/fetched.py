@@ -9,7 +9,6 @@ the earlier one in place.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from curation.errors import SourceError
-from curation.files import canonical, pretty, write_bytes
+from curation.files import cache_folder, canonical, pretty, write_bytes
 from curation.recipe.load import Recipe, is_commit, is_https, is_hub
 from curation.recipe.source import Source
 
@@ -70,14 +69,6 @@ class Address(NamedTuple):
         asked |= {"kind": BASE_MODEL} if self.name == BASE_MODEL else {}
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", self.uri.partition("://")[2].removeprefix("datasets/"))
         return cache_folder() / f"{slug.strip('-.')[-60:]}-{digest}"
-
-
-def cache_folder() -> Path:
-    """$AJ_CACHE, else aj/ in the user's cache folder ($XDG_CACHE_HOME, else ~/.cache)."""
-    if told := os.environ.get("AJ_CACHE"):
-        return Path(told).absolute()
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (configured if configured.is_absolute() else Path.home() / ".cache") / "aj"
 
 
 def addresses(recipe: Recipe) -> Iterator[Address]:

@@ -5,16 +5,15 @@ would give: a JSON object with a list of messages whose roles are ours, with tex
 as chat APIs write them, and nothing else that a reader has to look at. They leave every other line,
 whatever is wrong or unusual about it.
 
-All of them are in this one file because numba's cache notices changes only in the file of the
-function that is called. Texts are addressed by pointer: passing arrays to small functions costs more
+Texts are addressed by pointer: passing arrays to small functions costs more
 than what these do. `at` is where to go on reading, `end` where the line ends, `to` where to write;
 both buffers have ROOM to spare at their ends.
 """
 
-import numba as nb
 import numpy as np
 from numpy import uint64 as u64
 
+from curation.compiling import compiled_with
 from curation.instructions import eight_at, octet, put_eight, put_octet, trailing_zeros
 
 LEFT = -1  # instead of a place: this line is not for us
@@ -68,7 +67,7 @@ _QUOTES, _ESCAPES, _SPACES = _ONES * u64(34), _ONES * u64(92), _ONES * u64(32)
 _NOTHING, _ALL = u64(0), u64(0xFFFFFFFFFFFFFFFF)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _space(at, end):  # type: ignore[no-untyped-def]
     """The next place that is not white space."""
     while at < end:
@@ -79,13 +78,13 @@ def _space(at, end):  # type: ignore[no-untyped-def]
     return at
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _null(at, end):  # type: ignore[no-untyped-def]
     """The place behind null, or LEFT."""
     return at + 4 if at + 4 <= end and eight_at(at) & _FOUR == _NULL else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _is_one(start, length, known):  # type: ignore[no-untyped-def]
     """Whether a text of a length, which starts so, is one of those that are known."""
     for name, size in known:  # noqa: SIM110 (numba has no any())
@@ -94,13 +93,13 @@ def _is_one(start, length, known):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _ends(first, length, rest):  # type: ignore[no-untyped-def]
     """Whether what follows the first eight bytes of a text, at most seven, is that."""
     return eight_at(first + 8) & ((u64(1) << u64(8 * (length - 8))) - u64(1)) == rest
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _hex(at, end):  # type: ignore[no-untyped-def]
     """The number that four hexadecimal digits spell, or LEFT."""
     if at + 4 > end:
@@ -117,7 +116,7 @@ def _hex(at, end):  # type: ignore[no-untyped-def]
     return value
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _width(at, end):  # type: ignore[no-untyped-def]
     """The bytes of the UTF-8 sequence at a place, or LEFT when it is none. Source: RFC 3629, §4."""
     first, second = octet(at), octet(at + 1)
@@ -134,7 +133,7 @@ def _width(at, end):  # type: ignore[no-untyped-def]
     return width
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _write_code(code, to):  # type: ignore[no-untyped-def]
     """Write a code point as canonical JSON has it: UTF-8, or an escape; where to go on writing."""
     if code < 0x80:
@@ -167,7 +166,7 @@ def _write_code(code, to):  # type: ignore[no-untyped-def]
     return to + 2
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _write_escape(at, end, to):  # type: ignore[no-untyped-def]
     """Write what an escape stands for, whose backslash is at `at`."""
     if at + 1 >= end:
@@ -189,14 +188,14 @@ def _write_escape(at, end, to):  # type: ignore[no-untyped-def]
     return at, _write_code(code, to)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _marked(eight):  # type: ignore[no-untyped-def]
     """The high bit of every quote and backslash among eight bytes; above the first, too much."""
     quotes, escapes = eight ^ _QUOTES, eight ^ _ESCAPES
     return ((quotes - _ONES) & ~quotes | (escapes - _ONES) & ~escapes) & _HIGH
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _string(at, end, to):  # type: ignore[no-untyped-def]
     """Write the string at a place, quotes included: the place behind it, or LEFT; where to go on."""
     if at >= end or octet(at) != 34:
@@ -237,7 +236,7 @@ def _string(at, end, to):  # type: ignore[no-untyped-def]
     return LEFT, to
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _key(at, end):  # type: ignore[no-untyped-def]
     """A key and its colon: its first eight bytes, its place and length, where its value begins or LEFT.
 
@@ -263,7 +262,7 @@ def _key(at, end):  # type: ignore[no-untyped-def]
     return start, first, length, _space(at + 1, end)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _digits(at, end):  # type: ignore[no-untyped-def]
     """The place behind a run of digits, of which there must be one; or LEFT."""
     first = at
@@ -272,7 +271,7 @@ def _digits(at, end):  # type: ignore[no-untyped-def]
     return at if at > first else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _scalar(at, end):  # type: ignore[no-untyped-def]
     """The place behind a number, true, false or null; or LEFT."""
     eight = eight_at(at)
@@ -295,7 +294,7 @@ def _scalar(at, end):  # type: ignore[no-untyped-def]
     return at if at - first <= MOST_DIGITS else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _after_key(at, end, to):  # type: ignore[no-untyped-def]
     """The place where the value of any key begins, or LEFT. What it writes does not count."""
     at, _ = _string(at, end, to)
@@ -305,7 +304,7 @@ def _after_key(at, end, to):  # type: ignore[no-untyped-def]
     return at + 1 if at < end and octet(at) == 58 else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _value(at, end, to):  # type: ignore[no-untyped-def]
     """The place behind any JSON value, or LEFT. What it writes does not count."""
     depth = 0
@@ -358,7 +357,7 @@ def _value(at, end, to):  # type: ignore[no-untyped-def]
             return at
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _text_end(at, end):  # type: ignore[no-untyped-def]
     """The place behind the string or null at a place; it is looked at closely when it is written."""
     if at >= end or octet(at) != 34:
@@ -376,7 +375,7 @@ def _text_end(at, end):  # type: ignore[no-untyped-def]
     return LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put(text, length, to):  # type: ignore[no-untyped-def]
     """Write a packed text of a length: where to go on."""
     for k in range(len(text)):
@@ -384,7 +383,7 @@ def _put(text, length, to):  # type: ignore[no-untyped-def]
     return to + length
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put_text(at, end, to):  # type: ignore[no-untyped-def]
     """Write the string at a place, or null where there is none or it is null: where to go on, or LEFT."""
     if at < 0 or octet(at) != 34:
@@ -394,7 +393,7 @@ def _put_text(at, end, to):  # type: ignore[no-untyped-def]
     return to if behind >= 0 else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put_slice(at, end, to):  # type: ignore[no-untyped-def]
     """Write JSON text as a string: where to go on. The text was found to be UTF-8."""
     put_octet(to, 34)
@@ -411,7 +410,7 @@ def _put_slice(at, end, to):  # type: ignore[no-untyped-def]
     return to + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put_arguments(at, end, to):  # type: ignore[no-untyped-def]
     """Write the arguments at a place, a string or an object: where to go on, or LEFT."""
     if at < 0:
@@ -423,7 +422,7 @@ def _put_arguments(at, end, to):  # type: ignore[no-untyped-def]
     return _put_slice(at, behind, to) if behind >= 0 else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _call(at, end, to):  # type: ignore[no-untyped-def]
     """Write the tool call at a place, nested or flat: the place behind it, or LEFT; where to go on."""
     name = arguments = identifier = LEFT
@@ -486,7 +485,7 @@ def _call(at, end, to):  # type: ignore[no-untyped-def]
     return at, to + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put_calls(at, end, to):  # type: ignore[no-untyped-def]
     """Write the list of tool calls at a place, or null where there is none: where to go on, or LEFT."""
     if at >= 0 and octet(at) == 91:
@@ -519,7 +518,7 @@ def _put_calls(at, end, to):  # type: ignore[no-untyped-def]
     return to + 4
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _put_message(role, length, content, name, answers, calls, end, to):  # type: ignore[no-untyped-def]
     """Write a message from the places of its parts: where to go on, or LEFT."""
     start = eight_at(role)
@@ -544,7 +543,7 @@ def _put_message(role, length, content, name, answers, calls, end, to):  # type:
     return to + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _message(at, end, to):  # type: ignore[no-untyped-def]
     """Write the message at a place: the place behind it, or LEFT; where to go on writing."""
     role = content = name = answers = calls = LEFT
@@ -590,7 +589,7 @@ def _message(at, end, to):  # type: ignore[no-untyped-def]
     return (at, to) if to >= 0 else (LEFT, to)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _messages(at, end, to):  # type: ignore[no-untyped-def]
     """Write the list of messages at a place: the place behind it, or LEFT; where to go on writing."""
     if at >= end or octet(at) != 91:
@@ -613,7 +612,7 @@ def _messages(at, end, to):  # type: ignore[no-untyped-def]
             return LEFT, to
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _is_wanted(first, length, wanted):  # type: ignore[no-untyped-def]
     if length != wanted.shape[0]:
         return False
@@ -623,7 +622,7 @@ def _is_wanted(first, length, wanted):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def _record(at, end, wanted, to, tools):  # type: ignore[no-untyped-def]
     """Write the messages of the record at a place, and note where its tools are: where to go on, or LEFT."""
     found = False
@@ -663,7 +662,7 @@ def _record(at, end, wanted, to, tools):  # type: ignore[no-untyped-def]
     return to if found and _space(at, end) == end else LEFT
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def transcode(data, starts, wanted, out, offsets, is_done, tools):  # type: ignore[no-untyped-def]
     """Write the canonical messages of the lines that are for us, one after the other, to `out`.
 

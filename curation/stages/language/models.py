@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curation.compiling import compiled_with
 
 UNDETERMINED = "undetermined"
 LANGDETECT_SEED = 17
@@ -74,7 +75,7 @@ def langid(texts: Sequence[str]) -> list[Verdict]:
     ]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def classify(  # type: ignore[no-untyped-def]
     data, offsets, next_state, row_of, output, weights, priors, columns, labels, best, sure
 ):
@@ -160,7 +161,7 @@ def langdetect(text: str) -> Verdict:
     return Verdict(ISO.get(found[0].lang, found[0].lang), round(float(found[0].prob), 4), "langdetect")
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def sample_grams(lines, probabilities, words):  # type: ignore[no-untyped-def]
     """The probability of each language: langdetect's seven trials of drawing n-grams until one is sure.
 
@@ -203,7 +204,7 @@ def sample_grams(lines, probabilities, words):  # type: ignore[no-untyped-def]
     return mean
 
 
-@nb.njit(cache=True, inline="always")
+@compiled_with(inline="always")
 def unit(high, low):  # type: ignore[no-untyped-def]
     """Two random words as a number from 0 to 1, as Python's random() makes one."""
     return ((high >> np.uint32(5)) * 67108864.0 + (low >> np.uint32(6))) / 9007199254740992.0

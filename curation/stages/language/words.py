@@ -7,9 +7,10 @@ itself: `language_tiers` holds its counts against bounds.
 from collections.abc import Sequence
 from functools import lru_cache
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curation.compiling import compiled_with
 
 # What is counted per text; the scripts come first. HAN to MYANMAR are scripts that tell a language.
 COUNTED = (
@@ -118,13 +119,13 @@ def count_features(texts: Sequence[str]) -> NDArray[np.int32]:
     return counts
 
 
-@nb.njit(cache=True, inline="always")
+@compiled_with(inline="always")
 def slot_of(word, size):  # type: ignore[no-untyped-def]
     """Where a packed word belongs in a table of `size` (a power of two)."""
     return np.int64((word * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & (size - 1)
 
 
-@nb.njit(cache=True)
+@compiled_with()
 def fill_words(words, kinds, keys, values):  # type: ignore[no-untyped-def]
     """Put packed words into an open-addressing table."""
     for i in range(words.shape[0]):
@@ -134,7 +135,7 @@ def fill_words(words, kinds, keys, values):  # type: ignore[no-untyped-def]
         keys[slot], values[slot] = words[i], kinds[i]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled_with(nogil=True)
 def count_texts(data, offsets, scripts, keys, values, counts):  # type: ignore[no-untyped-def]
     """Fill `counts`, one line per text. A word is a run of letters and apostrophes."""
     for row in range(offsets.shape[0] - 1):

@@ -1,7 +1,6 @@
 """Compiled loops of the near-duplicate search, over raw Arrow bytes.
 
-All of them are in this one file because numba's cache notices changes only in the file of the
-function that is called. They release the GIL and take no locks: callers give each thread its own
+They release the GIL and take no locks: callers give each thread its own
 rows and its own scratch. Texts are addressed by pointer and length and must be valid UTF-8.
 
 numba mixes signed and unsigned 64-bit numbers into floats. So hashes and bit sets are u64 and only
@@ -13,9 +12,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from numpy import uint64 as u64
 
+from curation.compiling import compiled_with
 from curation.instructions import (
     byte_at,
     eight_at,
@@ -66,12 +65,8 @@ _P3 = u64(0xA54FF53A5F1D36F1)
 
 
 def compiled(function: F) -> F:
-    """Compile on first use; keep the machine code where numba finds a folder that it may write."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # it found none
-        return njit(**options)(function)  # type: ignore[no-any-return]
+    """Compile on first use."""
+    return compiled_with(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
 @compiled

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -263,13 +262,3 @@ def test_one_very_long_row_among_short_ones():
     long = " ".join(f"w{k}" for k in range(400_000))
     links = link([long, "short row of a few words here", long + " end", "", long.upper()])
     assert links.survivors.tolist() == [-1, -1, 0, -1, 0]
-
-
-def test_a_folder_that_cannot_hold_a_cache_is_no_error(monkeypatch):
-    def refuse(cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: SimpleNamespace(py_func=function, options=options)
-
-    monkeypatch.setattr(kernels, "njit", refuse)
-    assert kernels.compiled(kernels._mixed.py_func).options["nogil"] is True
