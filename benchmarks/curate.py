@@ -1,4 +1,4 @@
-"""The whole pipeline end to end: python -m benchmarks.curate [--rows N …] [--tokenizer] [--json]
+"""The whole pipeline end to end: python -m benchmarks.curate [--rows N …] [--tokenizer] [--json] [--record]
 
 Makes N rows from the corpus (edited copies, no duplicates), runs a full recipe over them with two
 workers, and tells wall time, CPU-seconds by step, and peak anonymous memory over all processes.
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.memory import sampled_peak
 from benchmarks.multiply import conversations, multiplied
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"
@@ -114,12 +114,13 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Parse, measure, print, record."""
+    """Parse, measure, print, record if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[300_000])
     parser.add_argument("--tokenizer", action="store_true", help="also with the real vocabulary")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    can_record(parser)
     args = parser.parse_args()
     if not CORPUS.is_dir():
         raise SystemExit("the corpus is not beside the project; this benchmark needs its rows")
@@ -130,7 +131,7 @@ def main() -> None:
         runs = [run(lines, rows, tokenizer=kind, workers=args.workers) for kind in kinds]
         found += runs
         print(table(runs))
-        if not args.json:
+        if args.record:
             write_section(f"curate {rows}", section(rows, runs, tokenizer=args.tokenizer))
     if args.json:
         print(json.dumps(found))

@@ -1,6 +1,6 @@
 """Language identification: our tiers beside py3langid and langdetect, on the same rows.
 
-    python -m benchmarks.language [--rows N] [--fast-rows N] [--others] [--json]
+    python -m benchmarks.language [--rows N] [--fast-rows N] [--others] [--json] [--record]
 
 Rows come from the corpus beside the project where there is one (`recipes/corpus.yaml`), else from the
 labelled sentences of `benchmarks/sentences.py`. Printed are rows per CPU-second of one thread, models
@@ -23,7 +23,7 @@ from langdetect.lang_detect_exception import LangDetectException
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.multiply import conversations
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from benchmarks.sentences import SENTENCES
 from curation.stages.language.models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect
 from curation.stages.language.tiers import languages
@@ -193,22 +193,25 @@ langdetect takes Chinese text with a few Latin words for another language (`--ot
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+    """Measure, print, record if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.language", description=__doc__)
     parser.add_argument("--rows", type=int, default=3000, help="rows that all three judge")
     parser.add_argument("--fast-rows", type=int, default=60_000, help="rows that the tiers judge")
     parser.add_argument("--others", action="store_true", help="show rows on which they differ")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and write nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
+    can_record(parser)
     options = parser.parse_args(arguments)
+    if options.record and not CORPUS.is_dir():
+        raise SystemExit("the corpus is not beside the project; only what its rows show is recorded")
     figures = report(options.rows, options.fast_rows)
+    if options.record:
+        write_section("language", table(figures))
     if options.json:
         print(json.dumps(figures, ensure_ascii=False))
         return
     print(table(figures))
     for tier, line in figures["agreement_with_langdetect"].items() if options.others else ():
         print(tier, *line["others"], sep="\n    ")
-    if CORPUS.is_dir():
-        write_section("language", table(figures))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Near duplicates beside datasketch, rensa and Daft, on the same rows, against the exact truth.
 
-    python -m benchmarks.near_duplicates [--rows N] [--rounds N] [--growth] [--pathological] [--json]
+    python -m benchmarks.near_duplicates [--rows N] [--rounds N] [--growth] [--pathological]
+                                         [--json] [--record]
 
 Every contender runs in a process of its own on texts in a mapped Arrow file; the rounds are
 interleaved and the medians told. CPU-seconds are of all threads and begin when the texts are
@@ -37,7 +38,7 @@ from benchmarks.planted import (
     truth,
     with_partner,
 )
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from curation.stages.near_duplicates import minhash
 from curation.stages.near_duplicates.linking import Links
 from curation.stages.near_duplicates.shingles import shingles, words
@@ -362,7 +363,7 @@ def section(command: str, heading: str, table: str) -> str:
 
 
 def main() -> None:
-    """Parse, measure, print, record."""
+    """Parse, measure, print, record if asked."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -373,6 +374,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=GROWTH[-1], help="rows of the last step of --growth")
     parser.add_argument("--pathological", action="store_true", help="inputs that make others slow or wrong")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    can_record(parser)
     parser.add_argument("--worker", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--texts", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--threshold", type=float, help=argparse.SUPPRESS)
@@ -395,7 +397,8 @@ def main() -> None:
         sections["near duplicates: pathological inputs"] = (f"{command} --pathological", table)
     for name, (asked, table) in sections.items():
         print(f"{name}\n\n{table}\n")
-        write_section(name, section(asked, name.capitalize(), table))
+        if args.record:
+            write_section(name, section(asked, name.capitalize(), table))
     if args.json:
         print(json.dumps(told))
 

@@ -1,6 +1,6 @@
 """Reading JSON lines of conversations beside the usual libraries, on the same file.
 
-    python -m benchmarks.reading [--rows N] [--json]
+    python -m benchmarks.reading [--rows N] [--json] [--record]
 
 Rows are conversations of the corpus beside the project, with and without tool calls. Ours ends with
 what the pipeline takes: a frame of canonical messages, every line accounted for; orjson only decodes
@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from benchmarks.multiply import conversations, multiplied
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from curation.readers import reading
 from curation.recipe.source import Source
 
@@ -187,19 +187,20 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, record."""
+    """Measure, print, record if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
     parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--json", action="store_true", help="print one JSON object last, and record nothing")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    can_record(parser)
     options = parser.parse_args(arguments)
     if not CORPUS.is_dir():
         raise SystemExit("the corpus is not beside the project; this benchmark needs its rows")
     figures = report(options.rows, conversations(ROOT / "recipes" / "corpus.yaml", CORPUS))
     print(table(figures))
+    if options.record:
+        write_section("reading", table(figures))
     if options.json:
         print(json.dumps(figures))
-    else:
-        write_section("reading", table(figures))
 
 
 if __name__ == "__main__":

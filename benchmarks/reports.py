@@ -1,4 +1,4 @@
-"""Reading a large dataset: python -m benchmarks.reports [--rows N …] [--keep FOLDER] [--json]
+"""Reading a large dataset: python -m benchmarks.reports [--rows N …] [--keep FOLDER] [--json] [--record]
 
 Curates N rows of the corpus (edited copies, no duplicates) twice, the second time with one file of
 eight exchanged, and measures what a person then waits for: `aj report`, `aj diff`, `aj why`.
@@ -21,7 +21,7 @@ import polars as pl
 from benchmarks.curate import CORPUS, FILES, ROOT, make_recipe
 from benchmarks.memory import sampled_peak
 from benchmarks.multiply import conversations, multiplied
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 
 RECIPE = ROOT / "recipes" / "corpus.yaml"
 
@@ -132,12 +132,13 @@ def folder_of(keep: Path | None, rows: int) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Parse, measure, print, record."""
+    """Parse, measure, print, record if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[390_000], help="input rows of each dataset")
     parser.add_argument("--tokenizer", action="store_true", help="with token counts, by the real vocabulary")
     parser.add_argument("--keep", type=Path, help="a folder where the datasets stay for the next run")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    can_record(parser)
     args = parser.parse_args()
     if not CORPUS.is_dir():
         raise SystemExit("the corpus is not beside the project; this benchmark needs its rows")
@@ -148,9 +149,7 @@ def main() -> None:
                 make_datasets(folder, conversations(RECIPE, CORPUS), rows, tokenizer=args.tokenizer)
             found.append(result(folder, rows))
     print(table(found))
-    if args.json:
-        print(json.dumps({"sizes": found}))
-    else:
+    if args.record:
         options = f"--rows {' '.join(map(str, args.rows))}{' --tokenizer' if args.tokenizer else ''}"
         load = ", ".join(str(size["load"]) for size in found)
         head = (
@@ -158,6 +157,8 @@ def main() -> None:
             f"load of the machine when measuring began: {load}.\n\n"
         )
         write_section("reports", head + table(found))
+    if args.json:
+        print(json.dumps({"sizes": found}))
 
 
 if __name__ == "__main__":

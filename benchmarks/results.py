@@ -1,5 +1,6 @@
-"""benchmarks/RESULTS.md: one section per benchmark, replaced whole when the benchmark is run again."""
+"""benchmarks/RESULTS.md: one section per benchmark, replaced whole when it is run with `--record`."""
 
+import argparse
 import os
 import platform
 import re
@@ -11,9 +12,14 @@ from curation.files import write_bytes
 RESULTS = Path(__file__).with_name("RESULTS.md")
 OPENING = """# Measured
 
-Every section is written by the benchmark that it names; run that again to replace it. Rates are per
-CPU-second (user and system, all threads and processes) where nothing else is said.
+Every section is written by the benchmark that it names; run that with `--record` to replace it. Rates
+are per CPU-second (user and system, all threads and processes) where nothing else is said.
 """
+
+
+def can_record(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark the option `--record`; without it nothing in the project changes."""
+    parser.add_argument("--record", action="store_true", help="put the table into benchmarks/RESULTS.md")
 
 
 def write_section(name: str, markdown: str, path: Path = RESULTS) -> None:

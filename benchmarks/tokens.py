@@ -1,6 +1,6 @@
 """Token counting: our kernel beside tiktoken and tokenizers, on the same rendered rows.
 
-    python -m benchmarks.tokens [--tokenizer FOLDER] [--rows N] [--json]
+    python -m benchmarks.tokens [--tokenizer FOLDER] [--rows N] [--json] [--record]
 
 Rows come from the corpus beside the project (`recipes/corpus.yaml`), rendered with aj_r1; the tokenizer
 is the corpus's unless another folder is given. tiktoken gets the ranks, the pattern and the added tokens
@@ -22,7 +22,7 @@ import orjson
 import tiktoken
 
 from benchmarks.multiply import conversations
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from curation.rendering.template import load_template
 from curation.rendering.tokens import ReferenceCounter, byte_alphabet, load_counter
 
@@ -114,18 +114,17 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+    """Measure, print, record if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tokens", description=__doc__)
     parser.add_argument("--tokenizer", type=Path, default=CORPUS / "tokenizer_r1_distill")
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--json", action="store_true", help="print one JSON object and write nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
+    can_record(parser)
     options = parser.parse_args(arguments)
     figures = report(options.rows, options.tokenizer)
-    if options.json:
-        print(json.dumps(figures))
-        return
-    print(table(figures))
-    write_section("tokens", table(figures))
+    if options.record:
+        write_section("tokens", table(figures))
+    print(json.dumps(figures) if options.json else table(figures))
 
 
 if __name__ == "__main__":

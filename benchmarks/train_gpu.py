@@ -1,6 +1,6 @@
 """One training step of a 32B and of a 7B on one GPU: seconds, tokens/s, MFU, peak memory.
 
-    python -m benchmarks.train_gpu [--data DATASET] [--steps N] [--arm NAME]... [--check]
+    python -m benchmarks.train_gpu [--data DATASET] [--steps N] [--arm NAME]... [--check] [--record]
 
 Weights are random and made on the GPU: time and memory do not depend on their values. Arms:
 
@@ -37,7 +37,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from curation.recipe.load import TrainSettings
 from train.data.packing import IGNORED, Collator, best_fit
 from train.data.steps import effective_batch
@@ -324,17 +324,20 @@ def table(found: Sequence[Measured], data: Path | None, steps: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the arms, print the table, and write it where a GPU was measured."""
+    """Run the arms, print the table, and record it if asked."""
     parser = argparse.ArgumentParser(description="Measure training steps on a GPU.")
     parser.add_argument("--data", type=Path, default=None, help="a dataset whose rows give the lengths")
     parser.add_argument("--steps", type=int, default=10, help="timed steps per arm")
     parser.add_argument("--arm", action="append", choices=ARMS, default=None)
     parser.add_argument("--check", action="store_true", help="run the path on a CPU with a tiny model")
+    can_record(parser)
     parser.add_argument("--one", choices=ARMS, default=None, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.one:
         print(json.dumps(measure(args.one, args.data, args.steps, check=args.check).__dict__))
         return 0
+    if args.check and args.record:
+        parser.error("--check measures nothing that belongs on record")
     if not args.check and not torch.cuda.is_available():
         print("no CUDA GPU here; --check runs the path on a CPU with a tiny model", file=sys.stderr)
         return 2
@@ -346,7 +349,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = [run(arm, args.data, args.steps, check=args.check) for arm in arms]
     text = table(found, args.data, args.steps)
     print(text)
-    if not args.check:
+    if args.record:
         write_section("train_gpu", text)
     return 1 if any(one.problem for one in found) else 0
 

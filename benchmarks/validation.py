@@ -1,6 +1,6 @@
 """Schema checks of tool calls beside the usual libraries, on 100,000 messages made here.
 
-    python -m benchmarks.validation [--messages N] [--json]
+    python -m benchmarks.validation [--messages N] [--json] [--record]
 
 Every contender answers the same question about the same messages: are the arguments, a JSON text,
 valid for the tool that is called? The libraries and our check of a call get the arguments one by
@@ -23,7 +23,7 @@ import orjson
 import polars as pl
 
 import schemas
-from benchmarks.results import machine, write_section
+from benchmarks.results import can_record, machine, write_section
 from curation import row
 from curation.calls.checks import is_call_plainly_right
 from curation.calls.pairs import Call as ToolCall
@@ -159,25 +159,26 @@ def table(results: Sequence[Result], count: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, record."""
+    """Measure, print, record if asked."""
     parser = argparse.ArgumentParser(description="Schema checks of tool calls beside the usual libraries.")
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true", help="print one JSON object last, and record nothing")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    can_record(parser)
     options = parser.parse_args(arguments)
     results = measure(options.messages)
     differing = disagreements(results)
     told = machine("jsonschema", "fastjsonschema", "jsonschema-rs", "orjson", "polars")
     print(table(results, options.messages))
     print(f"\n{differing} disagreements; {told}")
+    if options.record:
+        command = f"python -m benchmarks.validation --messages {options.messages}"
+        head = f"## Schema checks of tool calls\n\n`{command}`, {told}.\n\n"
+        tail = f"\n\nMessages on which two of them disagree: {differing}."
+        write_section("validation", head + table(results, options.messages) + tail)
     if options.json:
         rates = {result.name: round(result.rows_per_cpu_s) for result in results}
         figures = {"messages": options.messages, "rows_per_cpu_s": rates, "disagreements": differing}
         print(json.dumps({**figures, "machine": told}))
-        return
-    command = f"python -m benchmarks.validation --messages {options.messages}"
-    head = f"## Schema checks of tool calls\n\n`{command}`, {told}.\n\n"
-    tail = f"\n\nMessages on which two of them disagree: {differing}."
-    write_section("validation", head + table(results, options.messages) + tail)
 
 
 if __name__ == "__main__":
