@@ -9,12 +9,11 @@ import contextlib
 import functools
 import importlib
 import importlib.util
-import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -293,14 +292,3 @@ def first_line(error: BaseException) -> str:
     """The first line of an error that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-def on_meta(config: Mapping[str, Any], settings: TrainSettings) -> Any:
-    """The architecture with its adapter without memory for weights, to count and to check."""
-    known = json.loads(json.dumps(dict(config)))
-    kind = {"Qwen2ForCausalLM": "qwen2", "LlamaForCausalLM": "llama"}[known["architectures"][0]]
-    known.pop("model_type", None)
-    automatic: Any = AutoModelForCausalLM
-    with torch.device("meta"):
-        model = automatic.from_config(transformers.AutoConfig.for_model(kind, **known))
-        return get_peft_model(model, lora_config(settings))
