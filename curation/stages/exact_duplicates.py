@@ -12,27 +12,12 @@ from typing import Any
 import polars as pl
 
 from curation.recipe.settings import ExactDuplicates
-from curation.row import drop, ids_of
-from curation.stages.seam import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, Split, no_pairs
+from curation.row import ids_of
+from curation.stages.seam import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, no_pairs
 
 PREPARED_SCHEMA = {"pos": pl.UInt64, "piece": pl.UInt32, "rank": pl.UInt32, "digest": pl.String}
 _ORDER = ("rank", "pos", "piece")
 _DETAIL = '{"similarity":1.0}'
-
-
-def exact_duplicates(rows: pl.DataFrame, *, keep: Sequence[str] = (), sources: Sequence[str] = ()) -> Split:
-    """Keep the first of every group of rows with equal messages and tools.
-
-    Needs `pos`, `piece`, `source`, `messages`, `tools`. `sources` is the recipe's order of sources;
-    by default they stand in order of their names. Detail: {"duplicate_of": id of the row that
-    stays}. Idempotent.
-    """
-    prepared = prepare(rows, order=keep_order(keep, sources or sorted(rows["source"].unique())))
-    survivors = _first_of_equals(prepared)
-    gone = (survivors["pos"] != prepared["pos"]) | (survivors["piece"] != prepared["piece"])
-    # Equal rows have equal ids, so the id of the row that stays is that of the one that goes.
-    stays = [{"duplicate_of": f"sha256:{digest}"} for digest in prepared["digest"].filter(gone)]
-    return Split(rows.filter(~gone), drop(rows.filter(gone), ["exact_duplicate"] * len(stays), stays))
 
 
 def keep_order(keep: Sequence[str], sources: Sequence[str]) -> dict[str, int]:
@@ -53,7 +38,7 @@ def prepare(rows: pl.DataFrame, *, order: dict[str, int]) -> pl.DataFrame:
 
 def find_duplicates(prepared: pl.DataFrame) -> Outcome:
     """Every row of a prepared frame but the first of its equals, with the row that stays."""
-    first = _first_of_equals(prepared)
+    first = prepared.select(pl.col("pos", "piece").sort_by(*_ORDER).first().over("digest"))
     drops = prepared.select(
         "pos",
         "piece",
@@ -63,13 +48,6 @@ def find_duplicates(prepared: pl.DataFrame) -> Outcome:
         survivor_piece=first["piece"],
     ).filter((pl.col("pos") != pl.col("survivor_pos")) | (pl.col("piece") != pl.col("survivor_piece")))
     return Outcome(drops.sort("pos", "piece").cast(pl.Schema(DROPS_SCHEMA)), no_pairs(), {})
-
-
-def _first_of_equals(prepared: pl.DataFrame) -> pl.DataFrame:
-    """pos and piece of the row that stays, for every row, in the order of the frame."""
-    return prepared.select(
-        pl.col("pos", "piece").sort_by(*_ORDER).first().over("digest"),
-    )
 
 
 def _bind_prepare(settings: Any, context: Context) -> PrepareFn:

@@ -1,12 +1,13 @@
 """The seam between stages and engine (DESIGN.md §6): three kinds, and nothing else crosses it.
 
-A stage file `curation/stages/<name>.py` holds a pure function of Polars frames, usable by hand,
-and `STAGE`, which says how an engine runs it. The settings of every stage are declared in
-`curation/recipe/settings.py`, so that the recipe's schema knows them.
+A stage file `curation/stages/<name>.py` holds pure functions of Polars frames and `STAGE`, which binds
+them to settings: an engine and a user by hand run the same, `STAGE.bind(settings, context)(rows)`. The
+settings of every stage are declared in `curation/recipe/settings.py`, so that the recipe's schema knows
+them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,8 +123,6 @@ class Reduce:
 
     prepare: Callable[[Any, Context], PrepareFn]
     bind: Callable[[Any, Context], Callable[[Sequence[Path]], Outcome]]
-    # Columns of a prepared frame, fixed so that an empty one has them too.
-    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 Kind = Rows | Keyed | Reduce

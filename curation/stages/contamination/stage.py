@@ -25,18 +25,11 @@ if TYPE_CHECKING:
 _SLICE_ROWS = 4096
 
 
-def contamination(
-    rows: pl.DataFrame, *, against: Sequence[Reference] = (), ngram: int = 13, min_share: float = 0.5
-) -> Split:
-    """Rows without those that hold text of `against` (see references.read_references).
+def searching(against: Sequence[Reference], ngram: int, min_share: float) -> RowsFn:
+    """Of many frames, the rows without those that hold text of `against`, whose index is made once.
 
     Needs `messages`. Order and columns are unchanged. Idempotent.
     """
-    return searching(against, ngram, min_share)(rows)
-
-
-def searching(against: Sequence[Reference], ngram: int, min_share: float) -> RowsFn:
-    """`contamination` with an index of the references that is made once for many frames."""
     if not any(text for reference in against for text in reference.texts):
         return lambda rows: Split(rows, drop(rows.clear(), [], []))
     # The compiler is loaded only where there is something to compare with.

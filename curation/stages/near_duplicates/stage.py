@@ -6,12 +6,11 @@ said are the texts of users and assistants and the tool calls; system prompts, t
 tool results are left out, since rows of one agent share them without being alike.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,9 +18,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curation.arrow import open_table, write_frame
+from curation.arrow import open_table
 from curation.recipe.settings import NearDuplicates
-from curation.row import digest, drop, ids_of
+from curation.row import digest, ids_of
 from curation.stages.near_duplicates.linking import COUNTS, Links, link_datasketch, link_small
 from curation.stages.seam import (
     DROPS_SCHEMA,
@@ -30,19 +29,10 @@ from curation.stages.seam import (
     Outcome,
     PrepareFn,
     Reduce,
-    Split,
     no_drops,
     no_pairs,
 )
 
-SCHEMA = {
-    "pos": pl.UInt64,
-    "piece": pl.UInt32,
-    "rank": pl.UInt32,
-    "id": pl.String,
-    "said": pl.String,
-    "context_key": pl.UInt64,
-}
 # Up to this size plain Python is faster than loading the compiled code, and misses no pair.
 SMALL_ROWS, SMALL_BYTES = 3000, 1_500_000
 ID_LENGTH = len("sha256:") + 64
@@ -64,47 +54,12 @@ class _Message(msgspec.Struct, gc=False):
 _messages = msgspec.json.Decoder(list[_Message]).decode
 
 
-def near_duplicates(
-    rows: pl.DataFrame,
-    *,
-    similarity: float = 0.8,
-    keep: Sequence[str] = (),
-    sources: Sequence[str] = (),
-    system: Literal["distinct", "ignore"] = "distinct",
-    backend: Literal["native", "datasketch"] = "native",
-) -> Split:
-    """Drop every row that is similar enough to a row that stays.
-
-    Rows of the sources in `keep` stay first, in that order, then those of `sources`, then all
-    others; within a source the row with the lower id. `dropped` has the reason `near_duplicate`
-    and as detail {"duplicate_of": the survivor's id, "similarity": …}.
-    """
-    settings = NearDuplicates(similarity=similarity, keep=list(keep), system=system, backend=backend)
-    context = Context(sources=tuple(sources))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "prepared.arrow"
-        write_frame(path, prepare(settings, context)(rows))
-        drops = bind(settings, context)([path]).drops
-    survivors = rows.select(
-        ids_of(rows).alias("duplicate_of"),
-        survivor_pos="pos",
-        survivor_piece="piece",
-    )
-    told = drops.join(survivors, on=["survivor_pos", "survivor_piece"], how="left").select(
-        "pos", "piece", "duplicate_of", similarity=pl.col("detail").str.json_path_match("$.similarity")
-    )
-    told = rows.select("pos", "piece").join(told, on=["pos", "piece"], how="left", maintain_order="left")
-    is_dropped = told["similarity"].is_not_null()
-    details = [
-        {"duplicate_of": survivor, "similarity": float(found)}
-        for survivor, found in told.filter(is_dropped).select("duplicate_of", "similarity").iter_rows()
-    ]
-    dropped = rows.filter(is_dropped)
-    return Split(rows.filter(~is_dropped), drop(dropped, ["near_duplicate"] * dropped.height, details))
-
-
 def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
-    """What is compared of every row, and what decides which row stays: the columns of SCHEMA."""
+    """What is compared of every row, and what decides which row stays.
+
+    Rows of the sources in `keep` stay first, in that order, then those of the recipe's other sources; within
+    a source the row with the lower id.
+    """
     order = dict.fromkeys([*settings.keep, *context.sources])
     ranks = {source: rank for rank, source in enumerate(order)}
     is_distinct = settings.system == "distinct"
@@ -293,4 +248,4 @@ def just_under(
     return np.sort(pairs[np.argsort(np.array(ranks), kind="stable")[:TOLD_PAIRS]])
 
 
-STAGE = Reduce(prepare=prepare, bind=bind, schema=SCHEMA)
+STAGE = Reduce(prepare=prepare, bind=bind)

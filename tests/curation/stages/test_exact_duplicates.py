@@ -4,16 +4,22 @@ import orjson
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from over_all import split_by
 
 from curation.recipe.settings import ExactDuplicates
 from curation.row import frame, message, row_id
-from curation.stages.exact_duplicates import STAGE, exact_duplicates, find_duplicates, keep_order, prepare
-from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context
+from curation.stages.exact_duplicates import STAGE, find_duplicates, keep_order, prepare
+from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context, Split
 
 
 def rows_of(*texts: str, sources=None, tools=None) -> pl.DataFrame:
     rows = frame([[message("user", text)] for text in texts], tools)
     return rows.with_columns(source=pl.Series(sources, dtype=pl.String)) if sources else rows
+
+
+def exact_duplicates(rows: pl.DataFrame, *, keep=(), sources=()) -> Split:
+    settings = ExactDuplicates(keep=list(keep))
+    return split_by(STAGE, settings, rows, sources=sources or sorted(rows["source"].unique()))
 
 
 def test_the_first_of_equals_stays():
@@ -23,7 +29,7 @@ def test_the_first_of_equals_stays():
     assert dropped["pos"].to_list() == [2, 3]
     assert dropped["reason"].unique().to_list() == ["exact_duplicate"]
     survivor = row_id(rows["messages"][0], None)
-    assert [orjson.loads(d) for d in dropped["detail"]] == [{"duplicate_of": survivor}] * 2
+    assert [orjson.loads(d) for d in dropped["detail"]] == [{"duplicate_of": survivor, "similarity": 1.0}] * 2
 
 
 def test_sources_named_in_keep_come_first_then_recipe_order():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from curation.row import frame, message
 from curation.stages.contamination.overlap import BORDER, Index, Overlap, Text, grams, texts_of
 from curation.stages.contamination.references import Reference
-from curation.stages.contamination.stage import contamination, row_texts
+from curation.stages.contamination.stage import row_texts, searching
 from curation.stages.near_duplicates.shingles import words
 
 
@@ -38,13 +38,13 @@ said = st.lists(st.sampled_from(["a", "b", "c", "d.", "\u00df", "\u4e2d", "x\n"]
 def test_search_agrees_with_plain_comparison(conversations, texts, ngram, min_share):
     rows = frame([[message("user", content) for content in c] for c in conversations])
     references = [Reference("f", i, tuple(t)) for i, t in enumerate(texts)]
-    kept, dropped = contamination(rows, against=references, ngram=ngram, min_share=min_share)
+    kept, dropped = searching(references, ngram, min_share)(rows)
     assert dropped["pos"].to_list() == [
         row
         for row, text in enumerate(rows["messages"])
         if any(holds(row_texts(text), wanted, min_share) for r in references for wanted in texts_of(r, ngram))
     ]
-    again = contamination(kept, against=references, ngram=ngram, min_share=min_share)
+    again = searching(references, ngram, min_share)(kept)
     assert again.kept.equals(kept)
 
 

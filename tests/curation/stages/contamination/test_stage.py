@@ -6,8 +6,8 @@ import polars as pl
 from curation.recipe.settings import Contamination
 from curation.row import frame, message
 from curation.stages.contamination.references import Reference
-from curation.stages.contamination.stage import STAGE, contamination
-from curation.stages.seam import Context
+from curation.stages.contamination.stage import STAGE, searching
+from curation.stages.seam import Context, Split
 
 QUESTION = (
     "A farmer has seventeen sheep and all but nine of them run away how many sheep are left on the farm"
@@ -22,13 +22,18 @@ def reference(*texts: str, file="test.jsonl", record=0) -> Reference:
     return Reference(file, record, texts)
 
 
+def search(rows: pl.DataFrame, against, **settings_) -> Split:
+    settings = Contamination(against=[], **settings_)
+    return searching(against, settings.ngram, settings.min_share)(rows)
+
+
 def gone(rows: pl.DataFrame, *references: Reference, **settings_) -> list[int]:
-    return contamination(rows, against=references, **settings_).dropped["pos"].to_list()
+    return search(rows, references, **settings_).dropped["pos"].to_list()
 
 
 def test_a_copy_goes_with_file_record_and_share():
     rows = rows_of("What is soil?", f"Please solve: {QUESTION}?")
-    kept, dropped = contamination(rows, against=[reference("other " * 20), reference(QUESTION, record=7)])
+    kept, dropped = search(rows, [reference("other " * 20), reference(QUESTION, record=7)])
     assert kept["pos"].to_list() == [0]
     assert dropped["reason"].to_list() == ["contaminated"]
     assert orjson.loads(dropped["detail"][0]) == {"file": "test.jsonl", "record": 7, "share": 1.0}
@@ -94,9 +99,8 @@ def test_scripts_without_spaces_and_accents():
 def test_the_reference_of_which_most_is_held_is_named():
     rows = rows_of(QUESTION)
     longer = f"{QUESTION} and then some more words come that no row has"
-    _, dropped = contamination(
-        rows,
-        against=[reference(longer, file="a"), reference(QUESTION, file="b"), reference(QUESTION, file="c")],
+    _, dropped = search(
+        rows, [reference(longer, file="a"), reference(QUESTION, file="b"), reference(QUESTION, file="c")]
     )
     assert orjson.loads(dropped["detail"][0])["file"] == "b"
 
@@ -104,10 +108,10 @@ def test_the_reference_of_which_most_is_held_is_named():
 def test_nothing_to_compare_with_passes_everything():
     rows = rows_of(QUESTION)
     for against in ((), [reference("")], [reference("yes")]):
-        kept, dropped = contamination(rows, against=against)
+        kept, dropped = search(rows, against)
         assert kept.equals(rows)
         assert dropped.columns == [*rows.columns, "reason", "detail"]
-    assert contamination(rows.clear(), against=[reference(QUESTION)]).kept.height == 0
+    assert search(rows.clear(), [reference(QUESTION)]).kept.height == 0
 
 
 def test_the_stage_names_its_files_and_reads_them(tmp_path):

@@ -3,13 +3,14 @@
 import orjson
 import polars as pl
 import pytest
+from over_all import split_by
 
 from curation.arrow import write_frame
 from curation.recipe.settings import NearDuplicates
 from curation.row import frame
 from curation.stages.near_duplicates import stage
 from curation.stages.near_duplicates.shingles import jaccard, shingles
-from curation.stages.near_duplicates.stage import STAGE, near_duplicates, prepare
+from curation.stages.near_duplicates.stage import STAGE, prepare
 from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context
 
 STORY = " ".join(f"word{k}" for k in range(50))
@@ -18,6 +19,10 @@ STORY = " ".join(f"word{k}" for k in range(50))
 def chat(question, answer=STORY, system=None):
     turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return [{"role": "system", "content": system}, *turns] if system else turns
+
+
+def near_duplicates(rows, *, sources=(), **settings):
+    return split_by(STAGE, NearDuplicates(**settings), rows, sources=sources)
 
 
 def test_a_row_goes_if_it_is_similar_enough_to_a_row_that_stays():
@@ -98,7 +103,16 @@ def test_an_empty_frame_has_the_columns(small, monkeypatch):
     kept, dropped = near_duplicates(rows)
     assert kept.schema == rows.schema
     assert dropped.height == 0
-    assert prepare(NearDuplicates(), Context())(rows).schema == pl.Schema(STAGE.schema)
+    assert prepare(NearDuplicates(), Context())(rows).schema == pl.Schema(
+        {
+            "pos": pl.UInt64,
+            "piece": pl.UInt32,
+            "rank": pl.UInt32,
+            "id": pl.String,
+            "said": pl.String,
+            "context_key": pl.UInt64,
+        }
+    )
 
 
 def outcome(rows, path, files=1, **settings):
