@@ -65,7 +65,7 @@ def real_texts(rows: int, seed: int = 17) -> list[str]:
 def judges() -> dict[str, Callable[[Sequence[str]], list[str]]]:
     """The three judges, models loaded."""
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Its own code, not our kernel for it.
+    # Its own code, not ours with arrays.
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
     factory.seed = LANGDETECT_SEED

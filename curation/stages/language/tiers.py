@@ -2,7 +2,7 @@
 
 1. Scripts and common words (3 µs): one language's own script, or English by its words.
 2. py3langid (80 µs): any language at a high probability, English and Chinese at a middling one.
-3. langdetect (400 µs): the arbiter for the rest.
+3. langdetect (3 ms): the arbiter for the rest.
 
 Text of few letters, and text that is code for the most part, is undetermined.
 """

@@ -133,7 +133,7 @@ def test_the_walk_over_py3langids_model_says_what_py3langid_says():
         assert ours.language == ISO.get(label, label) or probability < 0.02
 
 
-def test_the_kernel_draws_what_langdetect_draws():
+def test_arrays_give_what_langdetect_gives():
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
     factory.seed = LANGDETECT_SEED
