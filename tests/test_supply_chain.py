@@ -30,7 +30,9 @@ def asked() -> list[Requirement]:
     """What pyproject.toml asks for, for the commands of the README: all but the extra `gpu`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["train"], *extras["test"], *extras["export"]]
+    lines = list(project["dependencies"])
+    for name in extras.keys() - {"gpu"}:
+        lines += extras[name]
     return [Requirement(line) for line in lines if not line.startswith(project["name"])]
 
 

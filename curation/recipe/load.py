@@ -8,13 +8,14 @@ here, so that the answer comes at once; files and the hub are looked at by `miss
 import glob
 import hashlib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from curation.errors import RecipeError
+from curation.errors import RecipeError, to_install
 from curation.files import canonical
 from curation.recipe.conform import Fault, conform, got, raise_faults, suggestion
 from curation.recipe.model import (
@@ -37,7 +38,14 @@ from curation.recipe.rules import (
     stage_faults,
     warm_up_faults,
 )
-from curation.recipe.settings import STAGE_SETTINGS, Contamination, Exclude, StageSettings, Tools
+from curation.recipe.settings import (
+    STAGE_SETTINGS,
+    Contamination,
+    Exclude,
+    NearDuplicates,
+    StageSettings,
+    Tools,
+)
 from curation.recipe.source import Source
 from curation.recipe.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
 
@@ -208,8 +216,8 @@ def local_sources(recipe: RecipeModel) -> dict[str, Source]:
 
 
 def check_files(recipe: Recipe) -> None:
-    """Raise RecipeError with every local file that the recipe names and that is not there."""
-    raise_faults(recipe.document, missing_files(recipe))
+    """Raise RecipeError with every local file or package that the recipe names and that is not there."""
+    raise_faults(recipe.document, [*missing_files(recipe), *missing_packages(recipe)])
 
 
 def missing_files(recipe: Recipe) -> list[Fault]:
@@ -229,6 +237,15 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     if recipe.template not in BUILT_IN_TEMPLATES:
         faults += missing(recipe.template, [root, folder], ("template",))
     return faults
+
+
+def missing_packages(recipe: RecipeModel) -> Iterator[Fault]:
+    """Packages that a stage's settings name and that a plain installation has not."""
+    for index, (_, stage, settings) in enumerate(stage_plan(recipe)):
+        wanted = isinstance(settings, NearDuplicates) and settings.backend == "datasketch"
+        if wanted and find_spec("datasketch") is None:
+            at: KeyPath = ("stages", index, stage, "backend")
+            yield Fault(at, f"datasketch is not installed: {to_install('datasketch')}")
 
 
 def stage_files(settings: StageSettings) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import aj
 from curation.errors import SourceError
 from curation.jobs.check import Checked, check
 
@@ -77,3 +78,17 @@ def test_what_is_allowed_and_perhaps_not_meant_is_noted(tmp_path):
 def test_a_source_that_cannot_be_read_at_all_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"^source other: a\.txt: no herbal entries: looked for"):
         checked(tmp_path, "uri: a.txt, reader: herbal", {"a.txt": "Just some notes.\n"})
+
+
+@pytest.mark.parametrize("command", ["check", "curate"])
+def test_a_back_end_that_is_not_installed_is_asked_for_by_name(command, tmp_path, monkeypatch, capsys):
+    checked(tmp_path, "uri: a.csv, reader: qa", {"a.csv": PAIRS})
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(recipe.read_text() + "stages:\n  - chat\n  - near_duplicates: {backend: datasketch}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curation.recipe.load.find_spec", lambda name: None)
+    assert aj.main([command, str(recipe)]) == 2
+    told = capsys.readouterr().err
+    assert f"{recipe}:12: stages[1].near_duplicates.backend: datasketch is not installed" in told
+    assert "pip install '.[datasketch]' in the project's folder" in told
+    assert not (tmp_path / "build").exists()
