@@ -16,8 +16,7 @@ import orjson
 from curation.engine.tasks import stage_kind
 from curation.errors import RecipeError
 from curation.files import file_digest
-from curation.readers.answers import companions
-from curation.readers.reading import Chunk, chunks, list_files, probe
+from curation.readers.reading import Chunk, chunks, companions, list_files, probe
 from curation.recipe.load import Recipe, recipe_digest, stage_plan
 from curation.recipe.settings import StageSettings
 from curation.recipe.source import Source

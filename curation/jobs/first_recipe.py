@@ -13,6 +13,7 @@ import orjson
 
 from curation.errors import SourceError
 from curation.readers.guessing import Guess, guess
+from curation.recipe.readers import READERS
 from curation.sources.decoding import bare_name
 
 # A folder with more files than this is looked at no further than here.
@@ -177,9 +178,8 @@ def _recipe(folder: Path, out: Path, known: Sequence[Found], unknown: Sequence[F
         yield from _source(one, group, _name(one, taken))
     if unknown:
         yield "  # No reader fits these. Where the keys hold what you need, name them:"
-        yield "  #   {reader: qa, columns: {question: KEY, answer: KEY}}, or"
-        yield "  #   {reader: map, map: {turns: KEY, role: KEY, content: KEY,"
-        yield "  #                        roles: {SPEAKER: user, '*': assistant}}}"
+        ways = ["\n".join(reader.by_hand) for reader in READERS.values() if reader.by_hand]
+        yield from (f"  #   {line}" for line in ", or\n".join(ways).splitlines())
         yield from (f"{_LEFT_OUT}{line}" for one in unknown for line in _why_unknown(one))
     yield from _rest(groups)
 
@@ -219,8 +219,8 @@ def _rest(groups: Sequence[str]) -> Iterator[str]:
 
 def _group(one: Found, folder: Path) -> str:
     place = f"{folder.resolve().name if '/' not in one.uri else ''}/{one.uri}".lower()
-    if one.guess.reader in ("herbal", "adventure"):
-        return "apothecary" if one.guess.reader == "herbal" else "strategic"
+    if one.guess.reader is not None and (group := READERS[one.guess.reader].group):
+        return group
     named = next((group for group, words in _GROUPS if re.search(f"(?<![a-z])({words})", place)), None)
     return named or ("custom" if one.guess.has_calls else "conversational")
 

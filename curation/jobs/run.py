@@ -21,7 +21,7 @@ from curation.errors import CurationError, Refusal, Terminated
 from curation.jobs.assemble import Documents
 from curation.jobs.curate import curate, default_out
 from curation.jobs.steps import Step, Steps, files_of
-from curation.readers.answers import companions
+from curation.readers.reading import companions
 from curation.recipe.load import Recipe, load_recipe, recipe_digest
 from curation.release.approval import approve, check_approvals
 from curation.release.freeze import freeze

@@ -1,14 +1,17 @@
 """Text adventures: transcripts and walkthroughs as turns of player and game."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from curation.readers.columns import Columns
+from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader
 from curation.recipe.source import Source
+from curation.sources import decoding
+from curation.sources.records import Bad
 from curation.turns.chat_api import say
 from curation.turns.shape import Convert, Row, Unfit
-
-WANTED = {"text": ("text", "transcript", "content", "story")}
 
 # Jericho walkthroughs: steps between rules, each with what was typed and what the game said.
 _ACT = re.compile(r"^==>ACT:", re.M)
@@ -19,14 +22,34 @@ _COMMAND = re.compile(r"^>(?!>)[ \t]*(.*)$", re.M)
 Move = tuple[str, str]
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """Records with a playthrough in a `text` column (`columns` may name it)."""
-    columns = Columns(WANTED, source.columns, ("text",), source.reader)
+    columns = Columns(source, required=("text",))
 
     def convert(data: bytes) -> Row:
         return conversation(columns(data)["text"] or "", player=source.player)
 
     return convert
+
+
+def playthrough(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
+    """The one row of a plain file, which holds one playthrough."""
+    text, repair, broken = decoding.whole_text(path, source.encoding)
+    if text.strip():
+        yield _whole(text, source, repair)
+    if broken is not None:
+        yield Bad(str(broken))
+
+
+def _whole(text: str, source: Source, repair: str | None) -> Row | Bad:
+    try:
+        row = conversation(text, player=source.player)
+    except Unfit as error:
+        return Bad(str(error), text[:1000])
+    if source.system is not None and row.messages[0]["role"] != "system":
+        row.messages.insert(0, say("system", source.system))
+    notes: list[dict[str, Any]] = [{"stage": "read", "repair": repair}] if repair else []
+    return row._replace(notes=notes)
 
 
 def conversation(text: str, *, player: str) -> Row:
@@ -96,3 +119,16 @@ def _trimmed(text: str) -> str:
 
 def _paragraphs(texts: Iterable[str]) -> str:
     return "\n\n".join(text for text in texts if text)
+
+
+def guess_records(path: Path, objects: object) -> Iterator[Candidate]:
+    """Any text may turn out to be a playthrough."""
+    yield Candidate(POSSIBLE)
+
+
+def guess_text(path: Path) -> Iterator[Candidate]:
+    """As with records; most sets train the player."""
+    yield Candidate(LIKELY, {"player": "assistant"})
+
+
+READER = Reader(converter=converter, rows=playthrough, guess_records=guess_records, guess_text=guess_text)

@@ -1,31 +1,27 @@
 """Instruction, input and output: Alpaca's shape, with LLaMA-Factory's system and history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from curation.readers.columns import Columns, look_up
+from curation.readers.seam import LIKELY, Candidate, Reader
 from curation.recipe.source import Source
 from curation.turns.chat_api import say
 from curation.turns.shape import Convert, Row, Unfit
 
-WANTED = {
-    "instruction": ("instruction", "prompt"),
-    "input": ("input", "context"),
-    "output": ("output", "response", "completion", "answer"),
-    "system": ("system", "system_prompt"),
-}
 _HISTORY = msgspec.json.Decoder(list[tuple[str, str]])
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """A user turn of instruction and input, an assistant turn of the output.
 
     `columns` may name `instruction`, `input`, `output` and `system`.
     """
-    columns = Columns(WANTED, source.columns, ("output",), source.reader)
+    columns = Columns(source, required=("output",))
 
     def convert(data: bytes) -> Row:
         found = columns(data)
@@ -54,3 +50,12 @@ def _history(data: bytes) -> list[dict[str, Any]]:
         for asked, said in _HISTORY.decode(past)
         for message in (say("user", asked), say("assistant", said))
     ]
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """Records with an instruction."""
+    if "instruction" in {key.lower() for key in objects[0]}:
+        yield Candidate(LIKELY)
+
+
+READER = Reader(converter=converter, guess_records=guess_records)

@@ -30,13 +30,10 @@ def answer_file(path: Path, source: Source) -> Path | None:
     return found
 
 
-def companions(path: Path, source: Source) -> list[Path]:
-    """Further files whose bytes decide how a file of the source reads: they count as inputs."""
+def answer_files(path: Path, source: Source) -> list[Path]:
+    """The file that `answers` names, if any: its bytes decide how a file of the source reads."""
     found = answer_file(path, source)
-    others = [found] if found is not None else []
-    if source.reader == "bfcl":
-        others += sorted((path.parent / "multi_turn_func_doc").glob("*.json"))
-    return others
+    return [found] if found is not None else []
 
 
 def check_answers(path: Path, source: Source, root: Path, name: str) -> None:

@@ -1,7 +1,7 @@
 """Berkeley Function Calling Leaderboard: questions and functions, with the answers in another file."""
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import msgspec
 import orjson
 from msgspec import Raw
 
+from curation.readers.answers import answer_file, answer_files, keyed_records
+from curation.readers.seam import OWN, Candidate, Reader
 from curation.recipe.source import Source
 from curation.turns.chat_api import ask, call, decode_turns, offered, row_of_turns, say
 from curation.turns.shape import Convert, Row, Unfit, missing
@@ -50,7 +52,18 @@ class _FunctionDoc(msgspec.Struct):
     parameters: Raw = Raw(b"")
 
 
-def converter(source: Source, truth: Truth | None = None, folder: Path | None = None) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
+    """`answered` with the file that the source's `answers` names."""
+    answers = answer_file(path, source)
+    return answered(keyed_records(answers, "id") if answers else None, path.parent)
+
+
+def companions(path: Path, source: Source) -> list[Path]:
+    """The answers, and the functions of multi-turn rows."""
+    return [*answer_files(path, source), *sorted((path.parent / FUNCTION_FOLDER).glob("*.json"))]
+
+
+def answered(truth: Truth | None = None, folder: Path | None = None) -> Convert:
     """A turn per question; the answer's calls follow it, its acceptable values reduced to the first.
 
     truth   id → the answer record of the file that `answers` names; a row without one ends with the
@@ -211,3 +224,14 @@ def _of_classes(record: _Record, described: Mapping[str, Iterable[tuple[str, byt
         if function not in excluded
     ]
     return offered(Raw(b"[" + b",".join(schemas) + b"]")) if schemas else None
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """Questions as lists beside functions or classes."""
+    keys = {key.lower() for key in objects[0]}
+    if isinstance(objects[0].get("question"), list) and {"function", "involved_classes"} & keys:
+        has_answers = (path.parent / "possible_answer").is_dir()
+        yield Candidate(OWN, {"answers": "possible_answer"} if has_answers else {})
+
+
+READER = Reader(converter=converter, companions=companions, guess_records=guess_records)

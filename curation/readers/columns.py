@@ -7,7 +7,9 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import plain
-from curation.turns.shape import Unfit, missing, refuse_calls
+from curation.recipe.readers import READERS
+from curation.recipe.source import Source
+from curation.turns.shape import Unfit, missing, refuse
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
@@ -17,26 +19,18 @@ _MOST_SHAPES = 1000
 
 
 class Columns:
-    """Decodes chosen columns of records as text.
+    """Decodes the columns that a source's reader declares as text.
 
-    wanted     column → names it goes by, best first; a name also matches another case of it, and the
-               last part of `QUESTION.question`
-    overrides  column → its exact name or a dotted path (`evaluation.example`, `choices.0.text`)
-    required   columns a record must have; Unfit names what was found instead
-    reader     what messages call the reader; tool calls, which no column holds, are refused
+    A declared name also matches another case of it, and the last part of `QUESTION.question`; what the
+    source's `columns` name is an exact name or a dotted path (`evaluation.example`, `choices.0.text`).
+    required: columns a record must have; Unfit names what was found instead.
     """
 
-    def __init__(
-        self,
-        wanted: Mapping[str, Sequence[str]],
-        overrides: Mapping[str, str] | None,
-        required: Sequence[str],
-        reader: str,
-    ) -> None:
-        self._wanted = wanted
-        self._overrides = dict(overrides or {})
+    def __init__(self, source: Source, *, required: Sequence[str]) -> None:
+        self._wanted = READERS[source.reader].columns
+        self._overrides = dict(source.columns or {})
         self._required = required
-        self._reader = reader
+        self._reader = source.reader
         self._known: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         # Whether all columns of this set are text so far: then one pass decodes them.
         self._all_text = not any("." in path for path in self._overrides.values())
@@ -49,7 +43,7 @@ class Columns:
             except msgspec.ValidationError:
                 self._all_text = False
         record = _SHALLOW.decode(data)
-        refuse_calls(record, self._reader)
+        refuse(record, self._reader)
         found: dict[str, str | None] = {}
         for column, key in self._places(record):
             raw = record.get(key)
@@ -61,7 +55,7 @@ class Columns:
         return found
 
     def _texts(self, record: dict[str, str | None]) -> dict[str, str | None]:
-        refuse_calls(record, self._reader)
+        refuse(record, self._reader)
         found = {column: record.get(key) for column, key in self._places(record)}
         for column in self._required:
             if found.get(column) is None:

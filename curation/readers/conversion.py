@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, explain, mend
-from curation.readers import adventure, alpaca, bfcl, lines, mapped, qa, sharegpt, trajectory, where
-from curation.readers.answers import answer_file, keyed_records, text_lines
-from curation.readers.messages import reader as messages
+from curation.readers import where
+from curation.readers.seam import reader_of
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources import decoding
 from curation.sources.records import Bad, Filtered, Noted, Record
@@ -19,36 +18,26 @@ from curation.turns.shape import Convert, Row, Unfit
 
 Found = Row | Bad | Filtered
 
-_SHAPES: dict[str, Callable[[Source], Convert]] = {
-    "messages": messages.converter,
-    "wildchat": messages.converter,
-    "alpaca": alpaca.converter,
-    "qa": qa.converter,
-    "sharegpt": sharegpt.converter,
-    "adventure": adventure.converter,
-    "trajectory": trajectory.converter,
-}
 _EXPECTED = (*JSON_ERRORS, Unfit, UnknownEncoding)
 
 
 def converter(source: Source, path: Path) -> Convert:
     """The function that makes rows of this source's records. Raises SourceError for wrong settings."""
-    answers = answer_file(path, source)
-    if source.reader == "bfcl":
-        return bfcl.converter(source, keyed_records(answers, "id") if answers else None, path.parent)
-    if source.reader == "map":
-        join = source.map.join if source.map else None
-        return mapped.converter(source, keyed_records(answers, join) if answers and join else None)
-    return _SHAPES[source.reader](source)
+    made = reader_of(source.reader).converter
+    if made is None:
+        raise SourceError(f"reader {source.reader} takes plain text, and {path.name} holds records")
+    return made(source, path)
 
 
 def wanted_columns(source: Source) -> frozenset[str] | None:
-    """The columns of a wide file that a reader of conversations looks at; None for all."""
-    if source.reader not in ("messages", "wildchat", "sharegpt"):
+    """The columns of a wide file that the reader looks at; None for all."""
+    reader = READERS[source.reader]
+    if not reader.narrow:
         return None
+    known = {name for names in reader.columns.values() for name in names}
     named = {path.partition(".")[0] for path in (source.columns or {}).values()}
     filtered = {path.partition(".")[0] for path in source.where or {}}
-    return frozenset({*messages.CONVERSATION_KEYS, *messages.TOOL_KEYS, "system"} | named | filtered)
+    return frozenset(known | set(reader.keys) | named | filtered)
 
 
 def converted(batches: Iterable[list[Record]], convert: Convert, source: Source) -> Iterator[Found]:
@@ -131,56 +120,10 @@ def fits(convert: Convert, data: bytes) -> bool:
 
 def text_rows(path: Path, source: Source, *, file: str) -> Iterator[Found]:
     """The rows of a plain text: a playthrough, a book, or two files of lines."""
+    rows = reader_of(source.reader).rows
+    if rows is None:
+        raise SourceError(f"reader {source.reader} takes records, and {path.name} is plain text")
     try:
-        if source.reader == "lines":
-            yield from _line_rows(path, source)
-            return
-        text, repair, broken = decoding.whole_text(path, source.encoding)
+        yield from rows(path, source, file=file)
     except UnknownEncoding as error:
         yield Bad(str(error), decoding.first_bytes(path, 1000).decode(errors="replace"))
-        return
-    if source.reader == "herbal":
-        yield from _book(text, source, file=file)
-    elif text.strip():
-        yield _playthrough(text, source, repair)
-    if broken is not None:
-        yield Bad(str(broken))
-
-
-def _line_rows(path: Path, source: Source) -> Iterator[Found]:
-    answers = answer_file(path, source)
-    if answers is None:
-        raise SourceError("reader lines needs `answers`: the file with the other line of each pair")
-    asked, broken = text_lines(path, source.encoding)
-    answered, broken_too = text_lines(answers, source.encoding)
-    fault = broken or broken_too
-    if fault is not None:
-        # What lies behind the break is one unreadable record, not one a line of the whole file.
-        asked, answered = asked[: len(answered)], answered[: len(asked)]
-    for found in lines.rows(asked, answered, source):
-        if isinstance(found, Unfit):
-            yield Bad(str(found))
-            continue
-        if source.system is not None:
-            found.messages.insert(0, say("system", source.system))
-        yield found
-    if fault is not None:
-        yield Bad(str(fault))
-
-
-def _book(text: str, source: Source, *, file: str) -> Iterator[Row]:
-    # Imported here: the herbal reader's word lists cost time that no other source should pay.
-    from curation.readers.herbal import reader as herbal
-
-    yield from herbal.rows(text, source, file=file)
-
-
-def _playthrough(text: str, source: Source, repair: str | None) -> Found:
-    try:
-        row = adventure.conversation(text, player=source.player)
-    except Unfit as error:
-        return Bad(str(error), text[:1000])
-    if source.system is not None and row.messages[0]["role"] != "system":
-        row.messages.insert(0, say("system", source.system))
-    notes: list[dict[str, Any]] = [{"stage": "read", "repair": repair}] if repair else []
-    return row._replace(notes=notes)

@@ -1,51 +1,32 @@
 """Questions and answers in two columns, whatever the set calls them."""
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from curation.calls.bash_call import bash_arguments
 from curation.calls.function_calls import calls
 from curation.calls.python_calls import offered_names
 from curation.calls.text_calls import definitions, say_arguments, says_no_more
 from curation.readers.columns import Columns
+from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source
 from curation.turns.chat_api import ask, call, say
 from curation.turns.shape import Convert, Row, Unfit
 
-WANTED = {
-    "question": (
-        "question",
-        "questions",
-        "query",
-        "user_query",
-        "prompt",
-        "instruction",
-        "problem",
-        "user",
-        "input",
-    ),
-    "answer": (
-        "answer",
-        "answers",
-        "response",
-        "chatgpt_response",
-        "completion",
-        "output",
-        "solution",
-        "assistant",
-        "best_answer",
-    ),
-    "system": ("system", "system_prompt"),
-    "context": (),
-    "tools": ("tools", "functions"),
-}
+_QUESTION = re.compile(r"question|query|prompt|ask|^q$", re.IGNORECASE)
+_ANSWER = re.compile(r"answer|response|reply|completion|output|^a$", re.IGNORECASE)
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """A user turn and an assistant turn a record.
 
     `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
     question). With `action: bash` the answer is a command and becomes a call of `bash`. Beside
     `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
     """
-    columns = Columns(WANTED, source.columns, ("question", "answer"), source.reader)
+    columns = Columns(source, required=("question", "answer"))
 
     def convert(data: bytes) -> Row:
         found = columns(data)
@@ -81,3 +62,38 @@ def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:
         return None
     offered = {one["name"] for one in made} <= set(offered_names(tools))
     return made if offered or say_arguments(answer) else None
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """By the usual names, then by what the columns are called or say."""
+    yield Candidate(LAST)
+    if columns := asked_and_answered(objects):
+        yield Candidate(LAST, {"columns": columns})
+
+
+def asked_and_answered(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The two columns of text that look like a question and its answer: by name, else by what they say.
+
+    By what they say, the question is the column most of whose texts end with a question mark, and
+    the answer the one with the most text besides it.
+    """
+    texts = {
+        key: [str(record[key]) for record in objects if isinstance(record.get(key), str)]
+        for key in objects[0]
+        if isinstance(objects[0][key], str)
+    }
+    asking = {
+        key: sum(text.rstrip().endswith("?") for text in said) / len(said) for key, said in texts.items()
+    }
+    question = next((key for key in texts if _QUESTION.search(key)), None)
+    if question is None:
+        question = max(asking, key=lambda key: asking[key], default=None)
+        if question is None or asking[question] <= 0.5:
+            return {}
+    others = [key for key in texts if key != question]
+    named = [key for key in others if _ANSWER.search(key)]
+    answer = max(named or others, key=lambda key: sum(map(len, texts[key])), default=None)
+    return {"question": question, "answer": answer} if answer else {}
+
+
+READER = Reader(converter=converter, guess_records=guess_records)

@@ -5,7 +5,7 @@ line without messages, with the reason and how its text begins.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -20,7 +20,8 @@ from curation.errors import SourceError
 from curation.readers import where
 from curation.readers.answers import check_answers
 from curation.readers.conversion import Found, converted, converter, fits, text_rows, wanted_columns
-from curation.readers.messages.quick import canonical_rows, quick_key
+from curation.readers.seam import Taken, reader_of
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources import decoding, records, tables
 from curation.sources.decoding import BrokenFile
@@ -184,9 +185,8 @@ def _check_encoding(source: Source) -> None:
 
 def _is_text(path: Path, source: Source) -> bool:
     """Whether the reader takes a file as plain text, not as records."""
-    if source.reader in ("herbal", "lines"):
-        return True
-    return source.reader == "adventure" and not records.is_structured(path)
+    form = READERS[source.reader].form
+    return form == "text" or (form == "either" and not records.is_structured(path))
 
 
 def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
@@ -199,10 +199,10 @@ def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -
     file: the path from the data root, which a book's citation shows where it has no title.
     limit: read no more than so many records, for a preview.
     """
-    key = quick_key(source)
     is_large = limit is None and chunk.path.stat().st_size >= QUICK_BYTES
-    if key is not None and is_large and records.file_format(chunk.path) == "lines":
-        yield from _quick_frames(chunk, source, key)
+    quick = reader_of(source.reader).quick(source) if is_large else None
+    if quick is not None and records.file_format(chunk.path) == "lines":
+        yield from _quick_frames(chunk, source, quick)
     else:
         yield from _frames(islice(_found(chunk, source, file), limit))
 
@@ -222,14 +222,16 @@ def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
         yield out.frame()
 
 
-def _quick_frames(chunk: Chunk, source: Source, key: str) -> Iterator[pl.DataFrame]:
-    """The frames of a chunk of JSON lines: by the kernel what is beyond doubt, all else by the reader."""
+def _quick_frames(
+    chunk: Chunk, source: Source, quick: Callable[[Sequence[bytes]], Taken]
+) -> Iterator[pl.DataFrame]:
+    """The frames of a chunk of JSON lines: by the loop what is beyond doubt, all else by the converter."""
     _check_encoding(source)
     convert = converter(source, chunk.path)
     start = 0
-    for batch in _gathered(records_of(chunk, source, partial(fits, convert))):
+    for batch in _gathered(records_of(chunk, source, partial(fits, convert), wanted_columns(source))):
         lines = [record if record.__class__ is bytes else b"" for record in batch]
-        messages, tools = canonical_rows(lines, key)
+        messages, tools = quick(lines)
         places = messages.is_null().arg_true()
         left = pl.concat(_frames(converted([[batch[place] for place in places]], convert, source)))
         columns = [pl.int_range(start, start + len(batch), dtype=pl.UInt32, eager=True).alias("row")]
@@ -252,6 +254,11 @@ def _gathered(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
         gathered.append(record)
         size += len(record) if isinstance(record, bytes) else 0
     yield gathered
+
+
+def companions(path: Path, source: Source) -> list[Path]:
+    """Further files whose bytes decide how a file of the source reads: they count as inputs."""
+    return reader_of(source.reader).companions(path, source)
 
 
 def probe(paths: list[Path], source: Source, *, name: str) -> None:
@@ -283,19 +290,23 @@ def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
     if _is_text(chunk.path, source):
         return text_rows(chunk.path, source, file=file)
     convert = converter(source, chunk.path)
-    return converted(records_of(chunk, source, partial(fits, convert)), convert, source)
+    found = records_of(chunk, source, partial(fits, convert), wanted_columns(source))
+    return converted(found, convert, source)
 
 
-def records_of(chunk: Chunk, source: Source, fitting: records.Fits) -> Iterator[list[Record]]:
+def records_of(
+    chunk: Chunk, source: Source, fitting: records.Fits, wanted: frozenset[str] | None = None
+) -> Iterator[list[Record]]:
     """The records of a chunk in batches, before any reader has looked at them.
 
-    fitting: whether a JSON object is a record by itself, and not a collection of records
+    fitting  whether a JSON object is a record by itself, and not a collection of records
+    wanted   the columns that are looked at of a wide file; None for all
     """
     form = records.file_format(chunk.path)
     if form == "parquet":
         asked = source.where or {}
         groups = range(chunk.start, chunk.end) if chunk.end else None
-        columns = tables.Columns(asked, where.passes(asked), wanted_columns(source), KEYS)
+        columns = tables.Columns(asked, where.passes(asked), wanted, KEYS)
         return tables.parquet_records(chunk.path, groups, columns)
     plain = decoding.compression(chunk.path) is None
     stored = decoding.blocks(chunk.path, chunk.start if plain else 0, chunk.end if plain else None)

@@ -1,12 +1,16 @@
 """ShareGPT: conversations of from and value, with function_call and observation turns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from curation.calls.function_calls import calls
 from curation.readers.columns import look_up
+from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import ROLE_ALIASES, answer, ask, decode_turns, offered, row_of_turns, say
 from curation.turns.shape import Convert, Row, Unfit, missing
@@ -19,18 +23,18 @@ class _Turn(msgspec.Struct, rename={"speaker": "from"}):
     function_call: Raw = Raw(b"null")
 
 
-CONVERSATION_KEYS = ("conversations", "conversation")
+_CONVERSATION = READERS["sharegpt"].columns["conversations"]
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TURNS = msgspec.json.Decoder(list[_Turn])
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """`conversations` with tools as a list or a JSON string, and an optional `system`.
 
     `columns` may name `conversations`, `tools` and `system`.
     """
     columns = source.columns or {}
-    names = (columns["conversations"],) if "conversations" in columns else CONVERSATION_KEYS
+    names = (columns["conversations"],) if "conversations" in columns else _CONVERSATION
 
     def convert(data: bytes) -> Row:
         record = _SHALLOW.decode(data)
@@ -71,3 +75,12 @@ def _message(turn: _Turn) -> dict[str, object]:
         return ask(calls(turn.value or ""))
     role = ROLE_ALIASES.get(speaker, speaker)
     return answer(turn.value) if role == "tool" else say(role, turn.value)
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """Turns of from and value."""
+    if any(is_turns(objects[0].get(key), "from", "value") for key in _CONVERSATION):
+        yield Candidate(OWN)
+
+
+READER = Reader(converter=converter, guess_records=guess_records)

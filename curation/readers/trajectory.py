@@ -4,7 +4,8 @@ Knows SWE-agent's `trajectory`, InterCode's `turn_history` (columns side by side
 `step_type`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -13,6 +14,8 @@ from msgspec import Raw
 from curation.calls.bash_call import bash_arguments
 from curation.jsontext import JSON_ERRORS, plain
 from curation.readers.columns import as_text, look_up
+from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import (
     answer,
@@ -26,8 +29,7 @@ from curation.turns.chat_api import (
 )
 from curation.turns.shape import Convert, Row, Unfit, missing
 
-_STEPS = ("trajectory", "turn_history", "steps")
-_TASKS = ("query", "task", "instruction", "question", "problem_statement")
+_COLUMNS = READERS["trajectory"].columns
 _TAKEN_OVER = ("context",)
 
 
@@ -62,10 +64,10 @@ class Event(NamedTuple):
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[_Step])
-_COLUMNS = msgspec.json.Decoder(_History)
+_HISTORY = msgspec.json.Decoder(_History)
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """A user turn with the task, then calls and results; thoughts are the text beside a call.
 
     A last observation, which nothing answers, is left out and noted. With `action: bash` (the
@@ -73,8 +75,8 @@ def converter(source: Source) -> Convert:
     text and observations a user's. `columns` may name `steps`, `task` and `tools`.
     """
     columns = source.columns or {}
-    step_keys = (columns["steps"],) if "steps" in columns else _STEPS
-    task_keys = (columns["task"],) if "task" in columns else _TASKS
+    step_keys = (columns["steps"],) if "steps" in columns else _COLUMNS["steps"]
+    task_keys = (columns["task"],) if "task" in columns else _COLUMNS["task"]
     as_calls = source.action != "text"
 
     def convert(data: bytes) -> Row:
@@ -131,7 +133,7 @@ def _given(record: Mapping[str, Raw]) -> Iterator[str]:
 
 def _events(raw: Raw) -> list[Event]:
     if bytes(raw)[:1] == b"{":
-        return list(_column_events(_COLUMNS.decode(raw)))
+        return list(_column_events(_HISTORY.decode(raw)))
     events: list[Event] = []
     for step in _LIST.decode(raw):
         events += _typed(step) if step.step_type else _threefold(step)
@@ -210,3 +212,12 @@ def _texts(events: list[Event]) -> list[dict[str, Any]]:
         else:
             messages.append(say(role, text))
     return messages
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """InterCode's columns side by side, or a list of steps."""
+    if isinstance(objects[0].get("turn_history"), dict) or is_turns(objects[0].get("trajectory")):
+        yield Candidate(OWN)
+
+
+READER = Reader(converter=converter, guess_records=guess_records)

@@ -1,37 +1,16 @@
 """One source of the recipe: where its rows are and how to read them."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from curation.recipe.readers import READERS
 from curation.recipe.settings import Positive
 
-Reader = Literal[
-    "messages",
-    "wildchat",
-    "alpaca",
-    "qa",
-    "sharegpt",
-    "adventure",
-    "trajectory",
-    "bfcl",
-    "herbal",
-    "map",
-    "lines",
-]
-
-# What `columns` may name, by reader; the others find their texts otherwise.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "messages": ("messages", "tools", "system"),
-    "wildchat": ("messages", "tools", "system"),
-    "sharegpt": ("conversations", "tools", "system"),
-    "alpaca": ("instruction", "input", "output", "system"),
-    "qa": ("question", "answer", "system", "context", "tools"),
-    "adventure": ("text",),
-    "trajectory": ("steps", "task", "tools"),
-}
-ANSWER_READERS = ("bfcl", "lines", "map")
-ACTION_READERS = ("trajectory", "lines", "qa")
+if TYPE_CHECKING:
+    Reader = str
+else:
+    Reader = Literal[tuple(READERS)]
 
 SpokenRole = Literal["system", "user", "assistant", "tool", "skip"]
 
@@ -70,18 +49,27 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A source: `uri`, `reader` and `group` are mandatory, the rest have defaults.
 
     uri       hf://…, https://…, or a file, folder or glob below the data root
+    reader    which shape its records have
+    group     the part of the mixture that its rows belong to
     files     which files of a folder or repository: a glob, or several
+    revision  of a hub source: a commit; a branch is resolved and recorded
+    subset    of a hub source: which of its subsets (configurations)
+    split     of a hub source: which of its splits, such as train
+    sha256    of a file on the web, which is refused where it differs
+    licence   under which its rows are used; the card and the report show it
     take      this many records, chosen by digest; the rest are unselected
+    weight    its part of the group's quota, times the rows that it has
     where     column → value or values a record must have; others are filtered while reading
     encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
+    map       where the turns are, in a shape that no other reader knows
     columns   the reader's column → the set's name for it, or a dotted path
-    player    adventure: whose turns the commands are
-    action    trajectory, lines, qa: an action is a call of `bash` or plain text; by default a call
-              in a trajectory and text elsewhere
+    player    whose turns the commands are
+    action    an action is a call of `bash` or plain text; by default a call in a trajectory and text
+              elsewhere
     system    a system prompt for rows that have none
-    answers   bfcl, lines, map: the file (or folder of files of the same name) with the other half,
-              relative to the source's file
-    book      herbal: the title to cite
+    answers   the file (or folder of files of the same name) with the other half, relative to the
+              source's file
+    book      the title to cite, "TITLE by AUTHOR"
     """
 
     uri: str

@@ -7,14 +7,20 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from curation.recipe.conform import Fault, meant
-from curation.recipe.source import ACTION_READERS, ANSWER_READERS, COLUMNS, Mapping, Source
+from curation.recipe.readers import READERS, users_of
+from curation.recipe.source import Mapping, Source
 from curation.recipe.yaml_lines import KeyPath
 
 HUB_FORM = "hf://datasets/<owner>/<name>"
 HUB = re.compile(r"hf://datasets/[\w.-]+(/[\w.-]+)?")
 HUB_LONGER = re.compile(r"(hf://datasets/[\w.-]+/[\w.-]+?)(@[^/]+)?(/.*)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# Keys of a source that only some readers look at, and what they are where a recipe leaves them out.
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Source)}
+OWN_SETTINGS = {key: _DEFAULTS[key] for reader in READERS.values() for key in reader.settings}
 
 
 def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
@@ -64,34 +70,30 @@ def place_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
 
 def reader_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
     """Keys that the source's reader needs, and those that it would not look at."""
-    reader = source.reader
-    if (source.map is None) == (reader == "map"):
-        fault = "missing; 'reader: map' needs {turns: …, role: …, content: …, roles: …}"
-        yield Fault((*at, "map"), fault if source.map is None else "only with 'reader: map'")
-    elif source.map is not None:
-        yield from map_faults(source.map, source.answers, (*at, "map"))
-    known = COLUMNS.get(reader, ())
+    reader, told = source.reader, READERS[source.reader]
+    for key, need in told.required.items():
+        if getattr(source, key) is None:
+            yield Fault((*at, key), f"missing; 'reader: {reader}' needs {need}")
     for column in source.columns or ():
-        if not known:
+        if not told.columns:
             yield Fault((*at, "columns"), f"'reader: {reader}' takes no columns")
             break
-        if column not in known:
-            yield Fault(
-                (*at, "columns", column), f"unknown column of 'reader: {reader}'; {meant(column, known)}"
-            )
-    if reader == "lines" and source.answers is None:
-        yield Fault(
-            (*at, "answers"), "missing; 'reader: lines' needs the file with the other line of each pair"
-        )
-    only = {
-        "answers": (source.answers, ANSWER_READERS),
-        "action": (source.action, ACTION_READERS),
-        "book": (source.book, ("herbal",)),
-        "player": (source.player if source.player != "assistant" else None, ("adventure",)),
-    }
-    for key, (value, readers) in only.items():
-        if value is not None and reader not in readers:
-            yield Fault((*at, key), f"'reader: {reader}' does not use it; only {', '.join(readers)}")
+        if column not in told.columns:
+            hint = meant(column, told.columns)
+            yield Fault((*at, "columns", column), f"unknown column of 'reader: {reader}'; {hint}")
+    for key, default in OWN_SETTINGS.items():
+        if getattr(source, key) != default and key not in told.settings:
+            yield Fault((*at, key), not_used(key, reader))
+    if source.map is not None and "map" in told.settings:
+        yield from map_faults(source.map, source.answers, (*at, "map"))
+
+
+def not_used(key: str, reader: str) -> str:
+    """Which readers look at a key that this one would not."""
+    users = users_of(key)
+    if all(key in READERS[name].required for name in users):
+        return f"only with 'reader: {', '.join(users)}'"
+    return f"'reader: {reader}' does not use it; only {', '.join(users)}"
 
 
 def map_faults(layout: Mapping, answers: str | None, at: KeyPath) -> Iterator[Fault]:

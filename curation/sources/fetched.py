@@ -19,12 +19,15 @@ import msgspec
 from curation.errors import SourceError
 from curation.files import cache_folder, canonical, pretty, write_bytes
 from curation.recipe.load import Recipe, is_commit, is_https, is_hub
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 
 # The key of the tokenizer's folder among what was fetched; no source can have this name.
 TOKENIZER = "tokenizer:"
 BASE_MODEL = "base_model:"
 RECORD = "fetched.json"
+# Models are fetched as sources are, and no reader ever sees them.
+NO_READER = next(iter(READERS))
 
 
 class FetchedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,14 +83,14 @@ def addresses(recipe: Recipe) -> Iterator[Address]:
         model = recipe.tokenizer.id
         revision = recipe.base_model.revision if model == recipe.base_model.id else None
         uri = f"hf://{model}"
-        source = Source(uri=uri, revision=revision, reader="lines", group="")
+        source = Source(uri=uri, revision=revision, reader=NO_READER, group="")
         yield Address(TOKENIZER, uri, source, recipe.at("tokenizer", "id"))
 
 
 def base_model(recipe: Recipe) -> Address:
     """The base model of a recipe. Its record says what came; its files stay in the hub's cache."""
     uri = f"hf://{recipe.base_model.id}"
-    source = Source(uri=uri, revision=recipe.base_model.revision, reader="lines", group=BASE_MODEL)
+    source = Source(uri=uri, revision=recipe.base_model.revision, reader=NO_READER, group=BASE_MODEL)
     return Address(BASE_MODEL, uri, source, recipe.at("base_model", "id"))
 
 

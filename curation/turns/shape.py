@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw
 
+from curation.recipe.readers import READERS
+
 
 class Row(NamedTuple):
     """One input row: a conversation, the tools offered in it, and what reading repaired.
@@ -21,8 +23,6 @@ class Row(NamedTuple):
     notes: list[dict[str, Any]]
 
 
-# Where chat APIs put calls.
-CALL_KEYS = ("tool_calls", "function_call")
 _NONE = (b"", b"null", b"[]", b'"[]"', b'""')
 
 
@@ -35,9 +35,9 @@ class Unfit(Exception):
 Convert = Callable[[bytes], Row]
 
 
-def refuse_calls(found: Mapping[str, object], reader: str) -> None:
-    """Raise Unfit for an object with tool calls, which its reader would drop without a word."""
-    for key in CALL_KEYS:
+def refuse(found: Mapping[str, object], reader: str) -> None:
+    """Raise Unfit for an object with what its reader would drop without a word, such as tool calls."""
+    for key in READERS[reader].refused:
         value = found.get(key)
         if value is not None and bytes(value if isinstance(value, Raw) else str(value).encode()) not in _NONE:
             raise Unfit(f"`{key}` is not read by `reader: {reader}`; chat with tool calls is `messages`")

@@ -1,7 +1,8 @@
 """Herbals: a raw public-domain book as questions and the book's own answers."""
 
 import re
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from curation.errors import SourceError
 from curation.readers.herbal.entries import entries
@@ -9,9 +10,23 @@ from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.parts import Part, parts
 from curation.readers.herbal.questions import Asker
 from curation.readers.herbal.text import Book, read_book
+from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source
 from curation.row import message
+from curation.sources import decoding
+from curation.sources.records import Bad
 from curation.turns.shape import Row
+
+# A note with two headings is not a book.
+SHORTEST_BYTES = 2_000
+
+
+def book(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
+    """The rows of a file that holds one book; of a broken one, of what can be read of it."""
+    text, _, broken = decoding.whole_text(path, source.encoding)
+    yield from rows(text, source, file=file)
+    if broken is not None:
+        yield Bad(str(broken))
 
 
 def rows(text: str, source: Source, *, file: str) -> list[Row]:
@@ -66,3 +81,12 @@ def _nothing(file: str, found: list[Part]) -> str:
         " 'NAME.—text') over text that speaks of them or sections such as Description, Place, Time and"
         f" Virtues, and for receipts that begin 'Take …'; found {seen} over {paragraphs} paragraphs"
     )
+
+
+def guess_text(path: Path) -> Iterator[Candidate]:
+    """Any text of some length may turn out to be a herbal."""
+    if path.stat().st_size > SHORTEST_BYTES:
+        yield Candidate(LAST)
+
+
+READER = Reader(rows=book, guess_text=guess_text)

@@ -5,9 +5,9 @@ here, with the very bytes that the reader would give; all others, and whatever i
 left to it.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from curation.jsontext import JSON_ERRORS
 from curation.readers.messages import kernel
-from curation.readers.messages.reader import conversation_keys
+from curation.readers.seam import Taken
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered
 
@@ -27,16 +28,14 @@ _SHORTEST = len('{"role":"user"}')
 def quick_key(source: Source) -> str | None:
     """The key of the conversations of a source whose lines may be taken here; None if none may."""
     settled = source.columns is None and source.where is None and source.system is None
-    return (
-        conversation_keys(source.reader)[0] if source.reader in ("messages", "wildchat") and settled else None
-    )
+    names = READERS[source.reader].columns.get("messages")
+    return names[0] if names and settled else None
 
 
-class Taken(NamedTuple):
-    """What was made of some lines: canonical messages, null for lines left to the reader, and tools."""
-
-    messages: pl.Series
-    tools: pl.Series
+def quick(source: Source) -> Callable[[Sequence[bytes]], Taken] | None:
+    """`canonical_rows` for the lines of a source; None if none may be taken here."""
+    key = quick_key(source)
+    return None if key is None else partial(canonical_rows, key=key)
 
 
 def canonical_rows(lines: Sequence[bytes], key: str) -> Taken:

@@ -1,28 +1,22 @@
 """Chat messages with role and content, tool calls included: OpenAI's shape and its relatives."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from curation.jsontext import JSON_ERRORS
+from curation.readers.messages.quick import quick
+from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import Turn, decode_turns, offered, row_of_turns
 from curation.turns.shape import Convert, Row, Unfit, missing
 
-CONVERSATION_KEYS = (
-    "messages",
-    "conversation",
-    "conversations",
-    "traj",
-    "history",
-    "dialogue",
-    "dialog",
-    "chat",
-)
-TOOL_KEYS = ("tools", "functions", "function")
-
-
+_COLUMNS = READERS["messages"].columns
+_TOOLS = _COLUMNS["tools"]
 _ABSENT = Raw(b"")
 
 
@@ -42,14 +36,14 @@ _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
 
 
-def converter(source: Source) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
     """Records with a list of messages; the list is found under the usual names, or as `columns` says.
 
     `columns` may name `messages`, `tools` and `system`.
     """
     columns = source.columns or {}
-    keys = (columns["messages"],) if "messages" in columns else conversation_keys(source.reader)
-    tool_keys = (columns["tools"],) if "tools" in columns else TOOL_KEYS
+    keys = (columns["messages"],) if "messages" in columns else READERS[source.reader].columns["messages"]
+    tool_keys = (columns["tools"],) if "tools" in columns else _TOOLS
     system_key = columns.get("system", "system")
 
     def looked_for(data: bytes) -> Row:
@@ -68,7 +62,7 @@ def converter(source: Source) -> Convert:
         turns = record.messages
         if turns is UNSET:
             return looked_for(data)
-        tools = _first_offered(zip(TOOL_KEYS, (record.tools, record.functions, record.function), strict=True))
+        tools = _first_offered(zip(_TOOLS, (record.tools, record.functions, record.function), strict=True))
         if record.system is _ABSENT:
             return row_of_turns(turns, tools)
         return row_of_turns(turns, tools, _system(record.system, turns))
@@ -84,13 +78,6 @@ def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
         if (text := offered(raw)) is not None:
             return text
     return None
-
-
-def conversation_keys(reader: str) -> tuple[str, ...]:
-    """Where a reader looks for the conversation, first come first."""
-    if reader != "wildchat":
-        return CONVERSATION_KEYS
-    return ("conversation", *(key for key in CONVERSATION_KEYS if key != "conversation"))
 
 
 def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
@@ -123,3 +110,17 @@ def _system(raw: Raw | None, turns: Sequence[Turn]) -> str | None:
     if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in ("system", "developer")):
         return None
     return _TEXT.decode(raw) or None
+
+
+def turns_key(first: Mapping[str, Any]) -> str | None:
+    """The key of a record under which turns of role and content stand."""
+    return next((key for key in _COLUMNS["messages"] if is_turns(first.get(key), "role", "content")), None)
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """Turns of role and content."""
+    if turns_key(objects[0]):
+        yield Candidate(OWN)
+
+
+READER = Reader(converter=converter, quick=quick, guess_records=guess_records)

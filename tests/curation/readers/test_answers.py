@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from curation.errors import SourceError
-from curation.readers.answers import answer_file, companions, keyed_records, text_lines
-from curation.readers.reading import chunks, read
+from curation.readers.answers import answer_file, keyed_records, text_lines
+from curation.readers.reading import chunks, companions, read
 from curation.recipe.source import Source
 from curation.row import decode
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import SourceError
-from curation.readers import adventure, alpaca, lines, qa
-from curation.readers.bfcl import converter as bfcl
+from curation.readers import adventure, lines
+from curation.readers.bfcl import answered
 from curation.readers.conversion import converter
-from curation.readers.mapped import converter as mapped
-from curation.recipe.source import COLUMNS, Source
+from curation.readers.map import mapped
+from curation.recipe.readers import READERS
+from curation.recipe.source import Source
 from curation.row import decode, encode
 from curation.turns.shape import Unfit
 
@@ -433,7 +434,7 @@ FUNCTION = {"name": "play", "parameters": {"type": "dict", "properties": {"artis
 
 def read_bfcl(record, truth=None, folder=None):
     answers = {} if truth is None else {"1": json.dumps({"id": "1", "ground_truth": truth}).encode()}
-    return bfcl(source("bfcl"), answers.get, folder)(json.dumps(record).encode())
+    return answered(answers.get, folder)(json.dumps(record).encode())
 
 
 def test_bfcl_ground_truth_becomes_parallel_calls():
@@ -575,11 +576,10 @@ def test_a_map_that_does_not_say_where_the_turns_are_is_an_error_of_the_recipe(l
 
 
 def test_the_columns_that_a_recipe_may_name_are_those_that_the_readers_look_for():
-    known = {"qa": qa.WANTED, "alpaca": alpaca.WANTED, "adventure": adventure.WANTED}
-    assert {reader: COLUMNS[reader] for reader in known} == {r: tuple(w) for r, w in known.items()}
-    for reader, columns in COLUMNS.items():
-        text = inspect.getsource(sys.modules[converter(source(reader), Path("data")).__module__])
-        assert all(f'"{column}"' in text for column in columns), reader
+    for reader, told in READERS.items():
+        if told.columns:
+            text = inspect.getsource(sys.modules[converter(source(reader), Path("data")).__module__])
+            assert all(f'"{column}"' in text for column in told.columns), reader
 
 
 ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=3)

@@ -1,18 +1,22 @@
 """`reader: map`: any other JSON shape, described in the recipe (see `curation.recipe.source.Mapping`)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from curation.errors import SourceError
+from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
+from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader, is_turns
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
-from curation.turns.shape import Convert, Row, Unfit, missing, refuse_calls
+from curation.turns.shape import Convert, Row, Unfit, missing, refuse
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -20,12 +24,30 @@ _TEXTS = msgspec.json.Decoder(str | list[str | None] | None)
 # Speaker that stands for all those that `roles` does not name.
 ANYONE = "*"
 
+# Names that published sets give the speaker, what is said, and those who ask.
+_SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
+_SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
+_USERS = {"user", "human", "customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
+_MARKERS = (
+    {"### Human:": "user", "### Assistant:": "assistant"},
+    {"###Instruction:": "user", "###Output:": "assistant"},
+    {"### Instruction:": "user", "### Response:": "assistant"},
+    {"user:": "user", "assistant:": "assistant"},
+    {"Human:": "user", "Assistant:": "assistant"},
+)
+
 Said = tuple[str, str]
 # The record of the other file (`answers`) with the same join key.
 Partner = Callable[[str], bytes | None]
 
 
-def converter(source: Source, partner: Partner | None = None) -> Convert:
+def converter(source: Source, path: Path) -> Convert:
+    """`mapped` with the other half that the source's `answers` names."""
+    answers, join = answer_file(path, source), source.map.join if source.map else None
+    return mapped(source, keyed_records(answers, join) if answers and join else None)
+
+
+def mapped(source: Source, partner: Partner | None = None) -> Convert:
     """Turns of a record as the recipe's `map` finds them; neighbours of one role are one turn."""
     layout = source.map
     if layout is None:
@@ -66,7 +88,7 @@ def _spoken(record: Mapping[str, Raw], layout: Map) -> list[Said]:
             turn: dict[str, Raw] = {layout.content: raw}
         else:
             turn = _SHALLOW.decode(raw)
-            refuse_calls(turn, "map")
+            refuse(turn, "map")
         content = _text(look_up(turn, layout.content), layout)
         if content is None:
             raise missing(turn, [layout.content], "content: %s")
@@ -146,3 +168,53 @@ def _joined(said: list[Said], between: str) -> list[dict[str, Any]]:
         else:
             messages.append(say(role, text))
     return messages
+
+
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """FastChat's two files, then a list of turns of any names, then a text with markers."""
+    first = objects[0]
+    if "choices" in first and "question_id" in first and (path.parent / "question.jsonl").is_file():
+        layout = {
+            "turns": "choices.0.turns",
+            "roles": {ANYONE: "assistant"},
+            "join": "question_id",
+            "prompts": "turns",
+        }
+        yield Candidate(LIKELY, {"answers": "question.jsonl", "map": layout})
+    yield from _turns_of_any_name(objects)
+    for key, value in first.items():
+        for roles in _MARKERS:
+            if isinstance(value, str) and all(mark in value for mark in roles):
+                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": roles}})
+
+
+def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """Any list of turns with a speaker and what is said."""
+    for key, value in objects[0].items():
+        if not is_turns(value):
+            continue
+        speaker = next((name for name in _SPEAKERS if name in value[0]), None)
+        said = next((name for name in _SAID if name in value[0] and name != speaker), None)
+        if speaker and said:
+            turns = [turn for record in objects for turn in record.get(key) or () if isinstance(turn, dict)]
+            roles = _roles([turn.get(speaker) for turn in turns])
+            layout: dict[str, Any] = {"turns": key, "role": speaker, "content": said}
+            if ANYONE in roles:
+                layout["names"] = True
+            if roles:
+                yield Candidate(LIKELY, {"map": {**layout, "roles": roles}})
+
+
+def _roles(speakers: Sequence[Any]) -> dict[str, str]:
+    """Two speakers are user and assistant; of more, the one who speaks most is the assistant."""
+    names = [" ".join(map(str, name)) if isinstance(name, list) else str(name) for name in speakers]
+    order = list(dict.fromkeys(names))
+    if len(order) < 2:
+        return {}
+    if len(order) > 2:
+        return {Counter(names).most_common(1)[0][0]: "assistant", ANYONE: "user"}
+    user = next((name for name in order if name.lower() in _USERS), order[0])
+    return {user: "user", **{name: "assistant" for name in order if name != user}}
+
+
+READER = Reader(converter=converter, guess_records=guess_records)

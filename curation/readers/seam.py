@@ -1,0 +1,102 @@
+"""What a reader's file says of itself: how records or texts become rows, and when a file is its own.
+
+The reader of a name is `READER` in curation/readers/<name>.py, or in `reader.py` of the folder of that name.
+What it takes and which keys it reads is declared in curation/recipe/readers.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import polars as pl
+
+from curation.readers.answers import answer_files
+from curation.recipe.source import Source
+from curation.sources.records import Bad
+from curation.turns.shape import Convert, Row
+
+# How much a file's look speaks for a reader: for one set of its shape, for its shape, by names that others
+# have too, no more than that it may be tried, and tried last. Readers that it speaks for alike come in the
+# order of the table.
+EXACT, OWN, LIKELY, POSSIBLE, LAST = range(5)
+
+
+class Candidate(NamedTuple):
+    """Settings under which a reader may fit a file.
+
+    telling  EXACT, OWN, LIKELY, POSSIBLE or LAST
+    is_sure  whether it fits without being tried
+    """
+
+    telling: int
+    settings: Mapping[str, Any] = {}
+    is_sure: bool = False
+
+
+class Taken(NamedTuple):
+    """What was made of some lines: canonical messages, null for lines left to the converter, and tools."""
+
+    messages: pl.Series
+    tools: pl.Series
+
+
+class TextRows(Protocol):
+    """The rows of a plain file. `file`: its path from the data root. Raises UnknownEncoding."""
+
+    def __call__(self, path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]: ...
+
+
+def no_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
+    """For readers that no record speaks for."""
+    return iter(())
+
+
+def no_text(path: Path) -> Iterator[Candidate]:
+    """For readers that no text speaks for."""
+    return iter(())
+
+
+def no_quick_way(source: Source) -> None:
+    """For readers without a compiled loop."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How an engine reads with it. Records need `converter`, texts `rows`.
+
+    converter      for a source and a file of it, the function that makes a row of a record; raises
+                   SourceError for wrong settings
+    rows           the rows of a plain file
+    companions     further files whose bytes decide how a file of the source reads
+    quick          for a source, a function of JSON lines that takes those beyond doubt at the speed of a
+                   compiled loop; None where it may take none
+    guess_records  settings that may fit a file whose first records are these objects
+    guess_text     settings that may fit a plain file
+    """
+
+    converter: Callable[[Source, Path], Convert] | None = None
+    rows: TextRows | None = None
+    companions: Callable[[Path, Source], list[Path]] = answer_files
+    quick: Callable[[Source], Callable[[Sequence[bytes]], Taken] | None] = field(default=no_quick_way)
+    guess_records: Callable[[Path, Sequence[Mapping[str, Any]]], Iterator[Candidate]] = no_records
+    guess_text: Callable[[Path], Iterator[Candidate]] = no_text
+
+
+@cache
+def reader_of(name: str) -> Reader:
+    """The reader of a name."""
+    module = import_module(f"curation.readers.{name}")
+    if hasattr(module, "__path__"):
+        module = import_module(f"curation.readers.{name}.reader")
+    reader: Reader = module.READER
+    return reader
+
+
+def is_turns(value: Any, *keys: str) -> bool:
+    """Whether a value is a list of objects, the first of which has the keys."""
+    return (
+        bool(value) and isinstance(value, list) and isinstance(value[0], dict) and set(keys) <= set(value[0])
+    )
