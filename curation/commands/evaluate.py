@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Measure, print, and answer no when a bound of the recipe fails."""
     need(*TRAINING)
-    from curation.recipe.meanings import evaluated_meanings
+    from curation.recipe.metrics import evaluated_meanings
     from train.use.evaluate import as_text, evaluate
 
     found = evaluate(

@@ -13,25 +13,9 @@ import polars as pl
 from curation.dataset.gate_sql import tables
 from curation.dataset.manifest import Manifest
 from curation.recipe.load import Recipe, stage_plan
+from curation.recipe.metrics import RUN_METRICS
 from curation.recipe.model import MAX_STEPS, TrainSettings
-
-# Measured while a run goes on; absent where the stage that measures it is not in the recipe.
-RUN_METRICS = frozenset(
-    {
-        "eval.leaked_rows",
-        "eval.near_train_pairs",
-        "tools.valid_share",
-        "tools.repaired_share",
-        "pii.found",
-        "language.kept_share",
-        "dedupe.capped",
-    }
-)
-SOURCE_METRICS = frozenset(
-    {"source.read", "source.invalid_share", "source.duplicate_share", "source.kept_share"}
-)
-INVALID_STAGES = frozenset({"chat", "tools"})
-DUPLICATE_STAGES = frozenset({"exact_duplicates", "near_duplicates"})
+from curation.recipe.stages import STAGES
 
 
 @dataclass(frozen=True)
@@ -136,9 +120,9 @@ def source_shares(
             unreadable += rows
         elif fate == "dropped":
             dropped += rows
-            kind = kinds.get(stage or "", "")
-            invalid += rows if kind in INVALID_STAGES else 0
-            duplicate += rows if kind in DUPLICATE_STAGES else 0
+            told = STAGES.get(kinds.get(stage or "", ""))
+            invalid += rows if told and told.counts_as == "invalid" else 0
+            duplicate += rows if told and told.counts_as == "duplicate" else 0
     taken = read - unreadable - left_out
     weight = (read - unreadable) / taken if taken else 0.0
     shares = {

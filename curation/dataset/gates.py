@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from curation.dataset.gate_metrics import SOURCE_METRICS, Measures, measures
+from curation.dataset.gate_metrics import Measures, measures
 from curation.dataset.gate_sql import check_sql, measure_sql, tables
 from curation.dataset.manifest import Manifest, Part, difference, read_manifest, read_recipe
 from curation.errors import RecipeError, Refusal
 from curation.figures import figure
 from curation.recipe.load import Recipe
+from curation.recipe.metrics import SOURCE_METRICS
 from curation.recipe.model import Gate, Waiver
 from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
 
@@ -93,7 +94,7 @@ def measure(
 ) -> GatesFile:
     """Measure and judge every gate on the shards and the ledger of a dataset.
 
-    metrics  what only the run could measure, as in gate_metrics.RUN_METRICS; further names are kept
+    metrics  what only the run could measure (RUN_METRICS of curation.recipe.metrics); further names are kept
     Raises RecipeError for SQL that is not allowed, naming the gate.
     """
     values = measures(dataset, metrics, manifest, recipe)

@@ -1,7 +1,7 @@
 """A plan run as tasks: read, stages, choice, shards, ledger, samples. Nothing here touches a row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from curation.engine.plan import Plan, PlannedChunk, PlannedStage
 from curation.engine.tasks import stage_kind
 from curation.engine.work import Done, LocalExecutor
 from curation.progress import Progress
+from curation.recipe.metrics import measured_by_run
 from curation.row import digest
 from curation.stages.seam import Keyed
 from curation.task import Task
@@ -367,22 +368,9 @@ class Pipeline:
         # As long as a part takes, so that it is not the last to begin.
         return Task("curation.dataset.samples:write_samples", params, {}, ROWS_PER_PART)
 
-    def gate_metrics(self) -> Mapping[str, float]:
+    def gate_metrics(self) -> dict[str, float]:
         """What the stages measured, as the gates name it. What was not measured is absent."""
-        counted = self.metrics
-        names = {stage.stage for stage in self.plan.stages}
-        told = ("dedupe.", "language.written.", "tokens.trained.")
-        found: dict[str, float] = {k: v for k, v in counted.items() if k.startswith(told)}
-        if "tools" in names:
-            found["tools.valid_share"] = share(counted["tools.valid"], counted["tools.rows"])
-            found["tools.repaired_share"] = share(counted["tools.repaired"], counted["tools.rows"], 0.0)
-        if "language" in names:
-            found["language.kept_share"] = share(counted["language.kept"], counted["language.rows"])
-        if "pii" in names:
-            kinds = {k: v for k, v in counted.items() if k.startswith("pii.")}
-            found.update(kinds)
-            found["pii.found"] = sum(kinds.values())
-        return found
+        return measured_by_run(self.metrics, (stage.stage for stage in self.plan.stages))
 
 
 def glimpses(plan: Plan) -> list[PlannedChunk]:
@@ -393,8 +381,3 @@ def glimpses(plan: Plan) -> list[PlannedChunk]:
     ):
         found[chunk.file.source] = chunk
     return sorted(found.values(), key=lambda chunk: chunk.ordinal)
-
-
-def share(part: float, whole: float, of_nothing: float = 1.0) -> float:
-    """part / whole; `of_nothing` where there is no whole."""
-    return part / whole if whole else of_nothing

@@ -18,8 +18,8 @@ from curation.errors import RecipeError
 from curation.files import file_digest
 from curation.readers.reading import Chunk, chunks, companions, list_files, probe
 from curation.recipe.load import Recipe, recipe_digest, stage_plan
-from curation.recipe.settings import StageSettings
 from curation.recipe.source import Source
+from curation.recipe.stages import StageSettings
 from curation.rendering.template import NAMED
 from curation.sources.fetched import TOKENIZER, commits, record_of, refuse_changed
 from curation.stages.seam import Context, Rows

@@ -15,10 +15,10 @@ import polars as pl
 from curation.arrow import FrameWriter, read_batches, read_frame
 from curation.dataset.shards import token_counter
 from curation.readers.reading import Chunk, read
-from curation.recipe.settings import STAGE_SETTINGS
 from curation.recipe.source import Source
+from curation.recipe.stages import STAGES
 from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
-from curation.stages.seam import DROPS_SCHEMA, Keyed, Kind, PrepareFn, Reduce, RowsFn, context_of
+from curation.stages.seam import DROPS_SCHEMA, Keyed, Kind, PrepareFn, Reduce, RowsFn, Split, context_of
 from curation.task import Task
 
 # A row between phases: what the stages take, its id as it now reads, and what they may have found out.
@@ -61,7 +61,7 @@ def stage_kind(name: str) -> Kind:
 @lru_cache(maxsize=64)
 def _bound(name: str, settings: str, context: str, part: str) -> Callable[..., Any]:
     kind = stage_kind(name)
-    bound_settings = msgspec.convert(orjson.loads(settings), STAGE_SETTINGS[name])
+    bound_settings = msgspec.convert(orjson.loads(settings), STAGES[name].settings)
     bound_context = context_of(orjson.loads(context))
     return getattr(kind, part)(bound_settings, bound_context)  # type: ignore[no-any-return]
 
@@ -80,54 +80,19 @@ class Tally:
         self.metrics: Counter[str] = Counter()
         self.cpu_s: dict[str, float] = defaultdict(float)
 
-    def add(
-        self, name: str, stage: str, rows: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame
-    ) -> None:
+    def add(self, name: str, stage: str, rows: pl.DataFrame, split: Split) -> None:
+        kept, dropped = split
         counts = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
         counts["in"] += rows.height
         counts["added"] += kept.height + dropped.height - rows.height
         counts["out"] += kept.height
         for reason, count in dropped["reason"].value_counts().iter_rows():
             counts["dropped"][reason] = counts["dropped"].get(reason, 0) + count
-        if stage == "tools":
-            self.metrics["tools.rows"] += with_calls(rows)
-            self.metrics["tools.valid"] += with_calls(kept)
-            self.metrics["tools.repaired"] += noted(kept, '"repair":', "tools")
-        elif stage == "language":
-            self.metrics["language.rows"] += rows.height
-            self.metrics["language.kept"] += kept.height
-        elif stage == "pii":
-            for kind, count in pii_found(pl.concat([kept["notes"], dropped["notes"]])).items():
-                self.metrics[f"pii.{kind}"] += count
+        for what, count in split.counts.items():
+            self.metrics[f"{stage}.{what}"] += count
 
     def summary(self) -> dict[str, Any]:
         return {"stages": self.stages, "metrics": dict(self.metrics), "stage_cpu_s": dict(self.cpu_s)}
-
-
-def with_calls(rows: pl.DataFrame) -> int:
-    """Rows with at least one tool call."""
-    return int(rows["messages"].str.contains('"tool_calls":[', literal=True).sum())
-
-
-def noted(rows: pl.DataFrame, key: str, stage: str) -> int:
-    """Rows with a note of the stage that has the key."""
-    lines = pl.col("notes").str.split("\n")
-    hit = lines.list.eval(
-        pl.element().str.contains(key, literal=True)
-        & pl.element().str.contains(f'"stage":"{stage}"', literal=True)
-    ).list.any()
-    return rows.filter(pl.col("notes").is_not_null()).filter(hit).height
-
-
-def pii_found(notes: pl.Series) -> Counter[str]:
-    """How often each kind of personal data was found, from the notes of the pii stage."""
-    found: Counter[str] = Counter()
-    lines = notes.drop_nulls().str.split("\n").explode(empty_as_null=False)
-    for line in lines.filter(lines.str.contains('"stage":"pii"', literal=True)):
-        entry = orjson.loads(line)
-        for counts in (v for v in entry.values() if isinstance(v, dict)):
-            found.update(counts)
-    return found
 
 
 def chain(task: Task, entered: pl.DataFrame, tally: Tally, dropped_rows: FrameWriter) -> pl.DataFrame:
@@ -136,11 +101,11 @@ def chain(task: Task, entered: pl.DataFrame, tally: Tally, dropped_rows: FrameWr
     for stage in task.params["stages"]:
         function: RowsFn = bind(task, stage, "bind")
         started = time.process_time()
-        kept, dropped = function(frame)
+        split = function(frame)
         tally.cpu_s[stage["name"]] += time.process_time() - started
-        tally.add(stage["name"], stage["stage"], frame, kept, dropped)
-        dropped_rows.write(dropped.with_columns(stage=pl.lit(stage["name"])))
-        frame = uncounted(kept) if stage["stage"] != "length" else kept
+        tally.add(stage["name"], stage["stage"], frame, split)
+        dropped_rows.write(split.dropped.with_columns(stage=pl.lit(stage["name"])))
+        frame = split.kept if STAGES[stage["stage"]].counts_tokens else uncounted(split.kept)
     return with_ids(frame, entered)
 
 

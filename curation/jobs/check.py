@@ -17,6 +17,7 @@ from curation.mixture.shortage import render
 from curation.progress import Progress
 from curation.readers.reading import chunks, read
 from curation.recipe.load import Recipe, cautions, check_files, load_recipe, stage_plan
+from curation.recipe.stages import STAGES
 from curation.sources.fetched import fetched_sources
 from curation.stages.seam import Context, Rows
 
@@ -185,7 +186,7 @@ def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None)
     for entry in stage_plan(recipe):
         stage = PlannedStage(*entry)
         kind = stage_kind(stage.stage)
-        waits = stage.stage == "length" and context.tokenizer is None
+        waits = STAGES[stage.stage].counts_tokens and context.tokenizer is None
         if isinstance(kind, Rows) and not waits:
             kind.files(stage.settings, context)
             kind.bind(stage.settings, context)

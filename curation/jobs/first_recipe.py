@@ -14,6 +14,7 @@ import orjson
 from curation.errors import SourceError
 from curation.readers.guessing import Guess, guess
 from curation.recipe.readers import READERS
+from curation.recipe.stages import STAGES
 from curation.sources.decoding import bare_name
 
 # A folder with more files than this is looked at no further than here.
@@ -206,13 +207,7 @@ def _rest(groups: Sequence[str]) -> Iterator[str]:
     yield "  total: max                 # as many rows as max_repeat allows"
     yield "  max_repeat: 4"
     yield "stages:"
-    yield "  - normalise"
-    yield "  - chat"
-    yield "  - tools: {schema: any}     # aj_tools checks against AJ's own six tools"
-    yield "  - language: {keep: [en]}"
-    yield "  # With `tokenizer: {path: …}` above: - length: {max_tokens: 2048, too_long: split}"
-    yield "  - exact_duplicates"
-    yield "  - near_duplicates"
+    yield from (f"  {stage.proposed}" for stage in STAGES.values() if stage.proposed)
     yield "train:"
     yield "  epochs: 3                  # else 5000 steps, however few rows there are"
 

@@ -18,6 +18,8 @@ import msgspec
 from curation.errors import RecipeError, to_install
 from curation.files import canonical
 from curation.recipe.conform import Fault, conform, got, raise_faults, suggestion
+from curation.recipe.kinds import BUILT_IN_SCHEMAS, named
+from curation.recipe.metrics import METRICS, SOURCE_METRICS
 from curation.recipe.model import (
     MAX_STEPS,
     Approval,
@@ -32,21 +34,14 @@ from curation.recipe.model import (
     Waiver,
 )
 from curation.recipe.rules import (
-    BUILT_IN_SCHEMAS,
     evaluation_faults,
+    range_faults,
     rule_faults,
     stage_faults,
     warm_up_faults,
 )
-from curation.recipe.settings import (
-    STAGE_SETTINGS,
-    Contamination,
-    Exclude,
-    NearDuplicates,
-    StageSettings,
-    Tools,
-)
 from curation.recipe.source import Source
+from curation.recipe.stages import STAGES, StageSettings
 from curation.recipe.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
 
 __all__ = [
@@ -137,7 +132,7 @@ def resolve(document: Document, folder: Path, data_root: Path | None, *, stored:
     )
     model = completed(msgspec.convert(values, RecipeModel))
     # Some stored recipes are older than these rules.
-    newer = () if stored else chain(warm_up_faults(model), evaluation_faults(model))
+    newer = () if stored else chain(warm_up_faults(model), evaluation_faults(model), range_faults(model))
     raise_faults(document, chain(rule_faults(model, stage_plan(model)), newer))
     kept = {name: getattr(model, name) for name in RecipeModel.__struct_fields__}
     return Recipe(**kept, document=document, data_folder=data_root or folder / model.data_root)
@@ -148,14 +143,16 @@ def completed(model: RecipeModel) -> RecipeModel:
     stages: list[str | dict[str, Any]] = []
     for _, stage, settings in stage_plan(model):
         told: dict[str, Any] = msgspec.to_builtins(settled(settings))
-        if "keep" in told and stage in {"exact_duplicates", "near_duplicates"}:
-            told["keep"] += [name for name in model.sources if name not in told["keep"]]
+        for one in named(settings):
+            if one.kind == "source order":
+                order = told[str(one.path[0])]
+                order += [name for name in model.sources if name not in order]
         stages.append({stage: told})
     gates = [
         msgspec.structs.replace(
             gate,
             name=gate.name or gate.metric,
-            per="source" if (gate.metric or "").startswith("source.") else gate.per,
+            per="source" if gate.metric in SOURCE_METRICS else gate.per,
         )
         for gate in model.gates
     ]
@@ -183,7 +180,7 @@ def stage_plan(recipe: RecipeModel) -> list[tuple[str, str, StageSettings]]:
         stage, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
         seen[stage] = seen.get(stage, 0) + 1
         name = stage if seen[stage] == 1 else f"{stage}-{seen[stage]}"
-        plan.append((name, stage, msgspec.convert(settings, STAGE_SETTINGS[stage])))
+        plan.append((name, stage, msgspec.convert(settings, STAGES[stage].settings)))
     return plan
 
 
@@ -242,23 +239,19 @@ def missing_files(recipe: Recipe) -> list[Fault]:
 def missing_packages(recipe: RecipeModel) -> Iterator[Fault]:
     """Packages that a stage's settings name and that a plain installation has not."""
     for index, (_, stage, settings) in enumerate(stage_plan(recipe)):
-        wanted = isinstance(settings, NearDuplicates) and settings.backend == "datasketch"
-        if wanted and find_spec("datasketch") is None:
-            at: KeyPath = ("stages", index, stage, "backend")
-            yield Fault(at, f"datasketch is not installed: {to_install('datasketch')}")
+        for one in named(settings):
+            if one.kind == "package" and one.value != "native" and find_spec(one.value) is None:
+                at: KeyPath = ("stages", index, stage, *one.path)
+                yield Fault(at, f"{one.value} is not installed: {to_install(one.value)}")
 
 
 def stage_files(settings: StageSettings) -> Iterator[tuple[str, str]]:
-    """(key, path) of the files that a stage's settings name."""
-    if isinstance(settings, Tools):
-        for path in (settings.schema, *settings.sources.values()):
-            if path not in BUILT_IN_SCHEMAS:
-                yield "schema" if path == settings.schema else "sources", path
-    elif isinstance(settings, Contamination):
-        for path in settings.against:
-            yield "against", path
-    elif isinstance(settings, Exclude):
-        yield "file", settings.file
+    """(key, path) of the files that a stage's settings name, each path once."""
+    found: dict[str, str] = {}
+    for one in named(settings):
+        if one.kind == "path" or (one.kind == "tool schema" and one.value not in BUILT_IN_SCHEMAS):
+            found.setdefault(one.value, str(one.path[0]))
+    return ((key, path) for path, key in found.items())
 
 
 def missing_of_source(name: str, source: Source, root: Path) -> Iterator[Fault]:
@@ -318,14 +311,24 @@ def cautions(recipe: Recipe) -> list[str]:
             found.append(f"{recipe.at('sources', name)}: no sha256; `aj fetch` records it, pin it then")
     stages = stage_plan(recipe)
     context = recipe.train.max_seq_length
-    for index, (name, stage, settings) in enumerate(stages):
-        limit = getattr(settings, "max_tokens", None)
-        if stage == "length" and limit is not None and limit > context:
-            where = recipe.at("stages", index)
-            found.append(f"{where}: {name} lets {limit} tokens pass, train.max_seq_length is {context}")
+    for index, (name, _, settings) in enumerate(stages):
+        for one in named(settings):
+            if one.kind == "context" and one.value > context:
+                where = recipe.at("stages", index)
+                found.append(
+                    f"{where}: {name} lets {one.value} tokens pass, train.max_seq_length is {context}"
+                )
     present = {stage for _, stage, _ in stages}
-    if recipe.stages and "exact_duplicates" not in present:
-        found.append(f"{recipe.at('stages')}: exact_duplicates is not among the stages; copies stay")
+    for stage, told in STAGES.items():
+        if recipe.stages and told.missed and stage not in present:
+            found.append(f"{recipe.at('stages')}: {stage} is not among the stages; {told.missed}")
+    for index, gate in enumerate(recipe.gates):
+        stage = METRICS[gate.metric].by if gate.metric is not None else ""
+        if stage in STAGES and stage not in present:
+            found.append(
+                f"{recipe.at('gates', index)}: {gate.metric} is measured by the stage {stage}, which is not"
+                " among the stages; the gate will fail as not measured"
+            )
     return found
 
 

@@ -6,11 +6,12 @@ Importing this costs msgspec alone, so that a wrong recipe is answered at once. 
 
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.settings import Count, Positive, Share
+from curation.recipe.kinds import Count, Positive, Share
+from curation.recipe.metrics import METRICS
 from curation.recipe.source import Source
 
 Name = Annotated[
@@ -46,26 +47,10 @@ Code = Annotated[
 Above0 = Annotated[float, msgspec.Meta(gt=0)]
 From0 = Annotated[float, msgspec.Meta(ge=0)]
 
-Metric = Literal[
-    "mixture.max_share_error",
-    "mixture.max_repeat",
-    "mixture.max_exposure",
-    "source.read",
-    "source.invalid_share",
-    "source.duplicate_share",
-    "source.kept_share",
-    "rows.train",
-    "rows.eval",
-    "eval.leaked_rows",
-    "eval.near_train_pairs",
-    "tools.valid_share",
-    "tools.repaired_share",
-    "pii.found",
-    "tokens.max",
-    "tokens.over_context",
-    "language.kept_share",
-    "dedupe.capped",
-]
+if TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[tuple(METRICS)]
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MAX_STEPS = 5000

@@ -5,16 +5,18 @@ fits the model, so they never meet a wrong type.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from curation.recipe.conform import Fault, conform, meant, suggestion
+from curation.recipe.kinds import BUILT_IN_SCHEMAS, LANGUAGE_NAMES, LANGUAGES, Named, named
+from curation.recipe.metrics import EVALUATED, LOSSES, METRICS, SOURCE_METRICS, MetricDeclaration
 from curation.recipe.model import MAX_STEPS, Gate, RecipeModel
-from curation.recipe.settings import LANGUAGE_NAMES, LANGUAGES, STAGE_SETTINGS, Tools
 from curation.recipe.source_rules import inside_faults, source_faults
+from curation.recipe.stages import STAGES
 from curation.recipe.yaml_lines import Document, KeyPath
 
 # Shares may be rounded: three thirds written with six digits still add up.
@@ -22,20 +24,6 @@ SUM_TOLERANCE = Fraction(3, 1_000_000)
 # More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
 REPEATS_WITHOUT_WAIVER = 16
 REPEAT_GATE = "mixture.max_repeat"
-
-BUILT_IN_SCHEMAS = ("aj_tools", "any")
-
-# What `aj evaluate` measures whatever the recipe; losses also for each of its groups and sources.
-LOSSES = ("loss", "loss_change")
-EVALUATED = (
-    *LOSSES,
-    "loss_change.worst_group",
-    "tools.parsed_share",
-    "tools.valid_share",
-    "tools.name_share",
-    "tools.arguments_share",
-    "tools.quiet_share",
-)
 
 
 def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
@@ -48,16 +36,16 @@ def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
             yield Fault(path, f"expected one stage, got {len(entry)} keys; write '- name: {{key: value}}'")
             continue
         name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
-        if name not in STAGE_SETTINGS:
-            yield Fault(path, f"unknown stage '{name[:60]}'; {meant(name, STAGE_SETTINGS, 'the stages are')}")
+        if name not in STAGES:
+            yield Fault(path, f"unknown stage '{name[:60]}'; {meant(name, STAGES, 'the stages are')}")
         elif settings is None:
             yield Fault(path, f"no settings after '{name}:'; write '- {name}' or '- {name}: {{key: value}}'")
         elif isinstance(entry, str):
-            needed = [f.name for f in msgspec.structs.fields(STAGE_SETTINGS[name]) if f.required]
+            needed = [f.name for f in msgspec.structs.fields(STAGES[name].settings) if f.required]
             if needed:
                 yield Fault(path, f"needs settings; write '- {name}: {{{': …, '.join(needed)}: …}}'")
         else:
-            yield from conform(document, STAGE_SETTINGS[name], (*path, name), settings)
+            yield from conform(document, STAGES[name].settings, (*path, name), settings)
 
 
 def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
@@ -101,32 +89,21 @@ def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
 
 
 def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
-    """Stages that name sources or files."""
+    """Stages that name sources, files or languages."""
     for index, (_, stage, settings) in enumerate(plan):
-        at: KeyPath = ("stages", index, stage)
-        if stage in {"exact_duplicates", "near_duplicates"}:
-            for source in settings.keep:
-                if source not in recipe.sources:
-                    yield Fault((*at, "keep"), f"unknown source '{source}'; {meant(source, recipe.sources)}")
-        if stage == "tools":
-            yield from tool_schema_faults(settings, at, recipe)
-        for path in settings.against if stage == "contamination" else []:
-            yield from inside_faults(path, (*at, "against"))
-        if stage == "exclude":
-            yield from inside_faults(settings.file, (*at, "file"))
-        if stage == "language":
-            yield from language_faults(settings.keep, (*at, "keep"))
+        for one in named(settings):
+            yield from named_faults(one, ("stages", index, stage, *one.path), recipe)
 
 
-def tool_schema_faults(settings: Tools, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
-    """Schemas of the tools stage: built-in names, or paths in the data root."""
-    if settings.schema not in BUILT_IN_SCHEMAS:
-        yield from inside_faults(settings.schema, (*at, "schema"))
-    for source, schema in settings.sources.items():
-        if source not in recipe.sources:
-            yield Fault((*at, "sources", source), f"unknown source; {meant(source, recipe.sources)}")
-        if schema not in BUILT_IN_SCHEMAS:
-            yield from inside_faults(schema, (*at, "sources", source))
+def named_faults(one: Named, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:
+    """What is wrong with one thing that a setting names."""
+    if one.kind == "source" and one.value not in recipe.sources:
+        unknown = "unknown source" if at[-1] == one.value else f"unknown source '{one.value}'"
+        yield Fault(at, f"{unknown}; {meant(one.value, recipe.sources)}")
+    elif one.kind == "path" or (one.kind == "tool schema" and one.value not in BUILT_IN_SCHEMAS):
+        yield from inside_faults(one.value, at)
+    elif one.kind == "languages":
+        yield from language_faults(one.value, at)
 
 
 def language_faults(keep: list[str], at: KeyPath) -> Iterator[Fault]:
@@ -165,7 +142,7 @@ def single_gate_faults(gate: Gate, at: KeyPath, recipe: RecipeModel) -> Iterator
         yield Fault((*at, "bounds"), "stands for min or for max; give the gate one of the two")
     elif gate.min is None and gate.max is None:
         yield Fault(at, "needs a 'max:' or a 'min:' for the sources that bounds leaves out")
-    by_source = (gate.metric or "").startswith("source.")
+    by_source = gate.metric in SOURCE_METRICS
     if gate.per and not by_source:
         yield Fault((*at, "per"), f"only source.* metrics are measured per source, '{gate.title}' is not")
     if gate.bounds and not by_source:
@@ -181,6 +158,36 @@ def bound_faults(low: float | None, high: float | None, at: KeyPath) -> Iterator
         yield Fault(at, "needs a 'max:' or a 'min:'")
     elif low is not None and high is not None and low > high:
         yield Fault((*at, "min"), f"{low:g} is more than max {high:g}; nothing can pass")
+
+
+def range_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Bounds that no value can reach or miss, such as a share of 5 for 5 %.
+
+    Not asked of stored recipes: some are older than this rule.
+    """
+    for index, gate in enumerate(recipe.gates):
+        if gate.metric is not None:
+            bounds: list[tuple[KeyPath, float | None]] = [(("max",), gate.max), (("min",), gate.min)]
+            bounds += [(("bounds", source), bound) for source, bound in gate.bounds.items()]
+            yield from out_of_range(METRICS[gate.metric], bounds, ("gates", index))
+    for index, expectation in enumerate(recipe.evaluation):
+        if told := EVALUATED.get(expectation.metric):
+            bounds = [(("max",), expectation.max), (("min",), expectation.min)]
+            yield from out_of_range(told, bounds, ("evaluation", index))
+
+
+def out_of_range(
+    told: MetricDeclaration, bounds: Iterable[tuple[KeyPath, float | None]], at: KeyPath
+) -> Iterator[Fault]:
+    """Bounds outside of what a metric of this kind can be."""
+    for key, bound in bounds:
+        if bound is None or told.kind == "number" or (bound >= 0 and (told.kind == "count" or bound <= 1)):
+            continue
+        if told.kind == "share":
+            percent = f"; for {bound:g} % write {bound / 100:g}" if 1 < bound <= 100 else ""
+            yield Fault((*at, *key), f"expected a share from 0 to 1, got {bound:g}{percent}")
+        else:
+            yield Fault((*at, *key), f"expected a count of at least 0, got {bound:g}")
 
 
 def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
@@ -250,10 +257,10 @@ def tokenizer_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> I
         return
     need = "counts tokens; add 'tokenizer: {id: …}' or '{path: …}'"
     for index, (_, stage, _settings) in enumerate(plan):
-        if stage == "length":
-            yield Fault(("stages", index), f"length {need}")
+        if STAGES[stage].counts_tokens:
+            yield Fault(("stages", index), f"{stage} {need}")
     if recipe.mixture.unit == "tokens":
         yield Fault(("mixture", "unit"), f"a mixture by tokens {need}")
     for index, gate in enumerate(recipe.gates):
-        if (gate.metric or "").startswith("tokens."):
+        if gate.metric is not None and METRICS[gate.metric].needs_tokenizer:
             yield Fault(("gates", index, "metric"), f"{gate.metric} {need}")

@@ -12,17 +12,18 @@ import orjson
 
 from curation.files import write_bytes
 from curation.recipe.model import RecipeModel
-from curation.recipe.settings import STAGE_SETTINGS
+from curation.recipe.stages import STAGES
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "recipe.schema.json"
+SETTINGS = {name: stage.settings for name, stage in STAGES.items()}
 TITLE = "A recipe of aj: what to mix, how much, which gates, how to train"
 
 
 def recipe_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a recipe as it is written, stages as names or one-key mappings."""
-    kinds = [RecipeModel, *STAGE_SETTINGS.values()]
+    kinds = [RecipeModel, *SETTINGS.values()]
     _, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
-    for kind in structs_below(RecipeModel) + list(STAGE_SETTINGS.values()):
+    for kind in structs_below(RecipeModel) + list(SETTINGS.values()):
         describe(components[kind.__name__], kind.__doc__ or "")
     recipe = components.pop("RecipeModel")
     recipe["properties"]["stages"]["items"] = stage_schema()
@@ -38,7 +39,7 @@ def stage_schema() -> dict[str, Any]:
     """One entry of `stages`: a bare name, or one key with the stage's settings."""
     bare = [
         stage
-        for stage, kind in STAGE_SETTINGS.items()
+        for stage, kind in SETTINGS.items()
         if not any(field.required for field in msgspec.structs.fields(kind))
     ]
     with_settings = [
@@ -48,7 +49,7 @@ def stage_schema() -> dict[str, Any]:
             "required": [stage],
             "additionalProperties": False,
         }
-        for stage, kind in STAGE_SETTINGS.items()
+        for stage, kind in SETTINGS.items()
     ]
     return {"anyOf": [{"enum": bare}, *with_settings]}
 

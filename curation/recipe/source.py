@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from curation.recipe.kinds import Positive
 from curation.recipe.readers import READERS
-from curation.recipe.settings import Positive
 
 if TYPE_CHECKING:
     Reader = str

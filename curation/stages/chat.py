@@ -45,7 +45,7 @@ import polars as pl
 
 from curation.calls.python_calls import ENDS
 from curation.calls.text_calls import TOOLS, text_calls
-from curation.recipe.settings import Chat
+from curation.recipe.stages import Chat
 from curation.row import Message, decode, encode, note
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split

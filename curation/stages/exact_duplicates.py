@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from curation.recipe.settings import ExactDuplicates
+from curation.recipe.stages import ExactDuplicates
 from curation.row import ids_of
 from curation.stages.seam import DROPS_SCHEMA, Context, Keyed, Outcome, PrepareFn, no_pairs
 

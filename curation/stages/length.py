@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from curation.errors import RecipeError
-from curation.recipe.settings import Length
+from curation.recipe.stages import Length
 from curation.rendering.template import BUILT_IN, Template, load_template
 from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.rendering.tokens import NFC_GROWS, Counter, load_counter

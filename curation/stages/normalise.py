@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curation.recipe.settings import Normalise
+from curation.recipe.stages import Normalise
 from curation.row import decode, encode, note
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split

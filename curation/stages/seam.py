@@ -2,28 +2,36 @@
 
 A stage file `curation/stages/<name>.py` holds pure functions of Polars frames and `STAGE`, which binds
 them to settings: an engine and a user by hand run the same, `STAGE.bind(settings, context)(rows)`. The
-settings of every stage are declared in `curation/recipe/settings.py`, so that the recipe's schema knows
-them.
+settings of every stage are declared in `curation/recipe/stages.py`, so that the recipe's schema knows them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 
-class Split(NamedTuple):
-    """What a stage kept and what it dropped.
+@dataclass(frozen=True)
+class Split:
+    """What a stage kept and what it dropped; `kept, dropped = stage(rows)` gives the two.
 
     Both have every column of the input and keep its order; `dropped` also has `reason: str` and
     `detail: str` (a JSON object with the evidence). A stage that splits rows into pieces returns
     more rows than it got, with `piece` numbered from 1.
+
+    counts: what the stage alone can count, such as {"rows": 9, "valid": 8}. They are summed over the run
+    as `<stage>.<name>`, from which curation/recipe/metrics.py makes metrics.
     """
 
     kept: pl.DataFrame
     dropped: pl.DataFrame
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        yield self.kept
+        yield self.dropped
 
 
 class Outcome(NamedTuple):

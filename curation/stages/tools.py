@@ -33,6 +33,7 @@ What needs no repair is not touched by a byte.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -46,7 +47,7 @@ from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right
 from curation.calls.pairs import Pairing, Problem, Turn, blocks
 from curation.calls.schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
-from curation.recipe.settings import ToolRepair, Tools
+from curation.recipe.stages import ToolRepair, Tools
 from curation.stages.seam import Context, Rows, RowsFn, Split
 
 Definitions = str | Sequence[Mapping[str, Any]]
@@ -69,7 +70,8 @@ def tools(
 
     schema: definitions for rows without their own, as a list or its JSON text, or "any".
     sources: the same for single sources. Needs `messages`, `tools`, `notes`, `source`; changes the
-    first three of repaired rows. Raises CurationError if the given definitions are unusable.
+    first three of repaired rows. Counts the `rows` with calls, those of them that stay as `valid`, and the
+    `repaired` ones. Raises CurationError if the given definitions are unusable.
     """
     kinds = _REPAIRS if repair is True else frozenset(repair or ())
     default = _toolset(schema)
@@ -85,7 +87,25 @@ def tools(
             pl.col("messages").cast(pl.Binary)
         ).iter_rows()
     ]
-    return _split(rows, index, verdicts)
+    split = _split(rows, index, verdicts)
+    counts = {"rows": with_calls(rows), "valid": with_calls(split.kept), "repaired": repaired(split.kept)}
+    return replace(split, counts=counts)
+
+
+def with_calls(rows: pl.DataFrame) -> int:
+    """Rows with at least one tool call."""
+    return int(rows["messages"].str.contains('"tool_calls":[', literal=True).sum())
+
+
+def repaired(rows: pl.DataFrame) -> int:
+    """Rows with a repair by this stage in their notes."""
+    notes = rows["notes"].drop_nulls().to_frame()
+    lines = pl.col("notes").str.split("\n")
+    hit = lines.list.eval(
+        pl.element().str.contains('"repair":', literal=True)
+        & pl.element().str.contains('"stage":"tools"', literal=True)
+    ).list.any()
+    return notes.filter(hit).height
 
 
 class _Verdict(msgspec.Struct):

@@ -10,6 +10,7 @@ from curation.dataset.gate_metrics import exposure
 from curation.dataset.gates import GatesFile
 from curation.dataset.manifest import Manifest, SourceCounts
 from curation.recipe.load import Recipe, stage_plan
+from curation.recipe.stages import STAGES
 from curation.visible import percent
 from reports.facts.ledger_facts import LedgerFacts
 from reports.facts.shard_facts import ShardFacts
@@ -183,10 +184,6 @@ def run_remarks(metrics: dict[str, Any], recipe: Recipe) -> Iterator[Remark]:
             "pairs",
         )
     kinds = {kind for _, kind, _ in stage_plan(recipe)}
-    for stage, text in (
-        ("pii", "No stage looks for personal data"),
-        ("near_duplicates", "No stage looks for near duplicates"),
-        ("chat", "No stage checks roles and turns"),
-    ):
-        if stage not in kinds:
-            yield Remark("note", text, "provenance")
+    for stage, told in STAGES.items():
+        if told.without and stage not in kinds:
+            yield Remark("note", told.without, "provenance")

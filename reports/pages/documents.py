@@ -7,8 +7,8 @@ from curation.dataset.gates import GatesFile, read_gates
 from curation.dataset.manifest import Manifest, difference, read_manifest, read_recipe
 from curation.errors import CurationError, Refusal
 from curation.files import write_bytes
+from curation.recipe.kinds import named
 from curation.recipe.load import stage_plan
-from curation.recipe.settings import Language
 from curation.stages.language.models import UNDETERMINED
 from reports.pages.croissant import croissant
 from reports.pages.dataset_card import card
@@ -33,9 +33,10 @@ def documents(dataset: Path, manifest: Manifest, gates: GatesFile) -> dict[str, 
 def languages(dataset: Path, manifest: Manifest) -> list[str]:
     """The languages that the recipe keeps, if it says."""
     kept = [
-        set(settings.keep)
+        set(one.value)
         for _, _, settings in stage_plan(read_recipe(dataset, manifest))
-        if isinstance(settings, Language)
+        for one in named(settings)
+        if one.kind == "languages"
     ]
     return sorted(set.intersection(*kept) - {UNDETERMINED}) if kept else []
 

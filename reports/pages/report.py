@@ -21,9 +21,8 @@ from markupsafe import Markup
 from curation import visible
 from curation.dataset.gates import GateResult, GatesFile, SourceResult
 from curation.dataset.manifest import Manifest, read_recipe, shard_files
-from curation.recipe import meanings
 from curation.recipe.load import Recipe, stage_plan
-from curation.recipe.settings import NearDuplicates
+from curation.recipe.stages import NOTES, REASONS
 from reports.facts.changes import changes_since, read_baseline
 from reports.facts.ledger_facts import ledger_facts
 from reports.facts.remarks import Remark, remarks, verdict
@@ -69,7 +68,8 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "threshold": min(near_thresholds(recipe).values(), default=None),
         "settings_text": settings_text,
         "nearest": nearest,
-        "meanings": meanings,
+        "reason_meanings": REASONS,
+        "note_meanings": NOTES,
     }
     return render(page, "report.html.jinja", **facts)
 
@@ -245,5 +245,5 @@ def near_thresholds(recipe: Recipe) -> dict[str, float]:
     return {
         name: settings.similarity
         for name, _, settings in stage_plan(recipe)
-        if isinstance(settings, NearDuplicates)
+        if hasattr(settings, "similarity")
     }

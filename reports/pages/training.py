@@ -9,7 +9,7 @@ import orjson
 from markupsafe import Markup
 
 from curation.files import write_bytes
-from curation.recipe.meanings import evaluated_meanings
+from curation.recipe.metrics import evaluated_meanings
 from curation.visible import visible
 from reports.pages.charts import BLUE, VERMILION, names, numbers, svg
 from reports.pages.report import environment, render

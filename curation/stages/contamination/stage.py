@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from curation.recipe.settings import Contamination
+from curation.recipe.stages import Contamination
 from curation.row import drop
 from curation.stages.contamination.references import Reference, find_files, read_references
 from curation.stages.seam import Context, Rows, RowsFn, Split

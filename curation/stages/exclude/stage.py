@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from curation.errors import SourceError
-from curation.recipe.settings import Exclude
+from curation.recipe.stages import Exclude
 from curation.row import drop, row_ids
 from curation.stages.exclude.exclusions import read_exclusions
 from curation.stages.seam import Context, Rows, RowsFn, Split

@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from curation.recipe.settings import Language
+from curation.recipe.stages import Language
 from curation.row import drop
 from curation.stages.language.models import UNDETERMINED
 from curation.stages.language.tiers import languages
@@ -20,7 +20,7 @@ def language(
     """Keep rows in the languages `keep` (ISO 639-1); code-heavy and very short ones are `undetermined`.
 
     Adds `language: str`. Reason `language`, with detail `language`, `probability` (null where script
-    or words decided) and `by`, the judge.
+    or words decided) and `by`, the judge. Counts `rows`, and those `kept`.
     """
     verdicts = languages(proses(rows["messages"].to_list()))
     rows = rows.with_columns(language=pl.Series([v.language for v in verdicts], dtype=pl.String))
@@ -28,7 +28,8 @@ def language(
     stays = rows["language"].is_in(sorted(wanted))
     gone = [verdict for verdict in verdicts if verdict.language not in wanted]
     details = [{"language": v.language, "probability": v.probability, "by": v.by} for v in gone]
-    return Split(rows.filter(stays), drop(rows.filter(~stays), ["language"] * len(gone), details))
+    kept, dropped = rows.filter(stays), drop(rows.filter(~stays), ["language"] * len(gone), details)
+    return Split(kept, dropped, {"rows": rows.height, "kept": kept.height})
 
 
 def bind(settings: Language, context: Context) -> RowsFn:

@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.arrow import open_table
-from curation.recipe.settings import NearDuplicates
+from curation.recipe.stages import NearDuplicates
 from curation.row import digest, ids_of
 from curation.stages.near_duplicates.linking import COUNTS, Links, link_datasketch, link_small
 from curation.stages.seam import (

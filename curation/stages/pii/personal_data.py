@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import NamedTuple
 
-from curation.recipe.settings import PiiKind
+from curation.recipe.stages import PiiKind
 from curation.stages.pii.secret_keys import find_secrets
 
 KINDS: tuple[PiiKind, ...] = ("email", "phone", "ip", "card", "secret")

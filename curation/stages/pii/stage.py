@@ -11,12 +11,14 @@ already has. Reason: `personal_data`, with the counts by kind as detail.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
+import orjson
 import polars as pl
 
-from curation.recipe.settings import Pii, PiiKind
+from curation.recipe.stages import Pii, PiiKind
 from curation.row import Message, decode, encode, note
 from curation.stages.pii.json_strings import edit_strings
 from curation.stages.pii.personal_data import KINDS, find
@@ -64,13 +66,26 @@ def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind]
     """Rows without personal data of the given kinds: masked, dropped or flagged.
 
     Needs `messages`, `notes`. A masked row's note is {"stage": "pii", "repair": "mask", "masked":
-    {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Idempotent.
+    {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Counts the findings by
+    kind. Idempotent.
     """
     messages = rows["messages"]
     suspects = messages.str.contains(rf"\\{_ESCAPE}")
     for kind in kinds:
         suspects = suspects | _may_hold(messages, kind)
-    return rewrite_together(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
+    split = rewrite_together(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
+    return replace(split, counts=found_in(pl.concat([split.kept["notes"], split.dropped["notes"]])))
+
+
+def found_in(notes: pl.Series) -> Counter[str]:
+    """How often each kind of personal data was found, from the notes of this stage."""
+    found: Counter[str] = Counter()
+    lines = notes.drop_nulls().str.split("\n").explode(empty_as_null=False)
+    for line in lines.filter(lines.str.contains('"stage":"pii"', literal=True)):
+        entry = orjson.loads(line)
+        for counts in (v for v in entry.values() if isinstance(v, dict)):
+            found.update(counts)
+    return found
 
 
 def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:

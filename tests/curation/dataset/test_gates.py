@@ -7,13 +7,13 @@ import pytest
 from msgspec import structs
 from tiny_dataset import RUN_METRICS, judged, manifest_of, tiny_dataset, tiny_recipe
 
-from curation.dataset.gate_metrics import RUN_METRICS as MEASURED_BY_THE_RUN
-from curation.dataset.gate_metrics import SOURCE_METRICS, exposure, measures, source_shares
+from curation.dataset.gate_metrics import exposure, measures, source_shares
 from curation.dataset.gates import check_gates, gates_schema, judge_again, measure, read_gates
 from curation.dataset.manifest import read_manifest
 from curation.errors import RecipeError, Refusal
 from curation.recipe.load import Gate, TrainSettings
-from curation.recipe.model import Metric
+from curation.recipe.metrics import METRICS, SOURCE_METRICS
+from curation.recipe.metrics import RUN_METRICS as MEASURED_BY_THE_RUN
 from reports.pages import terminal
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "gates.schema.json"
@@ -128,7 +128,7 @@ def test_what_nobody_measured_fails(dataset, metric):
     assert (gate.passed, gate.detail) == (False, "not measured")
 
 
-@pytest.mark.parametrize("metric", Metric.__args__)
+@pytest.mark.parametrize("metric", METRICS)
 def test_every_metric_of_a_recipe_can_be_measured(dataset, metric):
     recipe = tiny_recipe()
     every = dict.fromkeys(MEASURED_BY_THE_RUN, 0.5)

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.engine.tasks import first_user, noted, pii_found, uncounted, with_calls, with_ids
-from curation.row import encode, frame, message, note, row_ids
+from curation.engine.tasks import first_user, uncounted, with_ids
+from curation.row import encode, frame, message, row_ids
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 tricky = st.sampled_from(
@@ -28,30 +28,6 @@ def test_rows_share_a_first_user_digest_exactly_when_that_message_is_equal_and_n
             assert digest is None
     if None not in digests:
         assert (digests[0] == digests[1]) == (content(one) == content(other))
-
-
-def test_rows_with_calls_are_told_from_rows_that_speak_of_them():
-    call = [{"id": "1", "name": "bash", "arguments": "{}"}]
-    rows = [[message("assistant", None, tool_calls=call)], [message("assistant", '"tool_calls":[')]]
-    assert with_calls(pl.DataFrame({"messages": [encode(row) for row in rows]})) == 1
-
-
-def test_notes_are_counted_by_stage():
-    notes = [
-        note(note(None, stage="chat", repair="trimmed"), stage="tools", flag="bash_syntax"),
-        note(None, stage="tools", repair="ids"),
-        None,
-    ]
-    assert noted(pl.DataFrame({"notes": notes}), '"repair":', "tools") == 1
-
-
-def test_personal_data_is_summed_by_kind():
-    notes = [
-        note(None, stage="pii", repair="mask", masked={"email": 2, "phone": 1}),
-        note(None, stage="pii", flag="personal_data", found={"email": 3}),
-        note(None, stage="chat", repair="trimmed"),
-    ]
-    assert pii_found(pl.Series(notes)) == {"email": 5, "phone": 1}
 
 
 def test_token_counts_do_not_outlive_a_stage_that_may_change_the_text():

@@ -29,7 +29,7 @@ from curation.recipe.load import (
     source_digest,
     stage_plan,
 )
-from curation.recipe.settings import Length, NearDuplicates
+from curation.recipe.stages import Length, NearDuplicates
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 

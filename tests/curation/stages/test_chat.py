@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.recipe.settings import Chat
+from curation.recipe.stages import Chat
 from curation.row import decode, frame, message, read_notes
 from curation.stages.chat import _SOUND_ROW, STAGE, chat
 from curation.stages.seam import Context

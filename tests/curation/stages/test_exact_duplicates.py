@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from over_all import split_by
 
-from curation.recipe.settings import ExactDuplicates
+from curation.recipe.stages import ExactDuplicates
 from curation.row import frame, message, row_id
 from curation.stages.exact_duplicates import STAGE, find_duplicates, keep_order, prepare
 from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context, Split

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny_tokenizer import train_tokenizer
 
 from curation.errors import RecipeError
-from curation.recipe.settings import Length
+from curation.recipe.stages import Length
 from curation.rendering.template import built_in, load_template
 from curation.rendering.tokens import load_counter
 from curation.row import decode, frame, message, read_notes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.recipe.settings import Normalise
+from curation.recipe.stages import Normalise
 from curation.row import decode, frame, read_notes
 from curation.stages import normalise as module
 from curation.stages.normalise import STAGE, normalise

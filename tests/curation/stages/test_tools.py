@@ -16,10 +16,10 @@ import schemas
 from curation import row
 from curation.errors import CurationError
 from curation.readers.reading import chunks, list_files, read
-from curation.recipe.settings import Tools
 from curation.recipe.source import Source
+from curation.recipe.stages import Tools
 from curation.stages.seam import Context
-from curation.stages.tools import STAGE, tools
+from curation.stages.tools import STAGE, repaired, tools, with_calls
 
 AJ = Path(schemas.__file__).with_name("aj_tools.json").read_text()
 LABELLED = [
@@ -330,3 +330,25 @@ def test_real_openai_tools_survive_whole(corpus):
     rows = from_corpus(corpus, uri="derived_openai_tools", reader="messages")
     kept = tools(rows, schema=AJ).kept
     assert kept.equals(rows)
+
+
+def test_rows_with_calls_are_told_from_rows_that_speak_of_them():
+    call = [{"id": "1", "name": "bash", "arguments": "{}"}]
+    rows = [[row.message("assistant", None, tool_calls=call)], [row.message("assistant", '"tool_calls":[')]]
+    assert with_calls(pl.DataFrame({"messages": [row.encode(one) for one in rows]})) == 1
+
+
+def test_repairs_are_counted_by_this_stage_s_notes():
+    notes = [
+        row.note(row.note(None, stage="chat", repair="trimmed"), stage="tools", flag="bash_syntax"),
+        row.note(None, stage="tools", repair="ids"),
+        None,
+    ]
+    assert repaired(pl.DataFrame({"notes": notes})) == 1
+
+
+def test_rows_with_calls_are_counted_with_those_that_stay_and_those_repaired():
+    good, broken = frame_of(called('{"command": "ls"}')), frame_of(called("{'a': 1}"))
+    refused = frame_of(called("no arguments"))
+    rows = pl.concat([good, broken, refused, row.frame([[row.message("user", "hi")]])])
+    assert tools(rows, schema="any").counts == {"rows": 3, "valid": 2, "repaired": 1}

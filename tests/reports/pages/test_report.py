@@ -13,7 +13,7 @@ from curation.dataset.gates import read_gates
 from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, Refusal
 from curation.jobs.curate import curate
-from curation.recipe import meanings
+from curation.recipe.stages import NOTES, REASONS
 from curation.release.approval import approve
 from curation.release.verify import verify
 from curation.rendering.template import load_template
@@ -183,7 +183,7 @@ def test_every_reason_and_repair_that_a_stage_documents_has_a_meaning(stage):
         re.split(rf"^{part}\b[^\n]*", said, flags=re.MULTILINE)[1].split("\n\n")[1]
         for part in ("Reasons", "Repairs")
     )
-    for lines, known in ((reasons, meanings.REASONS), (repairs, meanings.NOTES)):
+    for lines, known in ((reasons, REASONS), (repairs, NOTES)):
         names = re.findall(r"^([a-z_]+(?:, [a-z_]+)*)  ", lines, re.MULTILINE)
         assert len(names) >= 5
         assert not {name for line in names for name in line.split(", ")} - set(known)

@@ -10,7 +10,7 @@ from tiny_adapter import tiny_adapter
 from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError, Refusal
-from curation.recipe.meanings import evaluated_meanings
+from curation.recipe.metrics import evaluated_meanings
 from curation.recipe.rules import evaluated
 from curation.release.frozen import read_frozen
 from curation.row import decode, encode

@@ -3,7 +3,7 @@
 import orjson
 import polars as pl
 
-from curation.recipe.settings import Contamination
+from curation.recipe.stages import Contamination
 from curation.row import frame, message
 from curation.stages.contamination.references import Reference
 from curation.stages.contamination.stage import STAGE, searching

@@ -14,7 +14,8 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.language import agreement, measure
 from benchmarks.sentences import SENTENCES
-from curation.recipe.settings import LANGUAGES, Language
+from curation.recipe.kinds import LANGUAGES
+from curation.recipe.stages import Language
 from curation.row import encode, frame, message
 from curation.stages.language.models import (
     ISO,
@@ -56,6 +57,11 @@ def test_kept_languages_stay_and_the_detail_names_the_judge():
     assert dropped["reason"].to_list() == ["language", "language"]
     assert dropped["detail"].to_list()[1] == '{"by":"script","language":"zh","probability":null}'
     assert '"by":"py3langid","language":"de","probability":0.99' in dropped["detail"][0]
+
+
+def test_what_stays_is_counted():
+    found = language(rows(SENTENCES["en"][0], SENTENCES["de"][0], SENTENCES["zh"][0]), keep=["en", "de"])
+    assert found.counts == {"rows": 3, "kept": 2}
 
 
 @pytest.mark.parametrize(

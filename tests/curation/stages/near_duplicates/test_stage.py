@@ -6,7 +6,7 @@ import pytest
 from over_all import split_by
 
 from curation.arrow import write_frame
-from curation.recipe.settings import NearDuplicates
+from curation.recipe.stages import NearDuplicates
 from curation.row import frame
 from curation.stages.near_duplicates import stage
 from curation.stages.near_duplicates.shingles import jaccard, shingles

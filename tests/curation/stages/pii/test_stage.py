@@ -3,13 +3,14 @@
 import json
 import re
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.recipe.settings import Pii
-from curation.row import decode, frame, message, read_notes
-from curation.stages.pii.stage import STAGE, pii
+from curation.recipe.stages import Pii
+from curation.row import decode, frame, message, note, read_notes
+from curation.stages.pii.stage import STAGE, found_in, pii
 from curation.stages.seam import Context
 
 
@@ -190,3 +191,15 @@ def test_a_text_is_masked_alike_whatever_else_is_in_its_row(contents):
     together = [re.sub(r"_\d+]", "]", text) for text in masked(*contents)]
     alone = [re.sub(r"_\d+]", "]", text) for content in contents for text in masked(content)]
     assert together == alone
+
+
+def test_personal_data_is_counted_by_kind():
+    notes = [
+        note(None, stage="pii", repair="mask", masked={"email": 2, "phone": 1}),
+        note(None, stage="pii", flag="personal_data", found={"email": 3}),
+        note(None, stage="chat", repair="trimmed"),
+    ]
+    assert found_in(pl.Series(notes)) == {"email": 5, "phone": 1}
+    rows = frame([[message("user", "write to a@b.example.org")], [message("user", "hello")]])
+    for action in ("mask", "drop", "flag"):
+        assert pii(rows, action=action).counts == {"email": 1}

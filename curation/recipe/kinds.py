@@ -1,0 +1,93 @@
+"""What the values of a recipe are: ranges of numbers, and what a text in a setting names.
+
+A setting of such a kind is checked, completed and looked for like every other of that kind: whoever adds a
+stage with `file: DataPath` has an absent file answered by `aj check` without a line of code.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+import msgspec.inspect as types
+
+from curation.recipe.yaml_lines import KeyPath
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+Kind = Literal["source", "source order", "path", "tool schema", "languages", "context", "package"]
+
+
+def _names(kind: Kind) -> msgspec.Meta:
+    return msgspec.Meta(extra={"names": kind})
+
+
+SourceName = Annotated[str, _names("source")]
+# Completed with the sources that it leaves out, in the recipe's order.
+SourceOrder = Annotated[list[SourceName], _names("source order")]
+# From the data root, which it may not leave.
+DataPath = Annotated[str, _names("path")]
+# A built-in name, or such a path.
+ToolSchema = Annotated[str, _names("tool schema")]
+Languages = Annotated[list[str], _names("languages")]
+# More than the training's max_seq_length is cautioned against.
+ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
+# Who does the work: we, or a package of that name, which an extra of that name brings.
+Backend = Annotated[Literal["native", "datasketch"], _names("package")]
+
+BUILT_IN_SCHEMAS = ("aj_tools", "any")
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A value in settings that names something: where it stands below them, of which kind, and what it is."""
+
+    path: KeyPath
+    kind: Kind
+    value: Any
+
+
+def named(settings: msgspec.Struct) -> Iterator[Named]:
+    """Everything in the settings of a stage that is of a kind of this file, in the order of its keys."""
+    told = types.type_info(type(settings))
+    assert isinstance(told, types.StructType)
+    for field in told.fields:
+        yield from _named(getattr(settings, field.name), field.type, (field.encode_name,))
+
+
+def _named(value: Any, told: Any, path: KeyPath) -> Iterator[Named]:
+    if isinstance(told, types.Metadata):
+        if kind := (told.extra or {}).get("names"):
+            yield Named(path, kind, value)
+        yield from _named(value, told.type, path)
+    elif isinstance(told, types.ListType) and isinstance(value, list):
+        for inner in value:
+            yield from _named(inner, told.item_type, path)
+    elif isinstance(told, types.DictType):
+        for key, inner in value.items():
+            yield from _named(key, told.key_type, (*path, key))
+            yield from _named(inner, told.value_type, (*path, key))
+
+
+# What the language stage can say of a row: the labels of its judges as ISO 639-1 codes, or py3langid's
+# own three letters where there is none (test_language.py holds it to them).
+LANGUAGES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gn
+        gu ha he hi hr ht hu hy id ig is it ja jv ka ki kk km kn ko ku ky la lb lg ln lo lt lv mg mk ml mn
+        mr ms mt my ne nl nn no oc om or pa pl ps pt qu ro ru rw sa se si sk sl sn so sq sr st sv sw ta te
+        tg th tk tl tr tt ug uk ur uz vi vo wa xh yo zh zu
+        ace bcl crh ext fuv gcf gcr gom grc guw hbo kab lij ltg nso pcm vec
+        """,
+    )
+)
+LANGUAGE_NAMES = {
+    "english": "en", "chinese": "zh", "mandarin": "zh", "german": "de", "deutsch": "de", "french": "fr",
+    "spanish": "es", "italian": "it", "portuguese": "pt", "dutch": "nl", "russian": "ru", "polish": "pl",
+    "japanese": "ja", "jp": "ja", "korean": "ko", "kr": "ko", "arabic": "ar", "hindi": "hi", "turkish": "tr",
+    "swahili": "sw", "swedish": "sv", "norwegian": "no", "nb": "no", "danish": "da", "greek": "el",
+    "cn": "zh", "eng": "en", "deu": "de", "fra": "fr", "zho": "zh", "jpn": "ja", "gb": "en", "us": "en",
+}  # fmt: skip

@@ -1,0 +1,195 @@
+"""The table of metrics: what gates and expectations may bound, what each means, and how it comes about.
+
+A metric of a stage is one entry here, made of the counts that the stage returns (curation/stages/seam.py).
+What is measured on the files of a dataset is computed in curation/dataset/gate_metrics.py.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["share", "count", "number"]
+
+
+class MetricDeclaration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a measured value is.
+
+    meaning          in a line
+    kind             a share (0 to 1), a count (from 0) or any other number
+    by               the run, the stage of this name while it goes on, or the files of the finished dataset
+    per_source       whether it is measured for every source by itself
+    needs_tokenizer  whether it is not measured without one
+    share_of         the two counts of which it is part and whole, `<stage>.<count>`; where there is neither
+                     these nor a sum, what the stage or the run calls by its name
+    of_nothing       the share where the whole is nothing
+    sum_of           it is the sum of the counts whose names begin so
+    """
+
+    meaning: str
+    kind: Kind
+    by: str = "files"
+    per_source: bool = False
+    needs_tokenizer: bool = False
+    share_of: tuple[str, str] | None = None
+    of_nothing: float = 1.0
+    sum_of: str | None = None
+
+
+RUN, FILES = "run", "files"
+
+METRICS: dict[str, MetricDeclaration] = {
+    "mixture.max_share_error": MetricDeclaration(
+        meaning="the most that a group's share of what is written differs from the share asked for",
+        kind="share",
+    ),
+    "mixture.max_repeat": MetricDeclaration(
+        meaning="how often the most repeated row is written",
+        kind="count",
+    ),
+    "mixture.max_exposure": MetricDeclaration(
+        meaning="how often the training shows the most repeated row; with packing it needs token counts",
+        kind="number",
+    ),
+    "source.read": MetricDeclaration(
+        meaning="the rows read from a source",
+        kind="count",
+        per_source=True,
+    ),
+    "source.invalid_share": MetricDeclaration(
+        meaning="of a source's rows, those that are unreadable or dropped as invalid",
+        kind="share",
+        per_source=True,
+    ),
+    "source.duplicate_share": MetricDeclaration(
+        meaning="of a source's rows, those that are dropped as duplicates",
+        kind="share",
+        per_source=True,
+    ),
+    "source.kept_share": MetricDeclaration(
+        meaning="of a source's rows, those that no stage drops",
+        kind="share",
+        per_source=True,
+    ),
+    "rows.train": MetricDeclaration(meaning="the rows written to train on, repeats included", kind="count"),
+    "rows.eval": MetricDeclaration(meaning="the rows held out", kind="count"),
+    "eval.leaked_rows": MetricDeclaration(
+        meaning="rows held out that share a cluster of near duplicates with rows to train on",
+        kind="count",
+        by=RUN,
+    ),
+    "eval.near_train_pairs": MetricDeclaration(
+        meaning="verified pairs of near duplicates across the split",
+        kind="count",
+        by=RUN,
+    ),
+    "tools.valid_share": MetricDeclaration(
+        meaning="of the rows with tool calls, those whose calls are right or could be put right",
+        kind="share",
+        by="tools",
+        share_of=("tools.valid", "tools.rows"),
+    ),
+    "tools.repaired_share": MetricDeclaration(
+        meaning="of the rows with tool calls, those whose calls or tools were repaired",
+        kind="share",
+        by="tools",
+        share_of=("tools.repaired", "tools.rows"),
+        of_nothing=0.0,
+    ),
+    "pii.found": MetricDeclaration(
+        meaning="how often personal data or a secret was found",
+        kind="count",
+        by="pii",
+        sum_of="pii.",
+    ),
+    "tokens.max": MetricDeclaration(
+        meaning="the tokens of the longest row",
+        kind="count",
+        needs_tokenizer=True,
+    ),
+    "tokens.over_context": MetricDeclaration(
+        meaning="rows of more tokens than train.max_seq_length",
+        kind="count",
+        needs_tokenizer=True,
+    ),
+    "language.kept_share": MetricDeclaration(
+        meaning="of the rows that the stage sees, those in a language that stays",
+        kind="share",
+        by="language",
+        share_of=("language.kept", "language.rows"),
+    ),
+    "dedupe.capped": MetricDeclaration(
+        meaning="how often the search for near duplicates reached a limit, so that pairs may be missing",
+        kind="count",
+        by="near_duplicates",
+    ),
+}
+
+# Further figures that a run leaves in gates.json for the report, by how their names begin.
+FIGURES = {
+    "dedupe.": "what the search for near duplicates did",
+    "language.written.": "written rows by language",
+    "pii.": "findings of personal data by kind",
+    "tokens.trained.": "tokens that carry loss, by source",
+}
+
+SOURCE_METRICS = frozenset(name for name, metric in METRICS.items() if metric.per_source)
+# Measured while a run goes on; absent where the stage that measures it is not in the recipe.
+RUN_METRICS = frozenset(name for name, metric in METRICS.items() if metric.by != FILES)
+
+# What `aj evaluate` measures of a model, bounded by the recipe's `evaluation`.
+EVALUATED: dict[str, MetricDeclaration] = {
+    "loss": MetricDeclaration(
+        meaning="nats per token of what the assistant says: the lower, the better it is foretold",
+        kind="number",
+    ),
+    "loss_change": MetricDeclaration(
+        meaning="the loss less that of the base model: below 0, training helped",
+        kind="number",
+    ),
+    "loss_change.worst_group": MetricDeclaration(
+        meaning="the loss_change of the group that gained least",
+        kind="number",
+    ),
+    "tools.parsed_share": MetricDeclaration(
+        meaning="of the turns that call tools in the row, those where the model's calls are whole",
+        kind="share",
+    ),
+    "tools.valid_share": MetricDeclaration(
+        meaning="those whose calls name offered tools and fit their schemas",
+        kind="share",
+    ),
+    "tools.name_share": MetricDeclaration(
+        meaning="those that call the row's tools, in its order",
+        kind="share",
+    ),
+    "tools.arguments_share": MetricDeclaration(
+        meaning="those that call the row's tools with the row's arguments",
+        kind="share",
+    ),
+    "tools.quiet_share": MetricDeclaration(
+        meaning="of the turns that only speak in the row, those where the model calls nothing",
+        kind="share",
+    ),
+}
+# Measured for each of a recipe's groups and sources, too: `loss.group.custom`.
+LOSSES = ("loss", "loss_change")
+
+
+def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
+    """What the metrics of `aj evaluate` mean, those of a group or source by the part before its name."""
+    measured = set(names)
+    return {name: told.meaning for name, told in EVALUATED.items() if name in measured}
+
+
+def measured_by_run(counted: Mapping[str, float], stages: Iterable[str]) -> dict[str, float]:
+    """What a run measured, as the gates name it, from its counts; absent where no stage measures it."""
+    found = {name: n for name, n in counted.items() if name in METRICS or name.startswith(tuple(FIGURES))}
+    present = set(stages)
+    for name, metric in METRICS.items():
+        if metric.by in present and metric.share_of is not None:
+            part, whole = (counted.get(count, 0) for count in metric.share_of)
+            found[name] = part / whole if whole else metric.of_nothing
+        elif metric.by in present and metric.sum_of is not None:
+            found[name] = sum(n for count, n in counted.items() if count.startswith(metric.sum_of))
+    return found

@@ -1,0 +1,346 @@
+"""The table of stages: the settings of each, and in plain words what it does to rows.
+
+A stage is one entry here and one file in curation/stages/ of its name (or `stage.py` in a folder of its
+name). The schema, `aj check`, `aj init`, the gates, the report's words and recipes/README.md are made from
+this table. The lines `key    meaning` of a docstring are the meanings of the settings.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from curation.recipe.kinds import (
+    Backend,
+    ContextTokens,
+    Count,
+    DataPath,
+    Languages,
+    Positive,
+    Share,
+    SourceName,
+    SourceOrder,
+    ToolSchema,
+)
+
+
+class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the settings of a stage."""
+
+
+class Normalise(StageSettings, frozen=True):
+    """Unicode and white space.
+
+    form         the Unicode normalisation form of all text, or none
+    replacement  what happens to a row with U+FFFD in it, where letters were lost
+    """
+
+    form: Literal["NFC", "none"] = "NFC"
+    replacement: Literal["flag", "drop"] = "flag"
+
+
+class Chat(StageSettings, frozen=True):
+    """Roles, order, empty turns, the last turn, text that spells a control token.
+
+    repair          put right what is safe to put right; else the row goes
+    control_tokens  drop a row that spells a control token, or make the spelling harmless
+    """
+
+    repair: bool = True
+    control_tokens: Literal["drop", "neutralise"] = "drop"
+
+
+ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
+
+
+class Tools(StageSettings, frozen=True):
+    """Every tool call against its schema.
+
+    schema       for rows without tools of their own: aj_tools, a path from the data root, or any, which
+                 takes every tool and checks form alone (JSON, ids, results)
+    sources      source → the same for its rows
+    repair       all repairs, none, or a list of those allowed
+    bash_syntax  what happens to a call of bash whose command is not bash
+    """
+
+    schema: ToolSchema = "aj_tools"
+    sources: dict[SourceName, ToolSchema] = msgspec.field(default_factory=dict)
+    repair: bool | list[ToolRepair] = True
+    bash_syntax: Literal["drop", "flag", "ignore"] = "drop"
+
+
+class Language(StageSettings, frozen=True):
+    """Which languages stay.
+
+    keep          as ISO 639-1 codes
+    undetermined  what happens to rows that are mostly code or very short
+    """
+
+    keep: Languages = msgspec.field(default_factory=lambda: ["en"])
+    undetermined: Literal["keep", "drop"] = "keep"
+
+
+class Length(StageSettings, frozen=True):
+    """Tokens of the rendered row against the context.
+
+    max_tokens  of a row as the recipe's template and tokenizer make it
+    min_tokens  a row with fewer goes
+    too_long    split between exchanges, keep the exchanges that fit, or drop
+    """
+
+    max_tokens: ContextTokens
+    min_tokens: Count = 0
+    too_long: Literal["split", "drop", "cut"] = "split"
+
+
+PiiKind = Literal["email", "phone", "ip", "card", "secret"]
+
+
+class Pii(StageSettings, frozen=True):
+    """Personal data and secrets.
+
+    action  mask in place, drop the row, or flag it and leave it as it is
+    kinds   what is looked for
+    """
+
+    action: Literal["mask", "drop", "flag"] = "mask"
+    kinds: list[PiiKind] = msgspec.field(default_factory=lambda: ["email", "phone", "ip", "card", "secret"])
+
+
+class ExactDuplicates(StageSettings, frozen=True):
+    """Equal messages and tools.
+
+    keep  sources in the order in which their rows stay; by default the recipe's
+    """
+
+    keep: SourceOrder = []
+
+
+class NearDuplicates(StageSettings, frozen=True):
+    """Verified Jaccard of word 5-grams.
+
+    similarity  from which a row goes
+    keep        sources in the order in which their rows stay; by default the recipe's
+    system      whether rows under different system prompts are distinct, or their prompts ignored
+    backend     what looks for candidates
+    """
+
+    similarity: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
+    keep: SourceOrder = []
+    system: Literal["distinct", "ignore"] = "distinct"
+    backend: Backend = "native"
+
+
+class Contamination(StageSettings, frozen=True):
+    """Rows that hold text of given files: word n-grams in common.
+
+    against    files of benchmarks or held-out sets, from the data root
+    ngram      words in a row that must be the same
+    min_share  of a text's n-grams, from which a row that holds them goes
+    """
+
+    against: list[DataPath]
+    ngram: Positive = 13
+    min_share: Share = 0.5
+
+
+class Exclude(StageSettings, frozen=True):
+    """Rows that a person marked to leave out.
+
+    file  what `aj review` writes, from the data root
+    """
+
+    file: Annotated[DataPath, msgspec.Meta(min_length=1)]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to rows at one point of their way.
+
+    meaning  what it does, in a line
+    reasons  why it drops a row → what that means: "dropped because …"
+    notes    repairs and flags → what they mean
+    """
+
+    meaning: str
+    reasons: Mapping[str, str] = {}
+    notes: Mapping[str, str] = {}
+
+
+class StageDeclaration(Step, frozen=True, kw_only=True):
+    """What a stage is.
+
+    settings        as the recipe writes them
+    counts_as       what its drops are in source.invalid_share and source.duplicate_share
+    counts_tokens   whether it needs a tokenizer, and the rows that it keeps have their number of tokens
+    without         what is to be said of a dataset that was made without it
+    missed          what `aj check` says of a recipe that leaves it out
+    proposed        its line in the recipe that `aj init` writes
+    example         of it in a recipe
+    """
+
+    settings: type[StageSettings]
+    counts_as: Literal["invalid", "duplicate"] | None = None
+    counts_tokens: bool = False
+    without: str = ""
+    missed: str = ""
+    proposed: str = ""
+    example: str
+
+
+# What reading itself says of rows, whatever their reader.
+READING = Step(
+    meaning="records become rows",
+    reasons={
+        "unreadable": "it could not be read as a record of its source",
+        "filtered": "the recipe's `where` leaves it out",
+    },
+    notes={
+        "byte_order_mark": "a stray mark at the start of a record removed",
+        "damaged_utf8": "bytes that are no UTF-8, read as they were meant",
+        "cp1252": "read as Windows text, which it is",
+        "latin-1": "read as Latin-1, which it is",
+        "lone_surrogate": "half a character, marked as lost",
+        "not_a_number": "NaN or Infinity in the source's JSON, made null",
+        "control_character": "a bare control character in the source's JSON, escaped",
+        "last_observation": "a last observation that nobody answers, taken off",
+        "reasoning_content": "thinking in a field of its own, put into the text",
+        "tool_call_ids": "a result that answers several calls; only the first is named",
+    },
+)
+
+STAGES: dict[str, StageDeclaration] = {
+    "normalise": StageDeclaration(
+        settings=Normalise,
+        meaning="puts Unicode and white space in order, so that equal texts are equal bytes",
+        reasons={"replacement_character": "letters of it were lost before it came here"},
+        notes={
+            "text": "Unicode, line ends or invisible characters put in order",
+            "replacement_character": "letters lost before the text came here",
+        },
+        proposed="- normalise",
+        example="- normalise: {replacement: drop}",
+    ),
+    "chat": StageDeclaration(
+        settings=Chat,
+        meaning="keeps sound conversations: roles, order, an answer at the end, no spelt control tokens",
+        reasons={
+            "bad_role": "a role that is none of system, user, assistant and tool",
+            "empty_turn": "nothing is left of the user or the assistant but empty turns",
+            "no_user": "nobody asks",
+            "no_assistant": "nobody answers",
+            "bad_order": "turns in an order that no conversation has",
+            "ends_without_assistant": "it ends on a tool result that answers no call",
+            "control_token": "its text spells a control token of the model",
+        },
+        notes={
+            "calls_in_text": "tool calls, their results and the tools, written into the text, put in their"
+            " places",
+            "role_alias": "roles under other names, such as human or gpt",
+            "empty_turn": "empty turns taken out",
+            "merged_system": "several opening system turns made one",
+            "repeated_system": "the same system turn again, taken out",
+            "leading_assistant": "a greeting before the first question, taken out",
+            "merged_turns": "successive turns of one speaker made one",
+            "trimmed_end": "closing turns that nobody answers, taken off",
+            "trailing_result": "closing tool results that nobody comments on, taken off",
+            "opened_think": "the missing opening of thinking put in",
+            "control_tokens": "spelt control tokens made harmless",
+        },
+        counts_as="invalid",
+        without="No stage checks roles and turns",
+        proposed="- chat",
+        example="- chat: {control_tokens: neutralise}",
+    ),
+    "tools": StageDeclaration(
+        settings=Tools,
+        meaning="checks every tool call against the tools that the row offers, and mends what can be mended",
+        reasons={
+            "schema_invalid": "its own tools are no valid definitions",
+            "unknown_tool": "a call to a tool that is not offered",
+            "arguments_not_json": "the arguments of a call are no JSON",
+            "arguments_invalid": "the arguments of a call violate the tool's schema",
+            "bash_syntax": "a bash command that is not bash",
+            "orphan_result": "a tool result that answers no call",
+            "missing_result": "a call without its result",
+            "repeated_call_id": "two calls with one id",
+        },
+        notes={
+            "types": "type names of programming languages and tables of parameters in tool schemas put right",
+            "json": "loose JSON in arguments made strict",
+            "nesting": "arguments one level too deep",
+            "ids": "missing or repeated ids of tool calls numbered",
+            "order": "results without an id given to the calls in their order",
+            "bash_syntax": "a command that may not be bash",
+        },
+        counts_as="invalid",
+        proposed="- tools: {schema: any}     # aj_tools checks against AJ's own six tools",
+        example="- tools: {schema: any, sources: {flights: tools/flights.json}, repair: [types, ids]}",
+    ),
+    "language": StageDeclaration(
+        settings=Language,
+        meaning="keeps the languages asked for, judged by what user and assistant say, code left out",
+        reasons={"language": "not in a language that the recipe keeps"},
+        proposed="- language: {keep: [en]}",
+        example="- language: {keep: [en, de], undetermined: drop}",
+    ),
+    "length": StageDeclaration(
+        settings=Length,
+        meaning="holds the tokens of the rendered row against the context; splits or cuts between exchanges",
+        reasons={
+            "too_long": "more tokens than the recipe allows, and no place to split it",
+            "too_short": "fewer tokens than the recipe asks for",
+            "unrenderable": "the chat template cannot write it",
+        },
+        notes={
+            "split": "a long row made into pieces",
+            "cut": "a long row cut after the exchanges that fit",
+        },
+        counts_tokens=True,
+        proposed="# With `tokenizer: {path: …}` above: - length: {max_tokens: 2048, too_long: split}",
+        example="- length: {max_tokens: 2048, too_long: split}",
+    ),
+    "pii": StageDeclaration(
+        settings=Pii,
+        meaning="finds personal data and secrets in messages and arguments, and masks them",
+        reasons={"personal_data": "it holds personal data or secrets"},
+        notes={
+            "mask": "personal data replaced by its kind and a number",
+            "personal_data": "personal data left as it is",
+        },
+        without="No stage looks for personal data",
+        example="- pii: {action: mask, kinds: [email, phone, secret]}",
+    ),
+    "exact_duplicates": StageDeclaration(
+        settings=ExactDuplicates,
+        meaning="keeps one of the rows with equal messages and tools",
+        reasons={"exact_duplicate": "the same messages and tools as a row that stays"},
+        counts_as="duplicate",
+        missed="copies stay",
+        proposed="- exact_duplicates",
+        example="- exact_duplicates: {keep: [custom, wildchat]}",
+    ),
+    "near_duplicates": StageDeclaration(
+        settings=NearDuplicates,
+        meaning="keeps one of the rows whose text is nearly the same, each pair compared exactly",
+        reasons={"near_duplicate": "nearly the same text as a row that stays"},
+        counts_as="duplicate",
+        without="No stage looks for near duplicates",
+        proposed="- near_duplicates",
+        example="- near_duplicates: {similarity: 0.8, keep: [custom, wildchat]}",
+    ),
+    "contamination": StageDeclaration(
+        settings=Contamination,
+        meaning="drops rows that hold text of benchmarks or held-out sets",
+        reasons={"contaminated": "it holds text of a benchmark or a held-out set"},
+        example="- contamination: {against: [benchmarks/gsm8k.jsonl]}",
+    ),
+    "exclude": StageDeclaration(
+        settings=Exclude,
+        meaning="drops rows that a person marked",
+        reasons={"excluded": "a person marked it to be left out"},
+        example="- exclude: {file: excluded.jsonl}",
+    ),
+}
+
+REASONS = {name: told for step in (READING, *STAGES.values()) for name, told in step.reasons.items()}
+NOTES = {name: told for step in (READING, *STAGES.values()) for name, told in step.notes.items()}
