@@ -1,4 +1,8 @@
-"""The checks of the tool calls of one row: first whether all is plainly right, else call by call."""
+"""The one judge of a tool call: a row's in the tools stage, a model's in `aj evaluate` and `aj try`.
+
+Of the calls of a row, first whether all is plainly right, else call by call. A model's call is judged as it
+stands: `problem_of` says what the tools stage says where it may repair nothing.
+"""
 
 from collections import Counter
 from typing import Any, Literal
@@ -8,7 +12,7 @@ import orjson
 from curation.calls.bash_syntax import bash_error
 from curation.calls.pairs import Call, Problem, Turn
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
-from curation.calls.schemas import Tool, Toolset, explain
+from curation.calls.schemas import Tool, Toolset, compile_tools, explain
 
 BashSyntax = Literal["drop", "flag", "ignore"]
 
@@ -18,6 +22,34 @@ _JSON_KINDS = {
 }  # fmt: skip
 _REMOTE = frozenset({"remote_bash", "remote_bash_all"})
 _SHELLS = _REMOTE | {"bash"}
+
+
+def offered_tools(own: str | None, given: Toolset, *, repair: bool) -> Toolset:
+    """The tools that a row's calls are checked against: its own, or those given where it has none.
+
+    own: a JSON array of definitions; an empty one counts as none. repair: as in `compile_tools`.
+    """
+    found = compile_tools(own, repair=repair) if own is not None else given
+    return found if found.tools or found.is_open or found.problem is not None else given
+
+
+def problem_of(call: Call, offered: Toolset, bash: BashSyntax) -> Problem | None:
+    """Why the tools stage would not keep a call as it stands, or None."""
+    if offered.problem is not None:
+        return Problem("schema_invalid", offered.problem)
+    return CallCheck(offered, frozenset(), bash).call(0, call)
+
+
+def in_words(problem: Problem) -> str:
+    """What is wrong with a call, in one line."""
+    detail = problem.detail
+    if problem.reason == "unknown_tool":
+        return f"no tool named {detail['tool']}"
+    if problem.reason == "bash_syntax":
+        return f"no bash, at line {detail['line']}, column {detail['column']}: {detail['near']}"
+    kind = {"arguments_not_json": "no JSON: ", "schema_invalid": "unusable tools: "}.get(problem.reason, "")
+    path = detail.get("path", "$")
+    return f"{kind}{detail['error']}{'' if path == '$' else f' (at {path})'}"
 
 
 def is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> bool:

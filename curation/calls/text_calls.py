@@ -22,8 +22,11 @@ from curation.row import Message, message
 from curation.turns.order import ALIASES
 from curation.turns.shape import Unfit
 
+# What a call stands between.
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
 # A row without this and without the tags of calls and results holds nothing to be read.
 TOOLS = "<tools>"
+_THOUGHT = "</think>"
 _CALLS = re.compile(r"\s*(?:<tool_call>((?:(?!</?tool_call>).)*)</tool_call>\s*)+", re.DOTALL)
 _CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 _RESULTS = re.compile(r"\s*(?:<tool_response>((?:(?!</?tool_response>).)*)</tool_response>\s*)+", re.DOTALL)
@@ -91,7 +94,7 @@ def _read(
     if role == "system":
         text, offered = without_tools(content, tools)
         return None if text == content else [{**said, "content": text}], offered
-    if role == "assistant" and "<tool_call>" in content:
+    if role == "assistant" and OPEN in content:
         return _asked(said), tools
     if role == "assistant" and tools and content.rstrip().endswith("]"):
         return _asked_in_python(said, tools), tools
@@ -102,8 +105,8 @@ def _read(
 
 def _asked(said: Message) -> list[Message] | None:
     """An assistant turn that ends on calls; what is spelt while thinking is no call."""
-    thought, closing, words = said["content"].rpartition("</think>")
-    start = words.find("<tool_call>")
+    thought, words = after_thinking(said["content"])
+    start = words.find(OPEN)
     if start < 0 or not _CALLS.fullmatch(words, start) or _is_open(words[:start]):
         return None
     texts = [_as_json(text) for text in _CALL.findall(words, start)]
@@ -113,7 +116,13 @@ def _asked(said: Message) -> list[Message] | None:
         made = [one for text in texts for one in calls(text)]
     except Unfit:
         return None
-    return [{**said, "content": f"{thought}{closing}{words[:start]}".strip() or None, "tool_calls": made}]
+    return [{**said, "content": f"{thought}{words[:start]}".strip() or None, "tool_calls": made}]
+
+
+def after_thinking(text: str) -> tuple[str, str]:
+    """Thinking with its closing tag, and what is said after it: only there a call can stand."""
+    thought, closing, words = text.rpartition(_THOUGHT)
+    return thought + closing, words
 
 
 def _is_open(text: str) -> bool:
@@ -149,11 +158,11 @@ def _listed(text: str) -> list[Any] | None:
 
 def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
     """An assistant turn that is a list of calls in Python's words, after thinking or not."""
-    thought, closing, words = said["content"].rpartition("</think>")
+    thought, words = after_thinking(said["content"])
     made = python_calls(words, tools)
     if made is None:
         return None
-    return [{**said, "content": f"{thought}{closing}".strip() or None, "tool_calls": made}]
+    return [{**said, "content": thought.strip() or None, "tool_calls": made}]
 
 
 def _as_json(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from curation.calls.text_calls import OPEN
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, mend, plain
 from curation.readers.conversion import converted, converter, fits
@@ -57,9 +58,7 @@ def _of_records(path: Path) -> Guess:
         rows = _rows(path, reader, candidate.settings, found)
         if len(rows) * 2 > len(found):
             calls = any(
-                message["tool_calls"] or "<tool_call>" in (message["content"] or "")
-                for row in rows
-                for message in row
+                message["tool_calls"] or OPEN in (message["content"] or "") for row in rows for message in row
             )
             return Guess(reader, {**candidate.settings, **_wanted(objects)}, has_calls=calls)
     return Guess(None, keys=tuple(objects[0]))

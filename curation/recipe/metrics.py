@@ -156,7 +156,7 @@ EVALUATED: dict[str, MetricDeclaration] = {
         kind="share",
     ),
     "tools.valid_share": MetricDeclaration(
-        meaning="those whose calls name offered tools and fit their schemas",
+        meaning="those whose calls the tools stage would keep as they stand",
         kind="share",
     ),
     "tools.name_share": MetricDeclaration(

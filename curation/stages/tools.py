@@ -43,7 +43,7 @@ import orjson
 import polars as pl
 
 from curation import row
-from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right
+from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right, offered_tools
 from curation.calls.pairs import Pairing, Problem, Turn, blocks
 from curation.calls.schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
@@ -124,11 +124,9 @@ _FINE = _Verdict()
 def _examine(
     messages: bytes, own: str | None, given: Toolset, kinds: frozenset[str], bash: BashSyntax, calling: bool
 ) -> _Verdict:
-    offered = compile_tools(own, repair="types" in kinds) if own is not None else given
+    offered = offered_tools(own, given, repair="types" in kinds)
     if offered.problem is not None:
         return _Verdict(problem=Problem("schema_invalid", offered.problem))
-    if not offered.tools and not offered.is_open:
-        offered = given
     repaired_tools = offered.repaired if own is not None else None
     if not calling and repaired_tools is None:
         return _FINE

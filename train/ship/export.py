@@ -4,7 +4,6 @@ No merged copy is written. A file is tried in llama.cpp before it gets its name,
 (`<file>.json`) comes last; a trial's adapter, and one that did not pass its recipe's evaluation, is refused.
 """
 
-import importlib.metadata
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from curation.files import file_digest, remove_half_written, replacing, write_by
 from curation.release.version import QUANT_SUFFIXES, model_name
 from curation.rendering.template import Template
 from curation.sealed import Sealed, read_sealed, write_sealed
+from curation.versions import versions
 from train.data.encoding import Encoder
 from train.model.adapter import read_json
 from train.model.tensors import Weights
@@ -240,7 +240,7 @@ def origin(source: Source) -> dict[str, Any]:
         "evaluation_sha256": source.evaluation_sha256,
         "template_sha256": source.template.digest,
         "run": source.model.run,
-        "versions": {"torch": str(torch.__version__), "gguf": gguf_version()},
+        "versions": {"torch": str(torch.__version__), **versions(["gguf"])},
     }
 
 
@@ -271,8 +271,3 @@ def counted(tensors: Sequence[Planned]) -> dict[str, int]:
 def tensor_data(weights: Weights, planned: Planned) -> Any:
     """A tensor's bytes in the file."""
     return encode(weights.read(planned.source), planned.type)
-
-
-def gguf_version() -> str:
-    """Version of the library that wrote the file."""
-    return importlib.metadata.version("gguf")

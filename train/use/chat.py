@@ -10,12 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
 
-import orjson
-
+from curation.calls.text_calls import OPEN
 from curation.row import Message, message
 from train.run.model_folder import find_model
 from train.use.inference import Inference, open_inference, prompt_ids, text_of
-from train.use.tool_calls import NEVER_CLOSED, OPEN, Answer, Call, Tools, parse_answer
+from train.use.tool_calls import NEVER_CLOSED, Answer, Call, Tools, parse_answer
 
 MAX_TOKENS = 1024
 RESET, QUIT = "/reset", "/quit"
@@ -158,8 +157,7 @@ def told(call: Call, checker: Tools) -> str:
     if call.problem is not None:
         return f"[broken call] {call.problem}"
     problem = checker.problem(call)
-    written = orjson.dumps(call.arguments).decode()
-    return f"[call] {call.name} {written}" + (f"  [not valid: {problem}]" if problem else "")
+    return f"[call] {call.name} {call.written}" + (f"  [not valid: {problem}]" if problem else "")
 
 
 def asking(source: TextIO) -> Ask:

@@ -5,17 +5,20 @@ that call tools, whether the generated calls parse, fit their schemas, name the 
 arguments. Intervals are bootstrapped over rows, seeded, so the same model gives the same file.
 """
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from curation.calls.checks import BashSyntax
 from curation.errors import CurationError, Refusal
 from curation.progress import Progress
+from curation.recipe.load import stage_plan
+from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import FROZEN_FOLDER
 from curation.sealed import write_sealed
+from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.gatekeeper import Admitted, admit
 from train.model.sizes import way_on
@@ -62,6 +65,14 @@ class RowLoss(NamedTuple):
     tokens: int
 
 
+class Asked(NamedTuple):
+    """The turns that a model takes, and how its calls are judged."""
+
+    turns: Sequence[Turn]
+    max_tokens: int
+    bash: BashSyntax
+
+
 class Spoken(NamedTuple):
     """What a model generated for a turn, and how it compares."""
 
@@ -101,9 +112,10 @@ def evaluate(
         )
     check_weights(model)
     speaker = open_inference(model, base)
-    losses, spoken = measure(speaker, chosen, turns, max_tokens, path.name)
+    asked = Asked(choose_turns(chosen, turns), max_tokens, bash_syntax(admitted))
+    losses, spoken = measure(speaker, chosen, asked, path.name)
     with speaker.as_base() as untrained:
-        before = measure(untrained, chosen, turns, max_tokens, "base model") if untrained else ([], [])
+        before = measure(untrained, chosen, asked, "base model") if untrained else ([], [])
     seed = admitted.recipe.seed
     metrics = loss_metrics(losses, before[0], seed) | tool_metrics(spoken, seed)
     base_metrics = loss_metrics(before[0], [], seed) | tool_metrics(before[1], seed)
@@ -121,7 +133,7 @@ def evaluate(
         base=base_metrics,
         verdicts=judge(expectations(admitted), metrics),
         examples=wrong_turns(spoken),
-        versions={name: importlib.metadata.version(name) for name in PACKAGES},
+        versions=versions(PACKAGES),
     )
     return found if found.sample else write_sealed(evaluation_path(path), found)
 
@@ -156,6 +168,12 @@ def expectations(admitted: Admitted) -> list[dict[str, Any]]:
     return [{"metric": one.metric, "max": one.max, "min": one.min} for one in admitted.recipe.evaluation]
 
 
+def bash_syntax(admitted: Admitted) -> BashSyntax:
+    """What the recipe's tools stage does with a command that is no bash; its default without that stage."""
+    found = (settings for _, _, settings in stage_plan(admitted.recipe) if isinstance(settings, ToolSettings))
+    return next(found, ToolSettings()).bash_syntax
+
+
 def eval_rows(admitted: Admitted) -> list[EvalRow]:
     """The eval split in shard order, which is an order by digest."""
     columns = ("id", "source", "group", "messages", "tools")
@@ -163,17 +181,16 @@ def eval_rows(admitted: Admitted) -> list[EvalRow]:
 
 
 def measure(
-    speaker: Inference, rows: Sequence[EvalRow], turns: int, max_tokens: int, label: str
+    speaker: Inference, rows: Sequence[EvalRow], asked: Asked, label: str
 ) -> tuple[list[RowLoss], list[Spoken]]:
     """Losses of all rows, and answers to the chosen turns."""
-    asked = choose_turns(rows, turns)
     losses, spoken = [], []
-    with Progress(f"evaluating {label}", len(rows) + len(asked)) as progress:
+    with Progress(f"evaluating {label}", len(rows) + len(asked.turns)) as progress:
         for row in rows:
             losses.append(row_loss(speaker, row))
             progress.add(1, 1)
-        for turn in asked:
-            spoken.append(speak(speaker, turn, max_tokens))
+        for turn in asked.turns:
+            spoken.append(speak(speaker, turn, asked.max_tokens, asked.bash))
             progress.add(1, 1)
     return losses, spoken
 
@@ -201,12 +218,12 @@ def row_loss(speaker: Inference, row: EvalRow) -> RowLoss:
     return RowLoss(row, nats, tokens)
 
 
-def speak(speaker: Inference, turn: Turn, max_tokens: int) -> Spoken:
+def speak(speaker: Inference, turn: Turn, max_tokens: int, bash: BashSyntax) -> Spoken:
     """Let the model take a turn."""
     encoder: Encoder = speaker.encoder
     prompt = prompt_ids(encoder, turn.row.messages[: turn.position], turn.row.tools)
     answer = parse_answer(text_of(encoder, speaker.answer(prompt, max_tokens)))
-    return Spoken(turn, answer, score(answer, turn.calls, Tools(turn.row.tools)))
+    return Spoken(turn, answer, score(answer, turn.calls, Tools(turn.row.tools, bash)))
 
 
 def loss_metrics(losses: Sequence[RowLoss], base: Sequence[RowLoss], seed: int) -> dict[str, Measured]:

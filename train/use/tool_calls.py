@@ -1,22 +1,44 @@
-"""What a model said, taken apart: words, and the tool calls written as `<tool_call>{…}</tool_call>`."""
+"""What a model said, taken apart: words, and the tool calls written as `<tool_call>{…}</tool_call>`.
+
+Read strictly, as a template writes them: a model is measured by what a server would make of its words, so
+that nothing is repaired. Whether a call is valid says the judge that the tools stage has
+(curation/calls/checks.py).
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import jsonschema_rs
-import orjson
+import msgspec
 
-OPEN, CLOSE, THOUGHT = "<tool_call>", "</tool_call>", "</think>"
+from curation.calls import pairs
+from curation.calls.checks import BashSyntax, in_words, offered_tools, problem_of
+from curation.calls.schemas import Toolset
+from curation.calls.text_calls import CLOSE, OPEN, after_thinking
+from curation.jsontext import JSON_ERRORS, compact
+from curation.turns.chat_api import Function, arguments_text
+
 NEVER_CLOSED = "never closed"
+NOTHING = Toolset()
 
 
-class Call(NamedTuple):
-    """One call. problem: why it is none; name and arguments are then null."""
+@dataclass(frozen=True)
+class Call:
+    """One call. problem: why it is none; name and arguments are then null.
+
+    text: its arguments as JSON, as they were spelt.
+    """
 
     name: str | None
     arguments: dict[str, Any] | None
     problem: str | None
+    text: str | None = field(default=None, compare=False)
+
+    @property
+    def written(self) -> str:
+        """Its arguments as JSON without white space."""
+        return compact((self.text or json.dumps(self.arguments)).encode())
 
 
 class Answer(NamedTuple):
@@ -36,7 +58,7 @@ class Answer(NamedTuple):
             {
                 "id": f"call{number + place:05}",
                 "name": call.name,
-                "arguments": orjson.dumps(call.arguments).decode(),
+                "arguments": call.written,
             }
             for place, call in enumerate(self.calls)
             if call.problem is None
@@ -52,10 +74,9 @@ class Answer(NamedTuple):
 
 def parse_answer(text: str) -> Answer:
     """The calls of an answer. What is spelled while thinking is no call."""
-    thought, found, said = text.rpartition(THOUGHT)
+    thought, said = after_thinking(text)
     head, *blocks = said.split(OPEN)
-    content = (thought + found + head).strip()
-    return Answer(content, [parse_call(block) for block in blocks])
+    return Answer((thought + head).strip(), [parse_call(block) for block in blocks])
 
 
 def parse_call(block: str) -> Call:
@@ -71,7 +92,11 @@ def parse_call(block: str) -> Call:
         return broken("no name")
     if not isinstance(value.get("arguments"), dict):
         return broken("arguments are no JSON object")
-    return Call(value["name"], value["arguments"], None)
+    try:
+        text = arguments_text(msgspec.json.decode(body, type=Function).arguments)
+    except JSON_ERRORS as error:
+        return broken(f"no JSON: {error}")  # half a character, or a number without end
+    return Call(value["name"], value["arguments"], None, text)
 
 
 def broken(problem: str) -> Call:
@@ -85,34 +110,17 @@ def refuse_constant(name: str) -> None:
 
 
 class Tools:
-    """The tools of a row, compiled once. Untrusted: references to other documents are not followed."""
+    """The tools that a row offers, as the tools stage reads them. bash: its setting `bash_syntax`."""
 
-    def __init__(self, tools: str | None) -> None:
-        self.validators: dict[str, Any] = {}
-        for tool in orjson.loads(tools) if tools else []:
-            function = tool.get("function", tool)
-            schema = function.get("parameters") or {}
-            try:
-                self.validators[function["name"]] = jsonschema_rs.validator_for(
-                    schema, retriever=refuse_address
-                )
-            except (ValueError, jsonschema_rs.ReferencingError):
-                self.validators[function["name"]] = None
+    def __init__(self, tools: str | None, bash: BashSyntax = "drop") -> None:
+        self.offered, self.bash = offered_tools(tools, NOTHING, repair=True), bash
 
     def problem(self, call: Call) -> str | None:
-        """Why a call is not valid; null when it is. A tool whose schema is broken accepts anything."""
+        """Why a call is not valid; null when it is."""
         if call.problem is not None:
             return call.problem
-        if call.name not in self.validators:
-            return f"no tool named {call.name}"
-        validator = self.validators[call.name]
-        error = next(validator.iter_errors(call.arguments), None) if validator is not None else None
-        return str(error.message) if error is not None else None
-
-
-def refuse_address(address: str) -> Any:
-    """No schema is fetched from anywhere."""
-    raise ValueError(f"{address} is not fetched")
+        found = problem_of(pairs.Call(call.name, call.written), self.offered, self.bash)
+        return None if found is None else in_words(found)
 
 
 class Score(NamedTuple):

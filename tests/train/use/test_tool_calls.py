@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.rendering.template import built_in
-from curation.row import message
+from curation.row import frame, message
+from curation.stages.tools import tools as tools_stage
 from train.use.tool_calls import Call, Tools, parse_answer, same, score
 
 TOOLS = json.dumps(
@@ -96,9 +97,90 @@ def test_values_are_compared_as_json():
     assert not same([1], [1, 1])
 
 
-def test_a_schema_that_points_elsewhere_is_not_followed():
-    tools = json.dumps([{"name": "x", "parameters": {"$ref": "http://127.0.0.1:9/schema"}}])
-    assert Tools(tools).problem(Call("x", {}, None)) is None
+PLACE = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
+BIN = {"type": "object", "required": ["shelf"], "properties": {"shelf": {"type": "integer"}}}
+# Whatever Python's engine makes of it, it looks ahead and refers back: two ways to cut every run of letters.
+COSTLY = {"type": "object", "properties": {"tag": {"type": "string", "pattern": r"^(?=(\w+)+$)(\w+)+\1!$"}}}
+OFFERED = {
+    "plain": [{"name": "find", "parameters": PLACE}],
+    "as OpenAI writes it": [{"type": "function", "function": {"name": "find", "parameters": PLACE}}],
+    "as Anthropic writes it": [{"name": "find", "input_schema": PLACE}],
+    "two of one name": [{"name": "find", "parameters": PLACE}, {"name": "find", "parameters": BIN}],
+    "types of Python": [{"name": "find", "parameters": {**PLACE, "type": "dict"}}],
+    "a table": [{"name": "find", "parameters": {"city": {"type": "str"}, "n": {"type": "int, optional"}}}],
+    "no parameters": [{"name": "find", "parameters": None}],
+    "nothing at all": [{"name": "find"}],
+    "a costly pattern": [{"name": "find", "parameters": COSTLY}],
+    "no schema": [{"name": "find", "parameters": {"type": "object", "required": "city"}}],
+    "an address": [{"name": "find", "parameters": {"$ref": "http://127.0.0.1:9/schema"}}],
+    "a circle": [{"name": "find", "parameters": {"$ref": "#"}}],
+    "no name": [{"parameters": PLACE}],
+    "one tool and no list": {"name": "find", "parameters": PLACE},
+    "a shell": [{"name": "bash", "parameters": {"type": "object"}}],
+}
+PASSED = (
+    '{"city": "Ulm"}', '{"city": 3}', "{}", '{"shelf": 4}', '{"shelf": "four"}', '{"city": "Ulm", "n": "x"}',
+    '{"city": "Ulm", "city": "Bonn"}', '{"arguments": {"city": "Ulm"}}', f'{{"n": {"9" * 30}}}',
+    '{"tag": "' + "w" * 60 + '"}', '{"command": "ls | wc -l"}', '{"command": "for (("}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("offered", OFFERED.values(), ids=OFFERED)
+@pytest.mark.parametrize("name", ["find", "bash"])
+@pytest.mark.parametrize("passed", PASSED)
+def test_a_models_call_is_valid_where_the_tools_stage_would_keep_it_as_it_stands(offered, name, passed):
+    text = json.dumps(offered)
+    call = {"id": "call_1", "name": name, "arguments": passed}
+    rows = frame([[message("user", "go"), message("assistant", None, tool_calls=[call])]], [text])
+    split = tools_stage(rows, schema="any", repair=["types"])
+    (made,) = parse_answer(f'<tool_call>\n{{"name": "{name}", "arguments": {passed}}}\n</tool_call>').calls
+    assert made.problem is None
+    problem = Tools(text).problem(made)
+    assert (problem is None) == (split.kept.height == 1)
+    if problem is not None and split.dropped["reason"][0] == "arguments_invalid":
+        assert json.loads(split.dropped["detail"][0])["error"] in problem
+
+
+@pytest.mark.parametrize(
+    ("offered", "passed", "told"),
+    [
+        ("as Anthropic writes it", "{}", "'city' is a required property"),
+        ("plain", '{"city": 3}', "3 is not of type 'string' (at $.city)"),
+        ("plain", '{"city": "Ulm", "city": "Bonn"}', "the key 'city' is written twice"),
+        ("an address", "{}", "unusable tools: find: $ref 'http://127.0.0.1:9/schema' leaves the schema"),
+        ("a shell", '{"city": "Ulm"}', "no tool named find"),
+    ],
+)
+def test_why_a_call_is_not_valid_is_said_in_the_stages_words(offered, passed, told):
+    (made,) = parse_answer(f'<tool_call>{{"name": "find", "arguments": {passed}}}</tool_call>').calls
+    assert told in Tools(json.dumps(OFFERED[offered])).problem(made)
+
+
+def test_a_command_that_is_no_bash_is_judged_by_the_recipes_setting():
+    (made,) = parse_answer('<tool_call>{"name": "bash", "arguments": {"command": "if"}}</tool_call>').calls
+    offered = json.dumps(OFFERED["a shell"])
+    assert Tools(offered).problem(made) == "no bash, at line 1, column 1: if"
+    assert Tools(offered, "flag").problem(made) is None
+    assert Tools(offered, "ignore").problem(made) is None
+
+
+@pytest.mark.parametrize("tools", [None, "[]"])
+def test_where_nothing_is_offered_no_call_is_valid(tools):
+    assert Tools(tools).problem(Call("find", {}, None)) == "no tool named find"
+
+
+def test_arguments_go_back_to_the_model_as_it_spelt_them():
+    text = (
+        '<tool_call>{"name": "f", "arguments": {"n": 123456789012345678901234567890, "x": 1.50}}</tool_call>'
+    )
+    (made,) = parse_answer(text).calls
+    assert made.written == '{"n":123456789012345678901234567890,"x":1.50}'
+    assert parse_answer(text).as_message(0)["tool_calls"][0]["arguments"] == made.written
+
+
+def test_half_a_character_is_no_json():
+    (made,) = parse_answer('<tool_call>{"name": "f", "arguments": {"x": "\\ud800"}}</tool_call>').calls
+    assert made.problem.startswith("no JSON")
 
 
 def test_an_answer_becomes_a_message_that_renders_again():
