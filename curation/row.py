@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 import polars as pl
 
-ROLES = ("system", "user", "assistant", "tool")
 MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 TOOL_CALL_KEYS = ("id", "name", "arguments")
 

@@ -19,7 +19,7 @@ from curation.calls.python_calls import functions, offered_names, python_calls
 from curation.calls.repairs import is_json, repeated_key, strict_json
 from curation.jsontext import JSON_ERRORS, compact, values
 from curation.row import Message, message
-from curation.turns.order import ALIASES
+from curation.turns.roles import role_of
 from curation.turns.shape import Unfit
 
 # What a call stands between.
@@ -88,7 +88,7 @@ def _read(
 ) -> tuple[list[Message] | None, str | None]:
     """What one message means, None when that is what it says; and the tools offered from here on."""
     content, role = said["content"], str(said["role"]).strip().lower()
-    role = ALIASES.get(role, role)
+    role = role_of(role)
     if not content or said["tool_calls"]:
         return None, tools
     if role == "system":

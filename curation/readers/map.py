@@ -16,6 +16,7 @@ from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader, is_turns
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
+from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing, refuse
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
@@ -27,7 +28,7 @@ ANYONE = "*"
 # Names that published sets give the speaker, what is said, and those who ask.
 _SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
 _SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
-_USERS = {"user", "human", "customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
+_USERS = spellings("user") | {"customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
 _MARKERS = (
     {"### Human:": "user", "### Assistant:": "assistant"},
     {"###Instruction:": "user", "###Output:": "assistant"},

@@ -12,7 +12,8 @@ from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.turns.chat_api import ROLE_ALIASES, answer, ask, decode_turns, offered, row_of_turns, say
+from curation.turns.chat_api import answer, ask, decode_turns, offered, row_of_turns, say
+from curation.turns.roles import CALLERS, role_of
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 
@@ -71,9 +72,9 @@ def _message(turn: _Turn) -> dict[str, object]:
     for raw in (turn.tool_calls, turn.function_call):
         if bytes(raw) not in (b"null", b"[]"):
             raise Unfit("calls in their own key beside `value`; a call is a turn of `from: function_call`")
-    if speaker in ("function_call", "tool_call"):
+    if speaker in CALLERS:
         return ask(calls(turn.value or ""))
-    role = ROLE_ALIASES.get(speaker, speaker)
+    role = role_of(speaker)
     return answer(turn.value) if role == "tool" else say(role, turn.value)
 
 

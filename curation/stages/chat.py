@@ -2,8 +2,8 @@
 
 Reasons:
 
-bad_role                  a role that is none of the four, nor a known alias of one (ALIASES in
-                          curation/turns/order.py), or tool calls of anyone but the assistant
+bad_role                  a role that is none of the four, nor another name of one
+                          (curation/turns/roles.py), or tool calls of anyone but the assistant
 empty_turn                nothing is left of the user or the assistant but empty turns
 no_user, no_assistant     nobody asks, or nobody answers
 bad_order                 a system turn in the middle, calls or results before the first user turn,

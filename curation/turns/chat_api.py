@@ -1,4 +1,4 @@
-"""Turns in the conventions of chat APIs: roles and their other names, contents, tool calls."""
+"""Turns in the conventions of chat APIs: roles, contents, tool calls."""
 
 from typing import Any
 
@@ -6,22 +6,9 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import JSON_ERRORS, compact
+from curation.turns.roles import ROLES, role_of
 from curation.turns.shape import Row, Unfit
 
-ROLE_ALIASES = {
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
-    "developer": "system",
-    "function": "tool",
-    "ipython": "tool",
-    "observation": "tool",
-    "tool_response": "tool",
-    "function_response": "tool",
-}
 _EMPTY = Raw(b"")
 
 
@@ -134,7 +121,7 @@ def _tightened(turn: LooseTurn) -> Turn | None:
         content = _TEXT.decode(raw)
     elif raw in (b"", b"null"):
         content = None
-    elif ROLE_ALIASES.get(turn.role, turn.role) == "tool":
+    elif role_of(turn.role) == "tool":
         content = raw.decode()
     elif raw[:1] == b"[":
         content = msgspec.json.decode(raw, type=list[Raw])
@@ -158,8 +145,8 @@ def row_of_turns(turns: list[Turn], tools: str | None, system: str | None = None
     messages = [] if system is None else [say("system", system)]
     for turn in turns:
         role, content = turn.role, turn.content
-        if role not in ("user", "assistant", "system", "tool"):
-            role = ROLE_ALIASES.get(role.lower(), role.lower())
+        if role not in ROLES:
+            role = role_of(role.lower())
         if content.__class__ is list:
             content = _joined(content, role)
         if turn.reasoning_content:

@@ -8,22 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from curation.row import ROLES, Message
+from curation.row import Message
+from curation.turns.roles import ROLES, role_of, spellings
 
-# How other collections write the four roles. `function` is an old name of `tool` and is one only
-# where a result can stand.
-ALIASES = {
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "ai": "assistant",
-    "model": "assistant",
-    "developer": "system",
-    "observation": "tool",
-    "function": "tool",
-}
-_RESULTS = ("observation", "function")
+# The other names of `tool` are no more than that where a result can stand.
+_RESULTS = spellings("tool") - {"tool"}
 
 
 class Turn(NamedTuple):
@@ -94,7 +83,7 @@ def name_roles(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
         role = said.strip().lower() if isinstance(said, str) else ""
         if role in _RESULTS and not (named and takes_result(named[-1].message)):
             return Fault("bad_role", {"index": index, "role": said})
-        role = ALIASES.get(role, role)
+        role = role_of(role)
         if role not in ROLES:
             return Fault("bad_role", {"index": index, "role": said})
         if message["tool_calls"] and role != "assistant":

@@ -15,6 +15,7 @@ from numpy import uint64 as u64
 
 from curation.compiling import compiled_with
 from curation.instructions import eight_at, octet, put_eight, put_octet, trailing_zeros
+from curation.turns.roles import ROLES
 
 LEFT = -1  # instead of a place: this line is not for us
 ROOM = 64  # bytes behind a buffer that may be read or written
@@ -48,7 +49,7 @@ _OTHERS = (
 )
 # Of a record: absent, else the line is left.
 _BESIDE = ((_start(b"functions"), 9), (_FUNCTION, 8), (_start(b"system"), 6))
-_ROLES = ((_start(b"user"), 4), (_start(b"assistant"), 9), (_start(b"system"), 6), (_start(b"tool"), 4))
+_ROLES = tuple((_start(name.encode()), len(name)) for name in ROLES)
 _OPENING, _NAMED, _SPOKEN = packed(b'{"content":'), packed(b',"name":'), packed(b',"role":"')
 _ANSWERING, _CALLING = packed(b'","tool_call_id":'), packed(b',"tool_calls":')
 _CALL, _CALL_ID = packed(b'{"arguments":'), packed(b',"id":')

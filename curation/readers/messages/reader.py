@@ -13,6 +13,7 @@ from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import Turn, decode_turns, offered, row_of_turns
+from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 _COLUMNS = READERS["messages"].columns
@@ -34,6 +35,7 @@ class _Usual(msgspec.Struct):
 _USUAL = msgspec.json.Decoder(_Usual)
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
+_SYSTEMS = spellings("system")
 
 
 def converter(source: Source, path: Path) -> Convert:
@@ -107,7 +109,7 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
 
 def _system(raw: Raw | None, turns: Sequence[Turn]) -> str | None:
     """A system prompt that stands beside the turns, unless they have their own."""
-    if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in ("system", "developer")):
+    if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in _SYSTEMS):
         return None
     return _TEXT.decode(raw) or None
 

@@ -8,7 +8,8 @@ import pytest
 
 from curation.readers.reading import chunks, list_files, read
 from curation.recipe.source import Source
-from curation.row import ROLES, decode
+from curation.row import decode
+from curation.turns.roles import ROLES
 
 pytestmark = pytest.mark.corpus
 
