@@ -41,9 +41,9 @@ from benchmarks.results import can_record, machine, write_section
 from curation.recipe.load import TrainSettings
 from train.data.packing import IGNORED, Collator, best_fit
 from train.data.steps import effective_batch
+from train.model.families.table import KNOWN
 from train.model.gpus import GPUS, step_flops
 from train.model.load_model import attention, check_device, load, lora_config
-from train.model.sizes import KNOWN
 from train.model.tiny import tiny_tokenizer
 
 ARMS = ("full", "grouped", "packed", "unsloth", "7b")

@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from curation.recipe.model import TARGET_MODULES
 from curation.rendering.template import built_in
-from train.model.sizes import architecture, model_settings, read_config
+from train.model.families.table import architecture
+from train.model.sizes import model_settings, read_config
 from train.model.tensors import fingerprint
 from train.run.output import listed, sealed
 

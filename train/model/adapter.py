@@ -16,6 +16,7 @@ import torch
 
 from curation.errors import CurationError, Refusal
 from curation.files import canonical, file_digest
+from train.model.families.decoder import EMBEDDING, HEAD
 from train.model.tensors import Checkpoint, Entry, check_dtypes, read_header, read_tensor
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -194,7 +195,7 @@ def check_fit(adapter: Adapter, entries: Mapping[str, Entry], base: Path) -> Non
             f"{base} has {len(missing)} more of these, {missing[0]} first"
         )
     tied = read_json(base / "config.json").get("tie_word_embeddings")
-    ends = [name for name in adapter.pairs if "embed_tokens" in name or name == "lm_head.weight"]
+    ends = [name for name in adapter.pairs if name in (EMBEDDING, HEAD)]
     if tied and ends:
         raise Refusal(f"{adapter.folder}: cannot be merged: {ends[0]} is tied to another weight in {base}")
 
@@ -202,9 +203,9 @@ def check_fit(adapter: Adapter, entries: Mapping[str, Entry], base: Path) -> Non
 def check_vocabulary(adapter: Path, entries: Mapping[str, Entry], base: Path) -> None:
     """Refusal when the adapter's tokenizer has more tokens than the base model has embeddings."""
     path = adapter / "tokenizer.json"
-    rows = next((e.shape[0] for name, e in entries.items() if name.endswith("embed_tokens.weight")), None)
-    if rows is None or not path.is_file():
+    if EMBEDDING not in entries or not path.is_file():
         return
+    rows = entries[EMBEDDING].shape[0]
     tokenizer = read_json(path)
     ids = [
         *tokenizer["model"]["vocab"].values(),

@@ -7,7 +7,8 @@ from typing import Any
 
 from curation.errors import Refusal
 from curation.recipe.load import is_commit
-from train.model.sizes import architecture, cached, check_known, model_settings, read_config
+from train.model.families.table import architecture
+from train.model.sizes import cached, check_known, model_settings, read_config
 from train.model.tensors import fingerprint
 
 

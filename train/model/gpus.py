@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from curation.recipe.load import TrainSettings
-from train.model.sizes import architecture, hidden_modules
+from train.model.families.decoder import heads
+from train.model.families.table import family_of
 
 GIB = 2**30
 # Share of the peak that training reaches: the best that dense matrix products allow, and what
@@ -73,7 +74,8 @@ class Parameters(NamedTuple):
 
 def count_parameters(config: Mapping[str, Any], settings: TrainSettings) -> Parameters:
     """Parameters from the sizes alone."""
-    modules, layers = hidden_modules(config), int(config["num_hidden_layers"])
+    family, layers = family_of(config), int(config["num_hidden_layers"])
+    modules = family.layers(config)
     hidden, vocabulary = int(config["hidden_size"]), int(config["vocab_size"])
     per_layer = sum(inputs * outputs for inputs, outputs in modules.values())
     # DoRA has the length of every column besides.
@@ -81,19 +83,13 @@ def count_parameters(config: Mapping[str, Any], settings: TrainSettings) -> Para
         sum(modules[name]) * settings.lora_r + (modules[name][1] if settings.use_dora else 0)
         for name in settings.target_modules
     )
-    small = 2 * hidden + (modules["q_proj"][1] + 2 * modules["k_proj"][1] if biased(config) else 0)
     tied = bool(config.get("tie_word_embeddings"))
     return Parameters(
-        layers=layers * (per_layer + small) + hidden,
+        layers=layers * (per_layer + family.vectors(config)) + hidden,
         head=0 if tied else hidden * vocabulary,
         embedding=hidden * vocabulary,
         adapter=layers * adapted,
     )
-
-
-def biased(config: Mapping[str, Any]) -> bool:
-    """Whether q, k and v have biases."""
-    return architecture(config) == "Qwen2ForCausalLM"
 
 
 def step_flops(config: Mapping[str, Any], settings: TrainSettings) -> float:
@@ -106,8 +102,8 @@ def step_flops(config: Mapping[str, Any], settings: TrainSettings) -> float:
     found = count_parameters(config, settings)
     length = settings.max_seq_length
     tokens = settings.batch_size * settings.gradient_accumulation_steps * length
-    width = hidden_modules(config)["q_proj"][1]
-    attention = int(config["num_hidden_layers"]) * 4 * tokens * (length / 2) * width
+    queries, _, width = heads(config)
+    attention = int(config["num_hidden_layers"]) * 4 * tokens * (length / 2) * queries * width
     head = int(config["hidden_size"]) * int(config["vocab_size"])
     forward = 2 * tokens * found.layers + 2 * tokens * found.adapter + attention
     whole = 4 * tokens * (found.layers + head) + 6 * tokens * found.adapter + 3 * attention
@@ -120,11 +116,11 @@ def memory_bytes(config: Mapping[str, Any], settings: TrainSettings) -> dict[str
     tokens = settings.batch_size * settings.max_seq_length
     hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     layers = int(config["num_hidden_layers"])
-    kv = hidden_modules(config)["k_proj"][1]
+    _, keys, head = heads(config)
     width = 2 if settings.bf16 else 4
     # What one layer keeps for its backward pass: norms, projections, attention, MLP; and what the
     # adapter keeps, a copy of each input after dropout and the dropout's mask.
-    kept = width * (8 * hidden + 2 * kv + 4 * inner)
+    kept = width * (8 * hidden + 2 * keys * head + 4 * inner)
     adapter_kept = (width + 1 if settings.lora_dropout else 0) * (6 * hidden + inner)
     layer = tokens * (kept + adapter_kept)
     checkpointed = layers * tokens * width * hidden + layer

@@ -27,7 +27,9 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 from curation.errors import CurationError, Refusal, to_install
 from curation.recipe.load import TrainSettings
 from train.model.base import Base
-from train.model.sizes import CONFIG, architecture, check_targets
+from train.model.families.decoder import HEAD
+from train.model.families.table import architecture
+from train.model.sizes import CONFIG, check_targets
 from train.model.tensors import Checkpoint
 
 # How the memory of a GPU that is full is told by what is not torch's allocator: the driver, cuBLAS and
@@ -125,7 +127,7 @@ def check_weights(base: Base) -> None:
     wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     found = {name: entry.shape for name, entry in Checkpoint(base.folder).entries.items()}
     computed = {name for name in found if name.endswith("rotary_emb.inv_freq")}
-    tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
+    tied = {HEAD} if config.tie_word_embeddings else set()
     for name in sorted({*wanted, *found} - computed - tied):
         if wanted.get(name) != found.get(name):
             raise Refusal(

@@ -17,21 +17,15 @@ from typing import Any
 import peft
 import torch
 
-from train.model.sizes import architecture
+from train.model.families.table import family_of
 
-KINDS = {
-    "Qwen2ForCausalLM": "qwen2",
-    "Qwen3ForCausalLM": "qwen3",
-    "LlamaForCausalLM": "llama",
-    "MistralForCausalLM": "mistral",
-}
 ABSENT: Any = object()
 
 
 @contextlib.contextmanager
 def put_back(config: Mapping[str, Any]) -> Iterator[None]:
     """Leave the architecture's module and peft's model as they were, and no model in the GPU's memory."""
-    kind = KINDS[architecture(config)]
+    kind = family_of(config).model_type
     module = importlib.import_module(f"transformers.models.{kind}.modeling_{kind}")
     places = [module, *classes_of(module), peft.PeftModelForCausalLM]
     before = [(place, dict(vars(place))) for place in places]

@@ -8,13 +8,10 @@ import orjson
 
 from curation.errors import CurationError
 from curation.recipe.load import TrainSettings
+from train.model.families.decoder import heads, rotary
+from train.model.families.table import FAMILIES, IN_GGUF, KNOWN, architecture, family_of
 
 CONFIG = "config.json"
-# Decoders whose attention transformers masks by position ids, and whose linear layers carry the names
-# that recipes use.
-ARCHITECTURES = ("Qwen2ForCausalLM", "Qwen3ForCausalLM", "LlamaForCausalLM", "MistralForCausalLM")
-# Those that `aj export` writes as GGUF files.
-IN_GGUF = ("Qwen2ForCausalLM", "Qwen3ForCausalLM")
 SIZES = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
 
 
@@ -55,20 +52,13 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except orjson.JSONDecodeError as error:
         raise CurationError(f"{path}: not JSON: {error}") from error
-    if not isinstance(config, dict) or architecture(config) not in ARCHITECTURES:
+    if not isinstance(config, dict) or architecture(config) not in FAMILIES:
         found = architecture(config) if isinstance(config, dict) else "nothing readable"
-        raise CurationError(
-            f"{path}: the architecture is {found}; expected one of {', '.join(ARCHITECTURES)}"
-        )
+        raise CurationError(f"{path}: the architecture is {found}; expected one of {', '.join(FAMILIES)}")
     missing = [key for key in (*SIZES, "num_attention_heads") if not isinstance(config.get(key), int)]
     if missing:
         raise CurationError(f"{path}: no {missing[0]}; expected the config of a base model")
     return config
-
-
-def architecture(config: Mapping[str, Any]) -> str:
-    """The class that a config names, or `unknown`."""
-    return str((config.get("architectures") or ["unknown"])[0])
 
 
 def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
@@ -89,24 +79,27 @@ def way_on(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
 
 def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a config decides the answers beside the weights, alike however transformers 4 or 5 wrote it."""
-    heads = int(config["num_attention_heads"])
-    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
-    theta = rope.pop("rope_theta", config.get("rope_theta"))
-    kind = rope.pop("type", None)
-    sliding = config.get("use_sliding_window", architecture(config) == "MistralForCausalLM")
+    queries, keys, width = heads(config)
+    rope = rotary(config)
+    theta = rope.pop("rope_theta")
     return {
         "architecture": architecture(config),
         "num_hidden_layers": int(config["num_hidden_layers"]),
-        "num_attention_heads": heads,
-        "num_key_value_heads": int(config.get("num_key_value_heads") or heads),
-        "head_dim": int(config.get("head_dim") or int(config["hidden_size"]) // heads),
+        "num_attention_heads": queries,
+        "num_key_value_heads": keys,
+        "head_dim": width,
         "hidden_act": config.get("hidden_act", "silu"),
         "rms_norm_eps": config.get("rms_norm_eps"),
         "rope_theta": theta,
-        "rope": {**rope, "rope_type": rope.get("rope_type", kind or "default")},
-        "sliding_window": config.get("sliding_window") if sliding else None,
+        "rope": rope,
+        "sliding_window": config.get("sliding_window") if slides(config) else None,
         "tie_word_embeddings": bool(config.get("tie_word_embeddings")),
     }
+
+
+def slides(config: Mapping[str, Any]) -> bool:
+    """Whether attention looks back through a window only."""
+    return bool(config.get("use_sliding_window", family_of(config).slides))
 
 
 def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
@@ -120,26 +113,9 @@ def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
         raise CurationError(f"{folder}: not {model_id}: {told or architecture(config)}")
 
 
-def hidden_modules(config: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """The linear layers of one decoder layer: name → (inputs, outputs)."""
-    hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    heads = int(config["num_attention_heads"])
-    width = int(config.get("head_dim") or hidden // heads)
-    kv = int(config.get("num_key_value_heads") or heads) * width
-    return {
-        "q_proj": (hidden, heads * width),
-        "k_proj": (hidden, kv),
-        "v_proj": (hidden, kv),
-        "o_proj": (heads * width, hidden),
-        "gate_proj": (hidden, inner),
-        "up_proj": (hidden, inner),
-        "down_proj": (inner, hidden),
-    }
-
-
 def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
     """Raise CurationError when the recipe names layers that the model does not have."""
-    known = hidden_modules(config)
+    known = family_of(config).layers(config)
     unknown = [name for name in settings.target_modules if name not in known]
     if unknown:
         raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
@@ -161,36 +137,8 @@ def positions(config: Mapping[str, Any]) -> int | None:
     length before it.
     """
     most = config.get("max_position_embeddings")
-    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    rope = rotary(config)
     if most is None:
         return None
     before = rope.get("original_max_position_embeddings") or most
     return max(int(most), int(before * (rope.get("factor") or 1)))
-
-
-def qwen2(
-    hidden: int, inner: int, layers: int, heads: int, kv: int, vocab: int, tied: bool, context: int
-) -> dict[str, Any]:
-    """The part of a Qwen2 config that sizes depend on."""
-    return {
-        "architectures": ["Qwen2ForCausalLM"],
-        "hidden_size": hidden,
-        "intermediate_size": inner,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv,
-        "vocab_size": vocab,
-        "tie_word_embeddings": tied,
-        "max_position_embeddings": context,
-    }
-
-
-# Sizes of models that recipes name, from the config.json of each on the hub: a dry run needs no files.
-KNOWN: dict[str, dict[str, Any]] = {
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": qwen2(5120, 27648, 64, 40, 8, 152064, False, 131072),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": qwen2(5120, 13824, 48, 40, 8, 152064, False, 131072),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": qwen2(3584, 18944, 28, 28, 4, 152064, False, 131072),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": qwen2(1536, 8960, 28, 12, 2, 151936, False, 131072),
-    "Qwen/Qwen2.5-32B-Instruct": qwen2(5120, 27648, 64, 40, 8, 152064, False, 32768),
-    "Qwen/Qwen2.5-7B-Instruct": qwen2(3584, 18944, 28, 28, 4, 152064, False, 32768),
-}

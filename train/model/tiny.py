@@ -1,6 +1,6 @@
 """A model of the right architecture that trains in seconds: for `aj demo --train`, tests and CI.
 
-Qwen2 with random weights and a byte-level BPE tokenizer that has the control tokens of
+Qwen2, or another family, with random weights and a byte-level BPE tokenizer that has the control tokens of
 DeepSeek-R1-Distill-Qwen. Widths are multiples of 256, as llama.cpp's K-quants ask for.
 """
 
@@ -9,6 +9,9 @@ DeepSeek-R1-Distill-Qwen. Widths are multiples of 256, as llama.cpp's K-quants a
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from train.model.families.family import Family
+from train.model.families.qwen2 import FAMILY as QWEN2
 
 WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -68,16 +71,18 @@ def write_tiny_model(
     vocabulary: int = 600,
     seed: int = 17,
     spread: float = 0.02,
+    family: Family = QWEN2,
 ) -> Path:
     """Write config, float32 weights and tokenizer to `folder`, and return it.
 
     spread  standard deviation of the weights; a wider one learns more from an adapter alone
     """
     import torch
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     tokenizer = tiny_tokenizer(texts, vocabulary=vocabulary)
-    config = Qwen2Config(
+    config = AutoConfig.for_model(
+        family.model_type,
         vocab_size=-(-len(tokenizer) // PADDED_TO) * PADDED_TO,
         hidden_size=hidden,
         intermediate_size=2 * hidden,
@@ -96,8 +101,8 @@ def write_tiny_model(
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        architecture: Any = Qwen2ForCausalLM
-        model = architecture(config)
+        automatic: Any = AutoModelForCausalLM
+        model = automatic.from_config(config)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""A Qwen2 or Qwen3 model as a GGUF file: metadata, tensor names, and tensors written one at a time.
+"""A model as a GGUF file: metadata, tensor names, and tensors written one at a time.
 
 Every value comes from config.json, the tokenizer and the chat template; the format and the names are
 those of llama.cpp's own converter. Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from curation.errors import Refusal
 from curation.rendering.template import Template
-from train.model.sizes import IN_GGUF
+from train.model.families.decoder import HEAD, rotary
+from train.model.families.table import IN_GGUF, family_of
 from train.model.tensors import Weights
 from train.ship.gguf_tokenizer import NORMALIZER, Vocabulary, read_vocabulary, special_ids
 
-ARCHITECTURES = dict(zip(IN_GGUF, (gguf.MODEL_ARCH.QWEN2, gguf.MODEL_ARCH.QWEN3), strict=True))
-
+ARCHITECTURES = {name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}
 # What config.json must say: llama.cpp's defaults are not those of transformers.
 WANTED = ("max_position_embeddings", "num_key_value_heads", "rms_norm_eps")
 
@@ -47,23 +47,17 @@ class Planned(NamedTuple):
 def architecture(config: Mapping[str, Any]) -> gguf.MODEL_ARCH:
     """GGUF's architecture of a model. Refusal for one that this writer does not know."""
     named = (config.get("architectures") or [None])[0]
-    if named not in ARCHITECTURES:
-        raise Refusal(f"architecture {named}: GGUF export covers {', '.join(ARCHITECTURES)}")
+    if named not in IN_GGUF:
+        raise Refusal(f"architecture {named}: GGUF export covers {', '.join(IN_GGUF)}")
     if config.get("use_sliding_window"):
         raise Refusal("config.json: use_sliding_window is on, which llama.cpp does not read for this model")
-    scaled = config.get("rope_scaling") or rope(config)
-    if scaled.get("rope_type", scaled.get("type", "default")) != "default":
+    scalings = ({key: config.get(key)} for key in ("rope_scaling", "rope_parameters"))
+    if any(rotary(scaling)["rope_type"] != "default" for scaling in scalings):
         raise Refusal("config.json: scaled rotary embeddings are not covered by GGUF export")
     missing = [key for key in WANTED if config.get(key) is None]
-    if missing or rope(config)["rope_theta"] is None:
+    if missing or rotary(config)["rope_theta"] is None:
         raise Refusal(f"config.json: no {(*missing, 'rope_theta')[0]}, which a GGUF file says")
-    return ARCHITECTURES[named]
-
-
-def rope(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rotary settings: `rope_parameters` since transformers 5, `rope_theta` before."""
-    found: Mapping[str, Any] = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta")}
-    return found
+    return ARCHITECTURES[str(family_of(config).gguf)]
 
 
 def tensor_names(weights: Weights, config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -74,7 +68,7 @@ def tensor_names(weights: Weights, config: Mapping[str, Any]) -> list[tuple[str,
     names = gguf.get_tensor_name_map(architecture(config), config["num_hidden_layers"])
     found = []
     for source in weights.entries:
-        if source == "lm_head.weight" and config.get("tie_word_embeddings"):
+        if source == HEAD and config.get("tie_word_embeddings"):
             continue
         name = names.get_name(source, try_suffixes=(".weight", ".bias"))
         if name is None:
@@ -132,7 +126,7 @@ def add_model(writer: gguf.GGUFWriter, header: Header) -> None:
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(rope(config)["rope_theta"])
+    writer.add_rope_freq_base(rotary(config)["rope_theta"])
     writer.add_vocab_size(config["vocab_size"])
     if config.get("head_dim"):
         writer.add_key_length(config["head_dim"])

@@ -16,7 +16,8 @@ from curation.errors import CurationError
 from curation.files import file_digest, remove_half_written, sync
 from curation.sealed import write_sealed
 from train.model.adapter import Merged, adapter_digest
-from train.model.sizes import IN_GGUF, architecture, read_config
+from train.model.families.table import IN_GGUF, architecture
+from train.model.sizes import read_config
 from train.model.tensors import SHARD_BYTES, fingerprint, write_checkpoint
 from train.run.model_folder import MERGE, MergeRecord, find_model, parent_of
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from train.model.families.decoder import EMBEDDING, HEAD, LAYER, NORM
 from train.model.tensors import Weights
 
-EMBEDDING, NORM, HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"
 HEAD_ROWS = 16384  # of the output matrix at a time
 
 
@@ -36,7 +36,7 @@ def reference_logits(
     positions = [torch.arange(len(ids)).unsqueeze(0) for ids in texts]
     angles = [rotary(state, place) for state, place in zip(states, positions, strict=True)]
     for number, layer in enumerate(decoder.layers):
-        load(layer, weights, f"model.layers.{number}.")
+        load(layer, weights, LAYER.format(number))
         states = [
             forward(layer, state, place, angle)
             for state, place, angle in zip(states, positions, angles, strict=True)

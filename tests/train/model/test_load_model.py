@@ -20,10 +20,11 @@ from curation.recipe.load import TrainSettings
 from curation.rendering.template import load_template
 from train.data.packing import Collator, Sequences
 from train.model.base import check_vocabulary, commit_of, find_base
+from train.model.families.table import KNOWN
 from train.model.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
 from train.model.leaks import check_packing, leak
 from train.model.load_model import attention, check_device, check_weights, load, lora_config, parameters
-from train.model.sizes import KNOWN, limits, model_settings, positions, sizes_of
+from train.model.sizes import limits, model_settings, positions, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
