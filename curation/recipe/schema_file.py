@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import msgspec
 import orjson
 
 from curation.files import write_bytes
+from curation.recipe.metrics import EVALUATED, METRICS
 from curation.recipe.model import RecipeModel
+from curation.recipe.readers import READERS, users_of
 from curation.recipe.stages import STAGES
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "recipe.schema.json"
@@ -25,6 +28,7 @@ def recipe_schema() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for kind in structs_below(RecipeModel) + list(SETTINGS.values()):
         describe(components[kind.__name__], kind.__doc__ or "")
+    describe_tables(components)
     recipe = components.pop("RecipeModel")
     recipe["properties"]["stages"]["items"] = stage_schema()
     components["Gate"]["oneOf"] = [{"required": ["metric"]}, {"required": ["sql", "name"]}]
@@ -35,23 +39,44 @@ def recipe_schema() -> dict[str, Any]:
     return {**head, **recipe, "title": TITLE, "$defs": dict(sorted(components.items()))}
 
 
+def describe_tables(components: dict[str, Any]) -> None:
+    """What the three tables say, at the keys whose values they are."""
+    source = components["Source"]["properties"]
+    del source["reader"]["enum"]
+    source["reader"]["anyOf"] = choices({name: told.meaning for name, told in READERS.items()})
+    for key, told in source.items():
+        if users := users_of(key):
+            told["description"] += f" (only reader {', '.join(users)})"
+    metric = components["Gate"]["properties"]["metric"]
+    metric["anyOf"] = [*choices({name: told.meaning for name, told in METRICS.items()}), {"type": "null"}]
+    components["Expectation"]["properties"]["metric"]["examples"] = list(EVALUATED)
+
+
+def choices(meanings: Mapping[str, str]) -> list[dict[str, str]]:
+    """One of some words, each with its meaning, as editors show it beside the word."""
+    return [{"const": name, "description": meaning} for name, meaning in meanings.items()]
+
+
 def stage_schema() -> dict[str, Any]:
     """One entry of `stages`: a bare name, or one key with the stage's settings."""
-    bare = [
-        stage
-        for stage, kind in SETTINGS.items()
-        if not any(field.required for field in msgspec.structs.fields(kind))
-    ]
+    bare = {name: stage.meaning for name, stage in STAGES.items() if not needed(name)}
     with_settings = [
         {
             "type": "object",
-            "properties": {stage: {"$ref": f"#/$defs/{kind.__name__}"}},
-            "required": [stage],
+            "properties": {
+                name: {"$ref": f"#/$defs/{stage.settings.__name__}", "description": stage.meaning}
+            },
+            "required": [name],
             "additionalProperties": False,
         }
-        for stage, kind in SETTINGS.items()
+        for name, stage in STAGES.items()
     ]
-    return {"anyOf": [{"enum": bare}, *with_settings]}
+    return {"anyOf": [*choices(bare), *with_settings]}
+
+
+def needed(stage: str) -> list[str]:
+    """The settings that a stage cannot do without."""
+    return [field.name for field in msgspec.structs.fields(STAGES[stage].settings) if field.required]
 
 
 def structs_below(kind: Any) -> list[Any]:

@@ -87,7 +87,7 @@ class Tally:
         self.split += rows if "parts" in detail else 0
         if line["fate"] == "dropped" and "tool" in detail:
             self.faults.setdefault(str(detail["tool"]), Counter())[line["reason"]] += rows
-        if line["reason"] == "language" and "language" in detail:
+        if line["fate"] == "dropped" and "language" in detail:
             self.languages[str(detail["language"])] += rows
 
 

@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from curation.dataset.manifest import read_manifest
 from curation.errors import CurationError, to_install
+from curation.recipe.metrics import METRICS
 from curation.release.approval import approve, read_approvals
 from reports.facts.remarks import verdict
 from reports.pages.report import environment, render
@@ -126,6 +127,7 @@ def overview(sitting: Sitting, told: str = "") -> bytes:
         "review.html.jinja",
         verdict=verdict(review.manifest, review.gates),
         reasons=review.reasons(),
+        shares_of={name: metric.by for name, metric in METRICS.items() if metric.share_of},
         approvals=[signed.approval for signed in read_approvals(review.dataset)],
         told=told,
         query=query,

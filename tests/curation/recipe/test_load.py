@@ -30,6 +30,7 @@ from curation.recipe.load import (
     stage_plan,
 )
 from curation.recipe.stages import Length, NearDuplicates
+from curation.recipe.yaml_lines import parse_yaml
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 
@@ -800,6 +801,44 @@ def test_cautions_name_what_may_not_be_meant():
         "r.yaml:13: stages[1]: length lets 4096 tokens pass, train.max_seq_length is 2048",
         "r.yaml:11: stages: exact_duplicates is not among the stages; copies stay",
     ]
+
+
+def test_a_gate_whose_stage_the_recipe_leaves_out_is_cautioned_against():
+    text = SMALLEST + "stages: [tools, exact_duplicates]\ngates:\n  - {metric: tools.valid_share, min: 0.9}\n"
+    assert cautions(parse_recipe(text, "r.yaml")) == []
+    assert cautions(parse_recipe(text.replace("tools.valid_share", "language.kept_share"), "r.yaml")) == [
+        "r.yaml:11: gates[0]: language.kept_share is measured by the stage language, which is not among the"
+        " stages; the gate will fail as not measured"
+    ]
+
+
+SHARE = "expected a share from 0 to 1, got"
+RANGES = [
+    ("gates: [{metric: source.invalid_share, max: 5}]", f"gates[0].max: {SHARE} 5; for 5 % write 0.05"),
+    (
+        "gates: [{metric: source.kept_share, min: 0, bounds: {chats: -1}}]",
+        f"gates[0].bounds.chats: {SHARE} -1",
+    ),
+    ("gates: [{metric: rows.train, max: -1}]", "gates[0].max: expected a count of at least 0, got -1"),
+    (
+        "evaluation: [{metric: tools.valid_share, min: 90}]",
+        f"evaluation[0].min: {SHARE} 90; for 90 % write 0.9",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), RANGES)
+def test_a_bound_that_no_value_can_reach_is_a_fault_but_not_of_a_stored_recipe(line, message):
+    assert fault(f"{SMALLEST}{line}\n") == f"r.yaml:9: {message}"
+    values = parse_recipe(SMALLEST).as_dict() | parse_yaml(line, "r.yaml").value
+    assert recipe_from(values, "recipe.json").name == "demo"
+
+
+@pytest.mark.parametrize(
+    "gate", ["mixture.max_exposure, max: 2.5", "source.invalid_share, max: 1", "eval.leaked_rows, max: 0"]
+)
+def test_a_bound_at_the_end_of_its_range_is_none(gate):
+    parse_recipe(f"{SMALLEST}gates: [{{metric: {gate}}}]\nevaluation: [{{metric: loss_change, max: -0.5}}]\n")
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)

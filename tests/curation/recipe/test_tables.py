@@ -1,0 +1,159 @@
+"""The three tables: all in them has a meaning and is there, and their names stand in their own rooms only."""
+
+import ast
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from curation.readers.reading import chunks, read
+from curation.readers.seam import reader_of
+from curation.recipe.conform import conform
+from curation.recipe.load import parse_recipe
+from curation.recipe.metrics import EVALUATED, FIGURES, METRICS, measured_by_run
+from curation.recipe.readers import READERS
+from curation.recipe.rules import stage_faults
+from curation.recipe.schema_file import needed, split_docstring
+from curation.recipe.source import Source
+from curation.recipe.source_rules import source_faults
+from curation.recipe.stages import NOTES, READING, REASONS, STAGES
+from curation.recipe.yaml_lines import parse_yaml
+from curation.turns.chat_api import KEYS
+
+ROOT = Path(__file__).resolve().parents[3]
+WORDS = re.compile(r"\S+ .*\S")
+
+
+def files(*rooms: str) -> list[Path]:
+    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def texts(path: Path) -> set[str]:
+    """Every string that a file holds, docstrings too."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+@pytest.mark.parametrize("table", [READERS, STAGES, METRICS, EVALUATED])
+def test_every_entry_has_a_meaning(table):
+    assert all(WORDS.fullmatch(told.meaning) for told in table.values())
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_setting_reason_repair_and_flag_of_a_stage_has_a_meaning(name):
+    told = STAGES[name]
+    _, meanings = split_docstring(told.settings.__doc__ or "")
+    assert set(meanings) == set(told.settings.__struct_fields__)
+    said = [*told.reasons.values(), *told.notes.values(), *meanings.values()]
+    assert all(WORDS.fullmatch(meaning) for meaning in said), said
+    assert told.reasons
+
+
+def test_a_name_means_one_thing_whichever_stage_uses_it():
+    for step in (READING, *STAGES.values()):
+        assert step.reasons.items() <= REASONS.items()
+        assert step.notes.items() <= NOTES.items()
+    assert all(map(WORDS.fullmatch, (*READING.reasons.values(), *READING.notes.values(), *FIGURES.values())))
+
+
+def test_every_reader_and_stage_has_its_file_and_every_file_its_entry():
+    for room, table, mark in (("readers", READERS, "READER = "), ("stages", STAGES, "STAGE = ")):
+        found = set()
+        for path in files(f"curation/{room}"):
+            if re.search(f"^{mark}", path.read_text(encoding="utf-8"), re.MULTILINE):
+                found.add(path.parent.name if path.stem in ("reader", "stage") else path.stem)
+        assert found == set(table)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_takes_what_its_entry_says(name):
+    told, reader = READERS[name], reader_of(name)
+    assert (reader.converter is not None) == (told.form in ("records", "either"))
+    assert (reader.rows is not None) == (told.form in ("text", "either")) == bool(told.no_text)
+    assert set(told.required) <= set(told.settings) <= set(Source.__struct_fields__)
+    assert not set(told.refused) & (set(told.keys) | {n for names in told.columns.values() for n in names})
+
+
+def test_the_keys_of_chat_turns_are_those_that_are_decoded():
+    assert set(READERS["messages"].turn_keys) == KEYS
+
+
+def test_what_a_reader_refuses_makes_a_record_unreadable(tmp_path):
+    refusing = {"alpaca": {"instruction": "x", "output": "y"}, "qa": {"question": "x", "answer": "y"}}
+    for name, record in refusing.items():
+        for key in READERS[name].refused:
+            path = tmp_path / "a.jsonl"
+            path.write_bytes(msgspec.json.encode({**record, key: [{"name": "f"}]}))
+            source = Source(uri="a.jsonl", reader=name, group="g")
+            (frame,) = (f for c in chunks(path, source) for f in read(c, source, file="a.jsonl"))
+            assert frame["reason"].to_list() == ["unreadable"]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_example_of_a_reader_is_right(name):
+    document = parse_yaml(READERS[name].example, "example")
+    assert not list(conform(document, Source))
+    source = msgspec.convert(document.value, Source)
+    assert (source.reader, list(source_faults(source, ()))) == (name, [])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_example_of_a_stage_is_right(name):
+    document = parse_yaml(f"stages:\n  {STAGES[name].example}\n", "example")
+    assert list(document.value["stages"][0]) == [name]
+    assert not list(stage_faults(document, document.value["stages"]))
+    assert not STAGES[name].proposed or name in STAGES[name].proposed
+
+
+def test_a_metric_is_made_by_something_there_is():
+    assert {metric.by for metric in METRICS.values()} <= {"run", "files", *STAGES}
+    for name, metric in METRICS.items():
+        made_of = metric.share_of or ((metric.sum_of,) if metric.sum_of else ())
+        assert all(count.split(".")[0] == metric.by for count in made_of), name
+        assert metric.per_source == name.startswith("source.")
+
+
+def test_metrics_are_made_of_the_counts_of_the_stages_that_ran():
+    counted = {"tools.rows": 4, "tools.valid": 3, "tools.repaired": 0, "pii.email": 2, "pii.ip": 1, "x.y": 9}
+    assert measured_by_run(counted, ["tools", "pii"]) == {
+        "tools.valid_share": 0.75, "tools.repaired_share": 0.0, "pii.email": 2, "pii.ip": 1, "pii.found": 3,
+    }  # fmt: skip
+    assert measured_by_run({}, ["tools", "language"]) == {
+        "tools.valid_share": 1.0, "tools.repaired_share": 0.0, "language.kept_share": 1.0,
+    }  # fmt: skip
+    assert measured_by_run({"dedupe.capped": 0.0}, []) == {"dedupe.capped": 0.0}
+
+
+# Names that no column, message key or format of a file has, too.
+DISTINCT = {*READERS, *STAGES} - {"messages", "tools", "language", "lines", "map", "exclude"}
+# The demo of the training writes a recipe.
+MAY_NAME = {"train/use/demo.py": {"exact_duplicates", "length"}}
+
+
+def test_names_of_readers_and_stages_stand_in_their_own_rooms_only():
+    rooms = ("curation/recipe/", "curation/readers/", "curation/stages/")
+    for path in files("curation", "reports", "train"):
+        place = path.relative_to(ROOT).as_posix()
+        if not place.startswith(rooms):
+            assert not (texts(path) & DISTINCT) - MAY_NAME.get(place, set()), place
+    for path in sorted((ROOT / "reports" / "templates").glob("*.jinja")):
+        quoted = set(re.findall(r"\"([a-z_]+)\"", path.read_text(encoding="utf-8")))
+        assert not quoted & DISTINCT, path.name
+
+
+SMALLEST = """\
+name: demo
+version: 1.0.0
+seed: 1
+base_model: {id: a/b, code: B}
+sources:
+  chats: {uri: chats.jsonl, reader: messages, group: g}
+mixture: {shares: {g: 1}}
+"""
+
+
+def test_every_stage_that_needs_no_settings_may_stand_as_a_bare_name():
+    bare = [name for name in STAGES if not needed(name)]
+    recipe = parse_recipe(f"{SMALLEST}stages: [{', '.join(bare)}]\n")
+    assert [next(iter(stage)) for stage in recipe.stages] == bare
