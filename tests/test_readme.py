@@ -1,9 +1,15 @@
-"""The README is true: every command, every shipped file, every benchmark stands in it, and no other."""
+"""The README is true: every command, every room, every benchmark stands in it, and its walk runs as shown."""
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
+import pytest
 
 import aj
 from curation.commands.verbs import commands
@@ -26,6 +32,16 @@ def test_every_command_is_in_the_readme_with_every_option():
         assert set(re.findall("`(--[a-z-]+)`", line)) == options, f"aj {name}"
 
 
+def rooms_told() -> set[str]:
+    """The rooms in the README's table; the row of `train/` or `reports/` has all of theirs."""
+    told: set[str] = set()
+    for line in README.partition("## The rooms")[2].splitlines():
+        if line.startswith("| `"):
+            top, *inner = re.findall(r"`([a-z_/]+/)`", line)
+            told |= {top + name for name in inner} if top in ("train/", "reports/") else {top}
+    return told
+
+
 def test_every_room_is_in_the_readme_and_no_other():
     there = {
         f"{path.relative_to(ROOT)}/"
@@ -33,7 +49,43 @@ def test_every_room_is_in_the_readme_and_no_other():
         for path in (ROOT / top).iterdir()
         if (path / "__init__.py").is_file()
     }
-    assert set(re.findall(r"^\| `((?:curation|reports|train)/[a-z]+/)`", README, re.MULTILINE)) == there
+    told = {name for name in rooms_told() if name.split("/")[0] in ("curation", "reports", "train")}
+    assert told - {"curation/"} == there
+
+
+def test_every_benchmark_is_in_the_readme_and_no_other():
+    told = re.search(r"`python -m benchmarks\.NAME` \(([^)]*)\)", README)
+    assert told is not None
+    there = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if "can_record" in path.read_text(encoding="utf-8") and path.stem != "results"
+    }
+    assert set(re.findall("`(\\w+)`", told[1])) == there
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 200
+
+
+@pytest.mark.slow
+def test_the_ten_minutes_are_as_they_are_shown(tmp_path):
+    """Every command of the walk, by bash in a folder of its own; what is shown comes in that order."""
+    walk = README.partition("## Ten minutes")[2].partition("## From the frozen")[0]
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    aj = f'aj() {{ {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "aj.py"))} "$@"; }}\n'
+    for commands_, shown in re.findall(r"```bash\n(.*?)```\n\n```text\n(.*?)```", walk, re.DOTALL):
+        done = subprocess.run(
+            ["bash", "-c", aj + commands_],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = iter(done.stdout.splitlines())
+        for line in shown.splitlines():
+            assert line in printed, f"{line!r} is not printed, or not there:\n{done.stdout}{done.stderr}"
 
 
 def test_its_recipe_is_right(tmp_path):
