@@ -11,15 +11,13 @@ from markupsafe import Markup
 from curation.files import write_bytes
 from curation.recipe.metrics import evaluated_meanings
 from curation.visible import visible
-from reports.pages.charts import BLUE, VERMILION, names, numbers, svg
+from reports.pages.charts import BLUE, VERMILION
+from reports.pages.plot import Plot, axis, plain, room_for, scientific
 from reports.pages.report import environment, render
 
 METRICS, RUN, EVALUATED = "metrics.jsonl", "run.json", "evaluation.html"
 # A curve of more points than this looks the same and weighs more.
 MOST_POINTS = 400
-# Labels of an axis: 8,000, and 2e-5 as recipes write it.
-PLAIN = {"format": ",~r"}
-SCIENTIFIC = {"labelExpr": "datum.value == 0 ? '0' : format(datum.value, '~e')"}
 
 Line = Mapping[str, Any]
 
@@ -124,30 +122,33 @@ def charts(steps: Sequence[Line], held_out: Sequence[Line]) -> list[tuple[str, s
 
 def loss_chart(points: Sequence[Line], held_out: Sequence[Line]) -> str:
     """Loss on what is trained and on what is held out."""
-    values = [{"step": p["step"], "loss": p["loss"], "on": "train"} for p in points]
-    values += [{"step": p["step"], "loss": p["loss"], "on": "held out"} for p in held_out]
-    encoding = {
-        "x": numbers("step", title="step", axis={**PLAIN, "tickCount": 6}),
-        "y": numbers("loss", title="nats per token", scale={"zero": False}),
-        "color": names("on", scale={"domain": ["train", "held out"], "range": [BLUE, VERMILION]}),
-    }
-    rare = [{"filter": "datum.on == 'held out'"}]
-    layers = [
-        {"mark": "line", "encoding": encoding},
-        {"mark": {"type": "point", "filled": True}, "encoding": encoding, "transform": rare},
-    ]
-    return svg({"title": "Loss", "height": 200, "layer": layers}, "loss", values)
+    height = 200
+    # A loss that is no number has no place.
+    points, held_out = ([p for p in line if p["loss"] is not None] for line in (points, held_out))
+    x = axis([p["step"] for p in (*points, *held_out)], plain, ticks=6, least_step=1)
+    y = axis([p["loss"] for p in (*points, *held_out)], plain, ticks=6, zero=False).along(height, 0)
+    legend = (("train", BLUE), ("held out", VERMILION))
+    plot = Plot("Loss", height, left=room_for([label for _, label in y.ticks]) + 18, legend=legend)
+    plot.beside(y, "nats per token")
+    plot.below(x, "step")
+    for line, colour in ((points, BLUE), (held_out, VERMILION)):
+        plot.curve([(x(p["step"]), y(p["loss"])) for p in line], colour)
+    for p in held_out:
+        plot.dot(x(p["step"]), y(p["loss"]), VERMILION)
+    return plot.svg()
 
 
 def curve(values: Sequence[Line], title: str, key: str) -> str:
     """One value over the steps."""
-    labels = SCIENTIFIC if key == "learning_rate" else PLAIN
-    encoding = {
-        "x": numbers("step", title="step", axis={**PLAIN, "tickCount": 6}),
-        "y": numbers("value", title=None, axis={**labels, "tickCount": 4}),
-    }
-    chart = {"title": title, "height": 120, "encoding": encoding}
-    return svg({**chart, "mark": {"type": "line", "color": BLUE}}, key, values)
+    height = 120
+    x = axis([v["step"] for v in values], plain, ticks=6, least_step=1)
+    label = scientific if key == "learning_rate" else plain
+    y = axis([v["value"] for v in values], label, ticks=4).along(height, 0)
+    plot = Plot(title, height, left=room_for([label for _, label in y.ticks]))
+    plot.beside(y)
+    plot.below(x, "step")
+    plot.curve([(x(v["step"]), y(v["value"])) for v in values], BLUE)
+    return plot.svg()
 
 
 def thinned(points: Sequence[Line], most: int) -> Sequence[Line]:
