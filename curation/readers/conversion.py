@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, explain, mend
 from curation.readers import where
 from curation.readers.seam import reader_of
@@ -24,8 +23,7 @@ _EXPECTED = (*JSON_ERRORS, Unfit, UnknownEncoding)
 def converter(source: Source, path: Path) -> Convert:
     """The function that makes rows of this source's records. Raises SourceError for wrong settings."""
     made = reader_of(source.reader).converter
-    if made is None:
-        raise SourceError(f"reader {source.reader} takes plain text, and {path.name} holds records")
+    assert made is not None, f"reader {source.reader} takes no records"
     return made(source, path)
 
 
@@ -121,8 +119,7 @@ def fits(convert: Convert, data: bytes) -> bool:
 def text_rows(path: Path, source: Source, *, file: str) -> Iterator[Found]:
     """The rows of a plain text: a playthrough, a book, or two files of lines."""
     rows = reader_of(source.reader).rows
-    if rows is None:
-        raise SourceError(f"reader {source.reader} takes records, and {path.name} is plain text")
+    assert rows is not None, f"reader {source.reader} takes no text"
     try:
         yield from rows(path, source, file=file)
     except UnknownEncoding as error:
