@@ -26,8 +26,8 @@ import schemas
 from benchmarks.results import can_record, machine, write_section
 from curation import row
 from curation.calls.checks import is_call_plainly_right
-from curation.calls.pairs import Call as ToolCall
-from curation.calls.schemas import compile_tools
+from curation.calls.result_pairs import Call as ToolCall
+from curation.calls.tool_schemas import compile_tools
 from curation.stages.tools import tools
 
 DEFINITIONS = Path(schemas.__file__).with_name("aj_tools.json").read_text()

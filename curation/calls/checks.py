@@ -10,9 +10,9 @@ from typing import Any, Literal
 import orjson
 
 from curation.calls.bash_syntax import bash_error
-from curation.calls.pairs import Call, Problem, Turn
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
-from curation.calls.schemas import Tool, Toolset, compile_tools, explain
+from curation.calls.result_pairs import Call, Problem, Turn
+from curation.calls.tool_schemas import Tool, Toolset, compile_tools, explain
 
 BashSyntax = Literal["drop", "flag", "ignore"]
 

@@ -10,10 +10,9 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-import orjson
+from curation.calls.listed_tools import offered_names
 
 # How a turn that is such a list ends in a row's JSON: rows without it hold none.
 ENDS = r'\](?:\\[nrt]| )*","name":(?:null|"[^"]*"),"role":"assistant"'
@@ -36,20 +35,6 @@ def python_calls(text: str, tools: str) -> list[dict[str, Any]] | None:
         return list(_calls(text, offered_names(tools)))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
-
-
-@lru_cache(maxsize=256)
-def offered_names(tools: str) -> tuple[str, ...]:
-    """The names of the tools in a JSON array of definitions, the longest first."""
-    listed = orjson.loads(tools)
-    found = functions(listed) if isinstance(listed, list) else []
-    names = [one.get("name") for one in found if isinstance(one, dict)]
-    return tuple(sorted({name for name in names if isinstance(name, str) and name}, key=len, reverse=True))
-
-
-def functions(definitions: Sequence[Any]) -> list[Any]:
-    """What holds name and parameters in each definition of a tool, wrapped or not; None where nothing may."""
-    return [one.get("function", one) if isinstance(one, dict) else None for one in definitions]
 
 
 def _calls(text: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:

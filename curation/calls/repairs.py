@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from curation.calls.schemas import json_path
+from curation.calls.tool_schemas import json_path
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from curation.calls.bash_call import bash_arguments
-from curation.calls.function_calls import calls
-from curation.calls.python_calls import offered_names
-from curation.calls.text_calls import definitions, say_arguments, says_no_more
+from curation.calls.json_calls import calls, say_arguments, says_no_more
+from curation.calls.listed_tools import definitions, offered_names
 from curation.readers.columns import Columns
 from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source

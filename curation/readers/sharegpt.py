@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from curation.calls.function_calls import calls
+from curation.calls.json_calls import calls
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS

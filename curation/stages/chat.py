@@ -43,8 +43,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from curation.calls.listed_tools import TOOLS
 from curation.calls.python_calls import ENDS
-from curation.calls.text_calls import TOOLS, text_calls
+from curation.calls.text_calls import text_calls
 from curation.recipe.stages import Chat
 from curation.row import Message, decode, encode, note
 from curation.stages.rewriting import Rejected, Rewritten, rewrite

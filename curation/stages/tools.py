@@ -44,8 +44,8 @@ import polars as pl
 
 from curation import row
 from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right, offered_tools
-from curation.calls.pairs import Pairing, Problem, Turn, blocks
-from curation.calls.schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
+from curation.calls.result_pairs import Pairing, Problem, Turn, blocks
+from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
 from curation.recipe.stages import ToolRepair, Tools
 from curation.stages.seam import Context, Rows, RowsFn, Split

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from curation.calls import pairs
+from curation.calls import result_pairs
 from curation.calls.checks import BashSyntax, in_words, offered_tools, problem_of
-from curation.calls.schemas import Toolset
 from curation.calls.text_calls import CLOSE, OPEN, after_thinking
+from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS, compact
 from curation.turns.chat_api import Function, arguments_text
 
@@ -119,7 +119,7 @@ class Tools:
         """Why a call is not valid; null when it is."""
         if call.problem is not None:
             return call.problem
-        found = problem_of(pairs.Call(call.name, call.written), self.offered, self.bash)
+        found = problem_of(result_pairs.Call(call.name, call.written), self.offered, self.bash)
         return None if found is None else in_words(found)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curation.calls.parameter_tables import table_schema, type_schema
-from curation.calls.schemas import compile_tools
+from curation.calls.tool_schemas import compile_tools
 from curation.row import MESSAGE_KEYS, frame, read_notes
 from curation.stages.tools import tools
 

@@ -6,7 +6,8 @@ import time
 import orjson
 import pytest
 
-from curation.calls.text_calls import text_calls, without_tools
+from curation.calls.listed_tools import without_tools
+from curation.calls.text_calls import text_calls
 from curation.row import MESSAGE_KEYS, decode, frame, read_notes
 from curation.stages.chat import chat
 from curation.stages.tools import tools as check_tools

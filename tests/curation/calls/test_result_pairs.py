@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.calls.pairs import Call, Pairing, Turn, blocks
+from curation.calls.result_pairs import Call, Pairing, Turn, blocks
 
 ALL = frozenset({"ids", "order"})
 

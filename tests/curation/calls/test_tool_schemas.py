@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from curation.calls.schema_cost import SchemaError
-from curation.calls.schemas import compile_schema, compile_tools, explain, read_tools, tools_file
+from curation.calls.tool_schemas import compile_schema, compile_tools, explain, read_tools, tools_file
 from curation.errors import CurationError
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
