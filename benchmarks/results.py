@@ -4,10 +4,10 @@ import argparse
 import os
 import platform
 import re
-from importlib.metadata import version
 from pathlib import Path
 
 from curation.files import write_bytes
+from curation.versions import versions
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 OPENING = """# Measured
@@ -35,7 +35,7 @@ def machine(*packages: str) -> str:
     """One line on where it was measured: processor, cores, Python, and the packages' versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parts = [_processor(), f"{cores} cores", f"Python {platform.python_version()}"]
-    return ", ".join([*parts, *(f"{package} {version(package)}" for package in packages)])
+    return ", ".join([*parts, *(f"{name} {version}" for name, version in versions(packages).items())])
 
 
 def _processor() -> str:
