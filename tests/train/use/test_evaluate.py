@@ -1,6 +1,7 @@
 """A model is measured on the approved eval split and judged by its recipe; export asks for that."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,16 @@ from train.ship.evaluation import Evaluation, Measured, Verdict, judge, passing_
 from train.ship.export import check_exportable, export
 from train.ship.merge import merge
 from train.use import evaluate as evaluating
-from train.use.evaluate import EvalRow, Spoken, Turn, as_text, choose_turns, evaluate, tool_metrics
+from train.use.evaluate import (
+    EvalRow,
+    Spoken,
+    Turn,
+    as_text,
+    bash_syntax,
+    choose_turns,
+    evaluate,
+    tool_metrics,
+)
 from train.use.inference import open_inference
 from train.use.intervals import change, ratio
 from train.use.tool_calls import Answer, Call, Score
@@ -263,3 +273,16 @@ def test_a_model_whose_bytes_changed_is_not_measured(tmp_path, made, kind):
     weights.write_bytes(data)
     with pytest.raises(Refusal, match=r"changed since `aj (merge|export)` wrote it"):
         evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (["chat", "tools"], "drop"),
+        ([{"tools": {"bash_syntax": "flag"}}], "flag"),
+        ([{"tools": {"schema": "any", "bash_syntax": "ignore"}}], "ignore"),
+        (["chat"], "drop"),
+    ],
+)
+def test_commands_are_judged_as_the_recipes_tools_stage_judges_them(stages, expected):
+    assert bash_syntax(SimpleNamespace(recipe=SimpleNamespace(stages=stages))) == expected
