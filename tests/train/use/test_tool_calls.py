@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.calls.tool_schemas import compile_tools
 from curation.rendering.template import built_in
 from curation.row import frame, message
 from curation.stages.tools import tools as tools_stage
@@ -99,8 +100,8 @@ def test_values_are_compared_as_json():
 
 PLACE = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
 BIN = {"type": "object", "required": ["shelf"], "properties": {"shelf": {"type": "integer"}}}
-# Whatever Python's engine makes of it, it looks ahead and refers back: two ways to cut every run of letters.
-COSTLY = {"type": "object", "properties": {"tag": {"type": "string", "pattern": r"^(?=(\w+)+$)(\w+)+\1!$"}}}
+# It looks ahead and refers back, and a run of x can be cut in more ways than anyone waits for.
+COSTLY = {"type": "object", "properties": {"tag": {"type": "string", "pattern": r"^(?=(x+)+$)(x|xx)+\1y$"}}}
 OFFERED = {
     "plain": [{"name": "find", "parameters": PLACE}],
     "as OpenAI writes it": [{"type": "function", "function": {"name": "find", "parameters": PLACE}}],
@@ -121,7 +122,7 @@ OFFERED = {
 PASSED = (
     '{"city": "Ulm"}', '{"city": 3}', "{}", '{"shelf": 4}', '{"shelf": "four"}', '{"city": "Ulm", "n": "x"}',
     '{"city": "Ulm", "city": "Bonn"}', '{"arguments": {"city": "Ulm"}}', f'{{"n": {"9" * 30}}}',
-    '{"tag": "' + "w" * 60 + '"}', '{"command": "ls | wc -l"}', '{"command": "for (("}',
+    '{"tag": "' + "x" * 60 + '"}', '{"command": "ls | wc -l"}', '{"command": "for (("}',
 )  # fmt: skip
 
 
@@ -162,6 +163,13 @@ def test_a_command_that_is_no_bash_is_judged_by_the_recipes_setting():
     assert Tools(offered).problem(made) == "no bash, at line 1, column 1: if"
     assert Tools(offered, "flag").problem(made) is None
     assert Tools(offered, "ignore").problem(made) is None
+
+
+def test_tools_are_compiled_once_for_both_with_the_same_bounds():
+    text = json.dumps(OFFERED["a costly pattern"])
+    assert Tools(text).offered is compile_tools(text, repair=True)
+    problem = Tools(text).problem(Call("find", {"tag": "x" * 60}, None))
+    assert problem.startswith("Error executing regex: Max limit for backtracking count exceeded")
 
 
 @pytest.mark.parametrize("tools", [None, "[]"])
