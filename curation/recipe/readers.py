@@ -21,8 +21,8 @@ class ReaderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     columns    what `columns` of a source may name → the keys it goes by in published sets, best first
     keys       further keys of a record that it reads
     turn_keys  keys of a turn that it reads
-    refused    keys that would change what a record or turn says, and that it cannot read: one with any of
-               them is unreadable
+    refused    keys that would change what a record says, or a turn in its own shape, and that it cannot
+               read: one with any of them is unreadable
     narrow     whether it looks at no column of a wide file but these
     settings   keys of a source that only some readers look at, and this one does
     required   those of them that it needs → what for
@@ -97,7 +97,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "tools": ("tools",),
             "system": ("system",),
         },
-        turn_keys=("from", "value", "role", "content"),
+        turn_keys=("from", "value", *_TURN),
         refused=_CALLS,
         narrow=True,
         example="{uri: agent.json, reader: sharegpt, group: custom}",

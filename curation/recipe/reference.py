@@ -1,6 +1,7 @@
 """recipes/README.md, generated from the model and the three tables: all that a recipe may say.
 
-`python -m curation.recipe.reference` writes it anew; a test holds the two together.
+`python -m curation.recipe.reference` writes it anew, and the schema with it: one command after any
+change of the tables. Tests hold both to what is generated.
 """
 
 import json
@@ -16,7 +17,7 @@ from curation.recipe.conform import plain, wanted
 from curation.recipe.metrics import EVALUATED, FIGURES, FILES, LOSSES, METRICS, RUN, MetricDeclaration
 from curation.recipe.model import Expectation, Gate, RecipeModel, default_gates, default_stages
 from curation.recipe.readers import READERS, ReaderDeclaration, users_of
-from curation.recipe.schema_file import split_docstring
+from curation.recipe.schema_file import SCHEMA_FILE, schema_bytes, split_docstring
 from curation.recipe.source import Source
 from curation.recipe.stages import READING, STAGES, StageDeclaration, Step
 
@@ -314,4 +315,5 @@ def reference_bytes() -> bytes:
 
 
 if __name__ == "__main__":
+    write_bytes(SCHEMA_FILE, schema_bytes())
     write_bytes(REFERENCE_FILE, reference_bytes())

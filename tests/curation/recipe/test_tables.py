@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from curation.readers import bfcl, trajectory
 from curation.readers.reading import chunks, read
 from curation.readers.seam import reader_of
 from curation.recipe.conform import conform
@@ -75,8 +76,12 @@ def test_a_reader_takes_what_its_entry_says(name):
     assert not set(told.refused) & (set(told.keys) | {n for names in told.columns.values() for n in names})
 
 
-def test_the_keys_of_chat_turns_are_those_that_are_decoded():
-    assert set(READERS["messages"].turn_keys) == KEYS
+def test_declared_keys_are_those_that_are_decoded():
+    steps = {*trajectory._Step.__struct_fields__, *trajectory._History.__struct_fields__}
+    for name, known in (("messages", KEYS), ("wildchat", KEYS), ("bfcl", KEYS), ("trajectory", steps)):
+        assert set(READERS[name].turn_keys) == known
+    assert set(READERS["sharegpt"].turn_keys) == {"from", "value", *KEYS}
+    assert set(READERS["bfcl"].keys) == {*bfcl._Record.__struct_fields__, "ground_truth"}
 
 
 def test_what_a_reader_refuses_makes_a_record_unreadable(tmp_path):
