@@ -132,7 +132,7 @@ def test_an_evaluation_is_a_section_of_the_same_report(folder):
         "0.8750",
         "at most 3<",
         "failed: tools.x not measured",
-        "fit their schemas",
+        "the tools stage would keep",
         "&lt;b&gt;",
         "I cannot.",
     ):

@@ -4,6 +4,7 @@ import gguf
 import pytest
 import torch
 from msgspec.structs import replace
+from peft import get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from curation.recipe.load import TrainSettings
@@ -12,7 +13,7 @@ from train.model.families.decoder import EMBEDDING, HEAD, LAYER, NORM, heads, ro
 from train.model.families.family import Family
 from train.model.families.table import FAMILIES, KNOWN, architecture, family_of
 from train.model.gpus import count_parameters
-from train.model.load_model import check_weights, load, on_meta
+from train.model.load_model import check_weights, load, lora_config
 from train.model.sizes import limits, model_settings, read_config
 from train.model.tensors import Checkpoint
 from train.model.tiny import write_tiny_model
@@ -101,7 +102,10 @@ def test_a_window_counts_where_transformers_uses_it(family):
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_model_of_known_sizes_is_counted_as_transformers_counts_it(name):
-    model = on_meta(KNOWN[name], TrainSettings())
+    config = AutoConfig.for_model(family_of(KNOWN[name]).model_type, **KNOWN[name])
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        model = get_peft_model(model, lora_config(TrainSettings()))
     found = count_parameters(KNOWN[name], TrainSettings())
     trainable, total = model.get_nb_trainable_parameters()
     assert found.adapter == trainable
