@@ -26,7 +26,7 @@ import schemas
 from benchmarks.results import can_record, machine, write_section
 from curation import row
 from curation.calls.checks import is_call_plainly_right
-from curation.calls.result_pairs import Call as ToolCall
+from curation.calls.result_pairs import RowCall
 from curation.calls.tool_schemas import compile_tools
 from curation.stages.tools import tools
 
@@ -115,7 +115,7 @@ def fastjsonschema_check() -> Callable[[Call], bool]:
 def our_check() -> Callable[[Call], bool]:
     """The check of one call inside the stage, bounds on hostile schemas included."""
     offered = compile_tools(DEFINITIONS, repair=False)
-    return lambda call: is_call_plainly_right(ToolCall(call[0], call[1]), offered, "ignore")
+    return lambda call: is_call_plainly_right(RowCall(call[0], call[1]), offered, "ignore")
 
 
 def measure(count: int, rounds: int = ROUNDS) -> list[Result]:

@@ -11,7 +11,7 @@ import orjson
 
 from curation.calls.bash_syntax import bash_error
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
-from curation.calls.result_pairs import Call, Problem, Turn
+from curation.calls.result_pairs import Problem, RowCall, RowTurn
 from curation.calls.tool_schemas import Tool, Toolset, compile_tools, explain
 
 BashSyntax = Literal["drop", "flag", "ignore"]
@@ -33,7 +33,7 @@ def offered_tools(own: str | None, given: Toolset, *, repair: bool) -> Toolset:
     return found if found.tools or found.is_open or found.problem is not None else given
 
 
-def problem_of(call: Call, offered: Toolset, bash: BashSyntax) -> Problem | None:
+def problem_of(call: RowCall, offered: Toolset, bash: BashSyntax) -> Problem | None:
     """Why the tools stage would not keep a call as it stands, or None."""
     if offered.problem is not None:
         return Problem("schema_invalid", offered.problem)
@@ -52,7 +52,7 @@ def in_words(problem: Problem) -> str:
     return f"{kind}{detail['error']}{'' if path == '$' else f' (at {path})'}"
 
 
-def is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> bool:
+def is_plainly_right(turns: list[RowTurn], offered: Toolset, bash: BashSyntax) -> bool:
     """Sees most good rows at once: own ids, results in call order, valid arguments, no odd command.
 
     False says nothing; the careful way then decides.
@@ -78,7 +78,7 @@ def is_plainly_right(turns: list[Turn], offered: Toolset, bash: BashSyntax) -> b
     return at == len(waiting)
 
 
-def is_call_plainly_right(call: Call, offered: Toolset, bash: BashSyntax) -> bool:
+def is_call_plainly_right(call: RowCall, offered: Toolset, bash: BashSyntax) -> bool:
     """The same of one call in itself."""
     tool = offered.get(call.name or "")
     if tool is None or call.arguments is None or not tool.affordable(call.arguments):
@@ -109,7 +109,7 @@ class CallCheck:
         self.repaired: Counter[str] = Counter()
         self.flags: list[dict[str, Any]] = []
 
-    def call(self, index: int, call: Call) -> Problem | None:
+    def call(self, index: int, call: RowCall) -> Problem | None:
         """The first thing wrong with a call in itself, or None."""
         where = {"message": index, "tool": call.name}
         tool = self._offered.get(call.name or "")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 
-class Call(msgspec.Struct, gc=False):
+class RowCall(msgspec.Struct, gc=False):
     """A tool call of a message; `arguments` is JSON text."""
 
     name: str | None = None
@@ -19,11 +19,11 @@ class Call(msgspec.Struct, gc=False):
     id: str | None = None
 
 
-class Turn(msgspec.Struct, gc=False):
+class RowTurn(msgspec.Struct, gc=False):
     """What the checks need of a message; its content is not even decoded."""
 
     role: str
-    tool_calls: list[Call] | None = None
+    tool_calls: list[RowCall] | None = None
     tool_call_id: str | None = None
     name: str | None = None
 
@@ -31,8 +31,8 @@ class Turn(msgspec.Struct, gc=False):
 class Block(NamedTuple):
     """Calls as (message index, call) and results as (message index, result), in order."""
 
-    calls: list[tuple[int, Call]]
-    results: list[tuple[int, Turn]]
+    calls: list[tuple[int, RowCall]]
+    results: list[tuple[int, RowTurn]]
 
 
 class Problem(NamedTuple):
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
 _WITHOUT_RESULT = {"think": '"thought"', "complete": '"summary"'}
 
 
-def blocks(turns: list[Turn]) -> Iterator[Block]:
+def blocks(turns: list[RowTurn]) -> Iterator[Block]:
     """The blocks of a conversation. A result before any call makes a block without calls."""
     block = Block([], [])
     for index, turn in enumerate(turns):
@@ -69,7 +69,7 @@ class Pairing:
     (results without an id: of the calls of the tool that they name, else of all, in call order).
     """
 
-    def __init__(self, turns: list[Turn], repairs: frozenset[str]) -> None:
+    def __init__(self, turns: list[RowTurn], repairs: frozenset[str]) -> None:
         self._turns = turns
         self._repairs = repairs
         self._seen: set[str] = set()
@@ -79,7 +79,7 @@ class Pairing:
 
     def settle(self, block: Block) -> Problem | None:
         """Pair one block; calls and results get their repaired ids. Returns the first problem."""
-        answers: dict[int, Turn] = {}
+        answers: dict[int, RowTurn] = {}
         problem = self._match(block, answers)
         if problem is not None:
             return problem
@@ -88,13 +88,13 @@ class Pairing:
                 return Problem("missing_result", {"message": index, "tool": call.name, "id": call.id})
         return self._name(block, answers)
 
-    def _match(self, block: Block, answers: dict[int, Turn]) -> Problem | None:
+    def _match(self, block: Block, answers: dict[int, RowTurn]) -> Problem | None:
         """Fill `answers`: the result of each call, by the call's identity."""
-        by_id: dict[str, deque[Call]] = {}
+        by_id: dict[str, deque[RowCall]] = {}
         for _, call in block.calls:
             if call.id is not None:
                 by_id.setdefault(call.id, deque()).append(call)
-        strangers: list[tuple[int, Turn]] = []
+        strangers: list[tuple[int, RowTurn]] = []
         for index, result in block.results:
             same = by_id.get(result.tool_call_id) if result.tool_call_id is not None else None
             if same:
@@ -104,7 +104,7 @@ class Pairing:
         return self._match_in_order(block, strangers, answers) if strangers else None
 
     def _match_in_order(
-        self, block: Block, strangers: list[tuple[int, Turn]], answers: dict[int, Turn]
+        self, block: Block, strangers: list[tuple[int, RowTurn]], answers: dict[int, RowTurn]
     ) -> Problem | None:
         """Results without a usable id: each belongs to the next call that it can belong to.
 
@@ -137,14 +137,14 @@ class Pairing:
                 self._count("order")
         return None
 
-    def _needs_none(self, index: int, call: Call) -> bool:
+    def _needs_none(self, index: int, call: RowCall) -> bool:
         """A call in the last message may end the row; a thought or a farewell awaits no answer."""
         if index == len(self._turns) - 1:
             return True
         telling = _WITHOUT_RESULT.get(call.name or "")
         return telling is not None and telling in (call.arguments or "")
 
-    def _name(self, block: Block, answers: dict[int, Turn]) -> Problem | None:
+    def _name(self, block: Block, answers: dict[int, RowTurn]) -> Problem | None:
         """Give calls without an id of their own one, and results the id of their call."""
         for index, call in block.calls:
             self._calls += 1

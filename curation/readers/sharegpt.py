@@ -17,7 +17,7 @@ from curation.turns.roles import CALLERS, role_of
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 
-class _Turn(msgspec.Struct, rename={"speaker": "from"}):
+class _SharegptTurn(msgspec.Struct, rename={"speaker": "from"}):
     speaker: str
     value: str | None = None
     tool_calls: Raw = Raw(b"null")
@@ -26,7 +26,7 @@ class _Turn(msgspec.Struct, rename={"speaker": "from"}):
 
 _CONVERSATION = READERS["sharegpt"].columns["conversations"]
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
-_TURNS = msgspec.json.Decoder(list[_Turn])
+_TURNS = msgspec.json.Decoder(list[_SharegptTurn])
 
 
 def converter(source: Source, path: Path) -> Convert:
@@ -67,7 +67,7 @@ def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:
         raise Unfit("expected turns of `from` and `value`") from None
 
 
-def _message(turn: _Turn) -> dict[str, object]:
+def _message(turn: _SharegptTurn) -> dict[str, object]:
     speaker = turn.speaker.lower()
     for raw in (turn.tool_calls, turn.function_call):
         if bytes(raw) not in (b"null", b"[]"):

@@ -44,7 +44,7 @@ import polars as pl
 
 from curation import row
 from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right, offered_tools
-from curation.calls.result_pairs import Pairing, Problem, Turn, blocks
+from curation.calls.result_pairs import Pairing, Problem, RowTurn, blocks
 from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
 from curation.recipe.stages import ToolRepair, Tools
@@ -55,7 +55,7 @@ Definitions = str | Sequence[Mapping[str, Any]]
 ANY = "any"
 _REPAIRS: frozenset[str] = frozenset(get_args(ToolRepair))
 
-_decode = msgspec.json.Decoder(list[Turn]).decode
+_decode = msgspec.json.Decoder(list[RowTurn]).decode
 
 
 def tools(
@@ -157,7 +157,7 @@ def _examine(
     )
 
 
-def _with(messages: bytes, turns: list[Turn]) -> str:
+def _with(messages: bytes, turns: list[RowTurn]) -> str:
     """The row's messages with the calls and result ids of `turns`."""
     decoded: list[row.Message] = orjson.loads(messages)
     for message, turn in zip(decoded, turns, strict=True):

@@ -25,7 +25,7 @@ class Function(msgspec.Struct):
     args: Raw = _EMPTY
 
 
-class Call(msgspec.Struct):
+class ApiCall(msgspec.Struct):
     """A call: nested as {"function": {…}} or flat as {"name", "arguments"}."""
 
     id: str | int | None = None
@@ -37,20 +37,20 @@ class Call(msgspec.Struct):
     args: Raw = _EMPTY
 
 
-def given(made: Function | Call) -> Raw:
+def given(made: Function | ApiCall) -> Raw:
     """The arguments of a call under whichever name they have; empty where there are none."""
     if len(bytes(made.arguments)):
         return made.arguments
     return next((raw for raw in (made.parameters, made.input, made.args) if len(bytes(raw))), _EMPTY)
 
 
-class Turn(msgspec.Struct):
+class ApiTurn(msgspec.Struct):
     """A turn as chat APIs write it. Content is text, a list of parts, or null."""
 
     role: str
     content: str | list[Raw] | None = None
     name: str | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[ApiCall] | None = None
     tool_call_id: str | int | None = None
     tool_call_ids: list[str] | None = None
     function_call: Function | None = None
@@ -65,13 +65,13 @@ class LooseTurn(msgspec.Struct):
     name: str | None = None
     tool_call_id: str | int | None = None
     tool_call_ids: list[str] | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[ApiCall] | None = None
     function_call: Function | None = None
     reasoning_content: str | None = None
 
 
-KEYS = frozenset(Turn.__struct_fields__)
-_TURNS = msgspec.json.Decoder(list[Turn])
+KEYS = frozenset(ApiTurn.__struct_fields__)
+_TURNS = msgspec.json.Decoder(list[ApiTurn])
 _LOOSE = msgspec.json.Decoder(list[LooseTurn])
 _TEXT = msgspec.json.Decoder(str)
 
@@ -102,7 +102,7 @@ def answer(content: str | None, identifier: str | None = None, name: str | None 
     return {"content": content, "name": name, "role": "tool", "tool_call_id": identifier, "tool_calls": None}
 
 
-def decode_turns(data: bytes | Raw) -> list[Turn]:
+def decode_turns(data: bytes | Raw) -> list[ApiTurn]:
     """The turns of a JSON array. Raises what decoding JSON raises."""
     try:
         return _TURNS.decode(data)
@@ -113,7 +113,7 @@ def decode_turns(data: bytes | Raw) -> list[Turn]:
         return [turn for turn in loose if turn is not None]
 
 
-def _tightened(turn: LooseTurn) -> Turn | None:
+def _tightened(turn: LooseTurn) -> ApiTurn | None:
     """A tool result that is any JSON value as its text; None if another turn's content is no text."""
     raw = bytes(turn.content)
     content: str | list[Raw] | None
@@ -127,7 +127,7 @@ def _tightened(turn: LooseTurn) -> Turn | None:
         content = msgspec.json.decode(raw, type=list[Raw])
     else:
         return None
-    return Turn(
+    return ApiTurn(
         turn.role,
         content,
         turn.name,
@@ -139,7 +139,7 @@ def _tightened(turn: LooseTurn) -> Turn | None:
     )
 
 
-def row_of_turns(turns: list[Turn], tools: str | None, system: str | None = None) -> Row:
+def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = None) -> Row:
     """The row of a conversation. Raises Unfit for parts that are no text."""
     notes: list[dict[str, Any]] = []
     messages = [] if system is None else [say("system", system)]
@@ -175,7 +175,7 @@ def _identifier(value: str | int | None) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-def _calls(turn: Turn) -> list[dict[str, Any]]:
+def _calls(turn: ApiTurn) -> list[dict[str, Any]]:
     calls = []
     for entry in turn.tool_calls or ():
         if entry.function is not None:

@@ -15,7 +15,7 @@ from curation.turns.roles import ROLES, role_of, spellings
 _RESULTS = spellings("tool") - {"tool"}
 
 
-class Turn(NamedTuple):
+class PlacedTurn(NamedTuple):
     """A message and where it stood in the row as it came."""
 
     place: int
@@ -40,7 +40,7 @@ class Settled(NamedTuple):
     repairs: Counter[str]
 
 
-Step = Callable[[list[Turn], Counter[str]], list[Turn] | Fault]
+Step = Callable[[list[PlacedTurn], Counter[str]], list[PlacedTurn] | Fault]
 
 # A repair that is not allowed is the fault that it would have mended.
 _FAULT_OF_REPAIR = {
@@ -61,7 +61,7 @@ def settle(messages: Sequence[Message], repair: bool = True) -> Settled | Fault:
     Without `repair` any row that needs one is a fault. Messages are dicts with all five keys and
     are not changed in place.
     """
-    turns = [Turn(index, message) for index, message in enumerate(messages)]
+    turns = [PlacedTurn(index, message) for index, message in enumerate(messages)]
     repairs: Counter[str] = Counter()
     for step in STEPS:
         result = step(turns, repairs)
@@ -75,9 +75,9 @@ def settle(messages: Sequence[Message], repair: bool = True) -> Settled | Fault:
     return Settled([turn.message for turn in turns], repairs)
 
 
-def name_roles(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def name_roles(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """Aliases become roles; tool calls belong to the assistant."""
-    named: list[Turn] = []
+    named: list[PlacedTurn] = []
     for index, message in turns:
         said = message["role"]
         role = said.strip().lower() if isinstance(said, str) else ""
@@ -89,7 +89,7 @@ def name_roles(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
         if message["tool_calls"] and role != "assistant":
             return Fault("bad_role", {"index": index, "role": said, "has": "tool_calls"})
         repairs["role_alias"] += role != said
-        named.append(Turn(index, {**message, "role": role}))
+        named.append(PlacedTurn(index, {**message, "role": role}))
     return named
 
 
@@ -98,7 +98,7 @@ def takes_result(message: Message) -> bool:
     return bool(message["tool_calls"]) or message["role"] == "tool"
 
 
-def drop_empty(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def drop_empty(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """Turns that say nothing go, except tool results and turns that only call."""
     kept = [t for t in turns if t.role == "tool" or t.message["tool_calls"] or not is_blank(t.message)]
     repairs["empty_turn"] += len(turns) - len(kept)
@@ -117,7 +117,7 @@ def is_blank(message: Message) -> bool:
     return not (message["content"] or "").strip()
 
 
-def lead_with_system(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def lead_with_system(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """System turns at the start become one; later ones may only repeat it, or end the row."""
     start = next((i for i, turn in enumerate(turns) if turn.role != "system"), len(turns))
     leading, rest = turns[:start], turns[start:]
@@ -138,7 +138,7 @@ def lead_with_system(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | F
     return leading + kept
 
 
-def begin_with_user(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def begin_with_user(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """A greeting before the first user turn goes; calls or results before it are a fault."""
     start = int(turns[0].role == "system")
     first = next(i for i, turn in enumerate(turns) if turn.role == "user")
@@ -149,7 +149,7 @@ def begin_with_user(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fa
     return turns[:start] + turns[first:]
 
 
-def end_with_assistant(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def end_with_assistant(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """User and system turns that nobody answers go, then the results of the last calls.
 
     A result of no call is never trimmed away.
@@ -180,9 +180,9 @@ def are_answers(results: Sequence[Message], calls: Sequence[Mapping[str, Any]]) 
     return is_one_each and {*named} <= {call["id"] for call in calls}
 
 
-def take_turns(turns: list[Turn], repairs: Counter[str]) -> list[Turn] | Fault:
+def take_turns(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
     """Successive turns of one speaker become one where that is what was said."""
-    settled: list[Turn] = []
+    settled: list[PlacedTurn] = []
     for turn in turns:
         before = settled[-1] if settled else None
         if before is None or before.role != turn.role or turn.role == "tool":
@@ -200,12 +200,12 @@ def can_join(first: Message, second: Message) -> bool:
     return first["name"] == second["name"] and (not first["tool_calls"] or is_blank(second))
 
 
-def join(first: Turn, second: Turn) -> Turn:
+def join(first: PlacedTurn, second: PlacedTurn) -> PlacedTurn:
     """Two turns as one: texts parted by a blank line, calls in order."""
     texts = [m["content"] for m in (first.message, second.message) if not is_blank(m)]
     calls = [call for m in (first.message, second.message) for call in m["tool_calls"] or ()]
     message = {**first.message, "content": "\n\n".join(texts) or None, "tool_calls": calls or None}
-    return Turn(first.place, message)
+    return PlacedTurn(first.place, message)
 
 
 STEPS: tuple[Step, ...] = (

@@ -19,7 +19,7 @@ Sample = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Call:
+class ShownCall:
     """A tool call as it stands; `arguments` is JSON text, laid out when it is valid."""
 
     name: str
@@ -28,14 +28,14 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ShownTurn:
     """One message. `more` counts characters left out; `skipped` messages left out before it."""
 
     role: str
     name: str | None
     text: str
     more: int
-    calls: list[Call]
+    calls: list[ShownCall]
     answers: str | None
     skipped: int = 0
 
@@ -54,7 +54,7 @@ class Shown:
     reason: str
     evidence: str
     notes: list[str]
-    turns: list[Turn]
+    turns: list[ShownTurn]
     offered: list[str]
     hidden: int
 
@@ -81,7 +81,7 @@ def shown(sample: Sample) -> Shown:
     )
 
 
-def turns_of(messages: list[Message], hide: Hiding) -> list[Turn]:
+def turns_of(messages: list[Message], hide: Hiding) -> list[ShownTurn]:
     """The messages of a row, the middle of a long one left out."""
     if len(messages) <= MAX_TURNS:
         return [turn(message, hide) for message in messages]
@@ -91,11 +91,11 @@ def turns_of(messages: list[Message], hide: Hiding) -> list[Turn]:
     return turns
 
 
-def turn(message: Message, hide: Hiding) -> Turn:
+def turn(message: Message, hide: Hiding) -> ShownTurn:
     """One message."""
     # Cut first, so that a long text costs no more than a short one; a value at the cut is cut too.
     text, more = cut(message["content"] or "", MAX_TEXT)
-    return Turn(
+    return ShownTurn(
         role=message["role"],
         name=hide.text(message["name"]) if message["name"] else None,
         text=hide.text(text),
@@ -105,12 +105,12 @@ def turn(message: Message, hide: Hiding) -> Turn:
     )
 
 
-def call_of(call: Mapping[str, Any], hide: Hiding) -> Call:
+def call_of(call: Mapping[str, Any], hide: Hiding) -> ShownCall:
     """A tool call; short valid arguments are laid out a line a key."""
     text, more = cut(call["arguments"] or "", MAX_TEXT)
     if not more:
         text = laid_out(text)
-    return Call(name=call["name"] or "", arguments=hide.text(text), more=more)
+    return ShownCall(name=call["name"] or "", arguments=hide.text(text), more=more)
 
 
 def laid_out(arguments: str) -> str:

@@ -53,13 +53,13 @@ TOOLS = to_json(
         }
     ]
 )
-Call = dict[str, str | None]
-DF: Call = {
+ToolCall = dict[str, str | None]
+DF: ToolCall = {
     "id": "call00001",
     "name": "bash",
     "arguments": '{"command": "df -h | sort -k5 -n", "timeout_s": 1.5}',
 }
-PS: Call = {
+PS: ToolCall = {
     "id": "call00002",
     "name": "bash",
     "arguments": '{"command": "printf \\"%s\\\\n\\" \\u00e9 <a> & b"}',

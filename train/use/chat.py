@@ -14,7 +14,7 @@ from curation.calls.text_calls import OPEN
 from curation.row import Message, message
 from train.run.model_folder import find_model
 from train.use.inference import Inference, open_inference, prompt_ids, text_of
-from train.use.tool_calls import NEVER_CLOSED, Answer, Call, Tools, parse_answer
+from train.use.tool_calls import NEVER_CLOSED, Answer, AnswerCall, Tools, parse_answer
 
 MAX_TOKENS = 1024
 RESET, QUIT = "/reset", "/quit"
@@ -152,7 +152,7 @@ def call_lines(answer: Answer, checker: Tools, cut: str | None) -> Iterator[str]
     yield from lines
 
 
-def told(call: Call, checker: Tools) -> str:
+def told(call: AnswerCall, checker: Tools) -> str:
     """A call as a person reads it."""
     if call.problem is not None:
         return f"[broken call] {call.problem}"

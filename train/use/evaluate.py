@@ -45,7 +45,7 @@ class EvalRow(NamedTuple):
     tools: str | None
 
 
-class Turn(NamedTuple):
+class AskedTurn(NamedTuple):
     """An assistant turn of a row with tools: the message at `position`, and the calls it makes."""
 
     row: EvalRow
@@ -68,7 +68,7 @@ class RowLoss(NamedTuple):
 class Asked(NamedTuple):
     """The turns that a model takes, and how its calls are judged."""
 
-    turns: Sequence[Turn]
+    turns: Sequence[AskedTurn]
     max_tokens: int
     bash: BashSyntax
 
@@ -76,7 +76,7 @@ class Asked(NamedTuple):
 class Spoken(NamedTuple):
     """What a model generated for a turn, and how it compares."""
 
-    turn: Turn
+    turn: AskedTurn
     answer: Answer
     score: Score
 
@@ -195,14 +195,14 @@ def measure(
     return losses, spoken
 
 
-def choose_turns(rows: Sequence[EvalRow], limit: int) -> list[Turn]:
+def choose_turns(rows: Sequence[EvalRow], limit: int) -> list[AskedTurn]:
     """Up to `limit` turns that call tools, and as many that could and do not, in order of the rows."""
-    calling: list[Turn] = []
-    speaking: list[Turn] = []
+    calling: list[AskedTurn] = []
+    speaking: list[AskedTurn] = []
     for row in rows:
         for position, message in enumerate(row.messages):
             if row.tools and message["role"] == "assistant":
-                turn = Turn(row, position)
+                turn = AskedTurn(row, position)
                 (calling if turn.calls else speaking).append(turn)
     return [*calling[:limit], *speaking[:limit]]
 
@@ -218,7 +218,7 @@ def row_loss(speaker: Inference, row: EvalRow) -> RowLoss:
     return RowLoss(row, nats, tokens)
 
 
-def speak(speaker: Inference, turn: Turn, max_tokens: int, bash: BashSyntax) -> Spoken:
+def speak(speaker: Inference, turn: AskedTurn, max_tokens: int, bash: BashSyntax) -> Spoken:
     """Let the model take a turn."""
     encoder: Encoder = speaker.encoder
     prompt = prompt_ids(encoder, turn.row.messages[: turn.position], turn.row.tools)

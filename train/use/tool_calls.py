@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from curation.calls import result_pairs
 from curation.calls.checks import BashSyntax, in_words, offered_tools, problem_of
+from curation.calls.result_pairs import RowCall
 from curation.calls.text_calls import CLOSE, OPEN, after_thinking
 from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS, compact
@@ -24,7 +24,7 @@ NOTHING = Toolset()
 
 
 @dataclass(frozen=True)
-class Call:
+class AnswerCall:
     """One call. problem: why it is none; name and arguments are then null.
 
     text: its arguments as JSON, as they were spelt.
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     """Words before the first call, thinking included, and the calls in order."""
 
     content: str
-    calls: list[Call]
+    calls: list[AnswerCall]
 
     @property
     def parses(self) -> bool:
@@ -79,7 +79,7 @@ def parse_answer(text: str) -> Answer:
     return Answer((thought + head).strip(), [parse_call(block) for block in blocks])
 
 
-def parse_call(block: str) -> Call:
+def parse_call(block: str) -> AnswerCall:
     """One call, from what stands after its `<tool_call>`."""
     body, closed, _ = block.partition(CLOSE)
     if not closed:
@@ -96,12 +96,12 @@ def parse_call(block: str) -> Call:
         text = arguments_text(msgspec.json.decode(body, type=Function).arguments)
     except JSON_ERRORS as error:
         return broken(f"no JSON: {error}")  # half a character, or a number without end
-    return Call(value["name"], value["arguments"], None, text)
+    return AnswerCall(value["name"], value["arguments"], None, text)
 
 
-def broken(problem: str) -> Call:
+def broken(problem: str) -> AnswerCall:
     """A call that is none."""
-    return Call(None, None, problem)
+    return AnswerCall(None, None, problem)
 
 
 def refuse_constant(name: str) -> None:
@@ -115,11 +115,11 @@ class Tools:
     def __init__(self, tools: str | None, bash: BashSyntax = "drop") -> None:
         self.offered, self.bash = offered_tools(tools, NOTHING, repair=True), bash
 
-    def problem(self, call: Call) -> str | None:
+    def problem(self, call: AnswerCall) -> str | None:
         """Why a call is not valid; null when it is."""
         if call.problem is not None:
             return call.problem
-        found = problem_of(result_pairs.Call(call.name, call.written), self.offered, self.bash)
+        found = problem_of(RowCall(call.name, call.written), self.offered, self.bash)
         return None if found is None else in_words(found)
 
 

@@ -12,7 +12,7 @@ from curation.readers.messages.quick import quick
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.turns.chat_api import Turn, decode_turns, offered, row_of_turns
+from curation.turns.chat_api import ApiTurn, decode_turns, offered, row_of_turns
 from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
@@ -24,7 +24,7 @@ _ABSENT = Raw(b"")
 class _Usual(msgspec.Struct):
     """The record that most sets have, decoded in one pass."""
 
-    messages: list[Turn] | UnsetType = UNSET
+    messages: list[ApiTurn] | UnsetType = UNSET
     # Raw admits no union with None: an absent value is an empty slice.
     tools: Raw = _ABSENT
     functions: Raw = _ABSENT
@@ -82,7 +82,7 @@ def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
     return None
 
 
-def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
+def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
     """The first list of turns under one of the keys; a JSON string that holds one will do."""
     problem: BaseException | None = None
     for key in keys:
@@ -107,7 +107,7 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[Turn]:
     raise missing(record, keys, "columns: {messages: %s}")
 
 
-def _system(raw: Raw | None, turns: Sequence[Turn]) -> str | None:
+def _system(raw: Raw | None, turns: Sequence[ApiTurn]) -> str | None:
     """A system prompt that stands beside the turns, unless they have their own."""
     if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in _SYSTEMS):
         return None

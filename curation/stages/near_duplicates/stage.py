@@ -40,18 +40,18 @@ TOLD_PAIRS = 1000  # pairs just under the threshold that are passed on
 
 
 # Neither can be part of a cycle; untracked they decode half as fast again.
-class _Call(msgspec.Struct, gc=False):
+class _SaidCall(msgspec.Struct, gc=False):
     name: str
     arguments: str
 
 
-class _Message(msgspec.Struct, gc=False):
+class _SaidMessage(msgspec.Struct, gc=False):
     role: str
     content: str | None = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[_SaidCall] | None = None
 
 
-_messages = msgspec.json.Decoder(list[_Message]).decode
+_messages = msgspec.json.Decoder(list[_SaidMessage]).decode
 
 
 def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
@@ -84,7 +84,7 @@ def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
     return prepared
 
 
-def what_is_said(messages: Sequence[_Message]) -> str:
+def what_is_said(messages: Sequence[_SaidMessage]) -> str:
     """The texts of users and assistants and the names and arguments of tool calls, in order."""
     parts = []
     for message in messages:
@@ -96,7 +96,7 @@ def what_is_said(messages: Sequence[_Message]) -> str:
     return "\n".join(parts)
 
 
-def context_key(messages: Sequence[_Message]) -> int:
+def context_key(messages: Sequence[_SaidMessage]) -> int:
     """64 bits of a digest of the row's system prompts; 0 without one."""
     prompts = [message.content for message in messages if message.role == "system" and message.content]
     return _text_key("\0".join(prompts)) if prompts else 0

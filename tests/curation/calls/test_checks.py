@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curation.calls.checks import in_words, offered_tools, problem_of
-from curation.calls.result_pairs import Call
+from curation.calls.result_pairs import RowCall
 from curation.calls.tool_schemas import OPEN, Toolset, compile_tools
 
 LIGHT = {"type": "object", "required": ["room"], "properties": {"room": {"enum": ["hall", "attic"]}}}
@@ -44,8 +44,8 @@ def test_unusable_tools_are_not_replaced_by_those_given():
     ],
 )
 def test_a_call_is_judged_as_it_stands(name, arguments, reason, words):
-    call = Call(name, arguments)
+    call = RowCall(name, arguments)
     problem = problem_of(call, offered_tools(OWN, OPEN, repair=True), "drop")
     assert (problem and problem.reason) == reason
     assert problem is None or in_words(problem).startswith(words)
-    assert call == Call(name, arguments)
+    assert call == RowCall(name, arguments)

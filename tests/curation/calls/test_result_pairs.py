@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.calls.result_pairs import Call, Pairing, Turn, blocks
+from curation.calls.result_pairs import Pairing, RowCall, RowTurn, blocks
 
 ALL = frozenset({"ids", "order"})
 
 
 def asks(*ids, name="bash"):
-    return Turn("assistant", [Call(name, "{}", id) for id in ids])
+    return RowTurn("assistant", [RowCall(name, "{}", id) for id in ids])
 
 
 def answers(*ids):
-    return [Turn("tool", tool_call_id=id) for id in ids]
+    return [RowTurn("tool", tool_call_id=id) for id in ids]
 
 
 def settle(turns, repairs=ALL):
@@ -26,7 +26,7 @@ def settle(turns, repairs=ALL):
     return problem and problem.reason, pairing.repaired, calls, results
 
 
-END = Turn("assistant")
+END = RowTurn("assistant")
 
 
 def test_results_may_come_in_any_order_if_they_have_ids():
@@ -41,15 +41,15 @@ def test_missing_ids_are_made_up_in_call_order():
 
 def test_a_result_without_id_that_names_its_tool_belongs_to_a_call_of_that_tool():
     def named(*names):
-        return [Turn("tool", name=name) for name in names]
+        return [RowTurn("tool", name=name) for name in names]
 
-    turns = [Turn("assistant", [Call("look", "{}"), Call("find", "{}"), Call("find", "{}")])]
+    turns = [RowTurn("assistant", [RowCall("look", "{}"), RowCall("find", "{}"), RowCall("find", "{}")])]
     turns += [*named("find", "look", "find"), END]
     reason, _, calls, results = settle(turns)
     assert (reason, calls) == (None, ["call_0", "call_1", "call_2"])
     assert results == ["call_1", "call_0", "call_2"]
     # A name of no call says nothing: call order counts.
-    turns = [Turn("assistant", [Call("look", "{}"), Call("find", "{}")]), *named("tool", None), END]
+    turns = [RowTurn("assistant", [RowCall("look", "{}"), RowCall("find", "{}")]), *named("tool", None), END]
     assert settle(turns)[3] == ["call_0", "call_1"]
 
 
@@ -89,7 +89,7 @@ def test_a_made_up_id_never_meets_one_that_is_there():
         ([asks(None), *answers(None, None), END], "orphan_result"),
         ([asks("a"), END], "missing_result"),
         ([asks("a", "b"), *answers("a"), END], "missing_result"),
-        ([asks("a"), Turn("user"), *answers("a"), END], "missing_result"),
+        ([asks("a"), RowTurn("user"), *answers("a"), END], "missing_result"),
         ([asks("a"), *answers("a"), END, *answers("a"), END], "orphan_result"),
     ],
 )
@@ -98,12 +98,12 @@ def test_what_does_not_pair(turns, reason):
 
 
 def test_a_call_in_the_last_message_awaits_nothing():
-    assert settle([Turn("user"), asks("a", "b")], ()) == (None, {}, ["a", "b"], [])
+    assert settle([RowTurn("user"), asks("a", "b")], ()) == (None, {}, ["a", "b"], [])
 
 
 def test_a_thought_lets_the_result_go_to_the_call_that_needs_it():
-    thought = Call("think", '{"thought": "hm"}')
-    turns = [Turn("assistant", [thought, Call("bash", "{}")]), *answers(None), END]
+    thought = RowCall("think", '{"thought": "hm"}')
+    turns = [RowTurn("assistant", [thought, RowCall("bash", "{}")]), *answers(None), END]
     assert settle(turns) == (None, {"ids": 2, "order": 1}, ["call_0", "call_1"], ["call_1"])
 
 
@@ -112,7 +112,7 @@ conversations = st.lists(
     st.one_of(
         st.lists(ids, min_size=1, max_size=3).map(lambda found: asks(*found)),
         ids.map(lambda id: answers(id)[0]),
-        st.sampled_from(["user", "assistant"]).map(Turn),
+        st.sampled_from(["user", "assistant"]).map(RowTurn),
     ),
     max_size=10,
 )

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from curation.row import message
-from curation.turns.order import Fault, Settled, Turn, can_join, join, settle
+from curation.turns.order import Fault, PlacedTurn, Settled, can_join, join, settle
 
 
 def test_messages_are_not_changed_in_place():
@@ -31,5 +31,5 @@ def test_turns_of_different_speakers_are_not_one():
 
 
 def test_joined_turns_keep_the_place_of_the_first():
-    joined = join(Turn(3, message("assistant", None)), Turn(5, message("assistant", "b")))
-    assert joined == Turn(3, message("assistant", "b"))
+    joined = join(PlacedTurn(3, message("assistant", None)), PlacedTurn(5, message("assistant", "b")))
+    assert joined == PlacedTurn(3, message("assistant", "b"))

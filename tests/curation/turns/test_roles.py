@@ -10,7 +10,7 @@ from curation.readers.messages.kernel import _ROLES
 from curation.row import frame, message
 from curation.stages.chat import chat
 from curation.turns.chat_api import decode_turns, row_of_turns
-from curation.turns.order import Turn, name_roles
+from curation.turns.order import PlacedTurn, name_roles
 from curation.turns.roles import ALIASES, ROLES, role_of, spellings
 
 CALL = {"id": "c1", "name": "look", "arguments": "{}"}
@@ -21,7 +21,7 @@ def test_a_reader_and_the_chat_stage_name_a_role_alike(spelling):
     read = row_of_turns(decode_turns(json.dumps([{"role": spelling, "content": "x"}]).encode()), None)
     repairs = Counter()
     calling = message("assistant", None, tool_calls=[CALL])
-    named = name_roles([Turn(0, calling), Turn(1, message(spelling, "x"))], repairs)
+    named = name_roles([PlacedTurn(0, calling), PlacedTurn(1, message(spelling, "x"))], repairs)
     assert named[1].role == read.messages[0]["role"] == role_of(spelling)
     assert repairs["role_alias"] == (spelling not in ROLES)
 

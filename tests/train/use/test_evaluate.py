@@ -24,9 +24,9 @@ from train.ship.export import check_exportable, export
 from train.ship.merge import merge
 from train.use import evaluate as evaluating
 from train.use.evaluate import (
+    AskedTurn,
     EvalRow,
     Spoken,
-    Turn,
     as_text,
     bash_syntax,
     choose_turns,
@@ -35,7 +35,7 @@ from train.use.evaluate import (
 )
 from train.use.inference import open_inference
 from train.use.intervals import change, ratio
-from train.use.tool_calls import Answer, Call, Score
+from train.use.tool_calls import Answer, AnswerCall, Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
 
@@ -205,7 +205,7 @@ def test_turns_that_call_come_before_those_that_could():
     )
     with_tools = EvalRow("1", "s", "g", said, "[]")
     without = with_tools._replace(tools=None)
-    assert choose_turns([without, with_tools], 5) == [Turn(with_tools, 1), Turn(with_tools, 3)]
+    assert choose_turns([without, with_tools], 5) == [AskedTurn(with_tools, 1), AskedTurn(with_tools, 3)]
     assert [turn.position for turn in choose_turns([with_tools, with_tools], 1)] == [1, 3]
     assert choose_turns([without], 5) == []
 
@@ -228,8 +228,8 @@ def test_turns_of_one_row_count_as_one_draw_for_the_interval():
             message = {"role": "assistant", "content": None, "tool_calls": call}
             row = EvalRow(str(number), "s", "g", [message] * turns, "[]")
             right = number % 4 == 0
-            answer = Answer("", [Call("bash", {}, None)])
-            found += [Spoken(Turn(row, at), answer, Score(*[right] * 4)) for at in range(turns)]
+            answer = Answer("", [AnswerCall("bash", {}, None)])
+            found += [Spoken(AskedTurn(row, at), answer, Score(*[right] * 4)) for at in range(turns)]
         return tool_metrics(found, 17)["tools.valid_share"]
 
     assert said(5) == said(1)

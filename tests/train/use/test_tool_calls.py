@@ -10,7 +10,7 @@ from curation.calls.tool_schemas import compile_tools
 from curation.rendering.template import built_in
 from curation.row import frame, message
 from curation.stages.tools import tools as tools_stage
-from train.use.tool_calls import Call, Tools, parse_answer, same, score
+from train.use.tool_calls import AnswerCall, Tools, parse_answer, same, score
 
 TOOLS = json.dumps(
     [
@@ -88,7 +88,7 @@ def test_what_a_template_writes_is_read_back(calls, said):
     template = built_in("aj_r1")
     text = template.parts([message("assistant", said, tool_calls=written)], None)[1]
     answer = parse_answer(text.removeprefix("<｜Assistant｜>").removesuffix(template.end))  # noqa: RUF001
-    assert answer.calls == [Call(name, arguments, None) for name, arguments in calls]
+    assert answer.calls == [AnswerCall(name, arguments, None) for name, arguments in calls]
     assert answer.content == said.strip()
 
 
@@ -168,13 +168,13 @@ def test_a_command_that_is_no_bash_is_judged_by_the_recipes_setting():
 def test_tools_are_compiled_once_for_both_with_the_same_bounds():
     text = json.dumps(OFFERED["a costly pattern"])
     assert Tools(text).offered is compile_tools(text, repair=True)
-    problem = Tools(text).problem(Call("find", {"tag": "x" * 60}, None))
+    problem = Tools(text).problem(AnswerCall("find", {"tag": "x" * 60}, None))
     assert problem.startswith("Error executing regex: Max limit for backtracking count exceeded")
 
 
 @pytest.mark.parametrize("tools", [None, "[]"])
 def test_where_nothing_is_offered_no_call_is_valid(tools):
-    assert Tools(tools).problem(Call("find", {}, None)) == "no tool named find"
+    assert Tools(tools).problem(AnswerCall("find", {}, None)) == "no tool named find"
 
 
 def test_arguments_go_back_to_the_model_as_it_spelt_them():
