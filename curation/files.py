@@ -17,8 +17,8 @@ from curation.errors import CurationError
 
 def cache_folder() -> Path:
     """$AJ_CACHE, else aj/ in the user's cache folder ($XDG_CACHE_HOME, else ~/.cache)."""
-    if told := os.environ.get("AJ_CACHE"):
-        return Path(told).absolute()
+    if folder := os.environ.get("AJ_CACHE"):
+        return Path(folder).absolute()
     configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (configured if configured.is_absolute() else Path.home() / ".cache") / "aj"
 

@@ -46,11 +46,11 @@ class Progress(tqdm):  # type: ignore[misc]  # tqdm brings no types
     @property
     def format_dict(self) -> dict[str, Any]:
         """What the line is made of: tqdm's words, and the rate in rows; work may be counted in bytes."""
-        told: dict[str, Any] = super().format_dict
-        rate = self.rows / told["elapsed"] if told["elapsed"] else 0
+        values: dict[str, Any] = super().format_dict
+        rate = self.rows / values["elapsed"] if values["elapsed"] else 0
         pace = f"{rate:,.0f} {self.unit}/s  " if rate else ""
         # A terminal that says it has no columns does not know.
-        return {**told, "pace": pace, "ncols": told["ncols"] or None}
+        return {**values, "pace": pace, "ncols": values["ncols"] or None}
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Draw the bar over itself; where nobody watches, write a line and never take one back."""

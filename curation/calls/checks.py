@@ -126,8 +126,8 @@ class CallCheck:
             kind = _JSON_KINDS[type(arguments)]
             return Problem("arguments_invalid", {**where, "path": "$", "error": f"not an object but {kind}"})
         if _may_repeat_keys(text, arguments) and (repeated := repeated_key(text)) is not None:
-            told = f"the key {repeated[1][:200]!r} is written twice, and nobody can tell which one counts"
-            return Problem("arguments_invalid", {**where, "path": repeated[0][:300], "error": told})
+            fault = f"the key {repeated[1][:200]!r} is written twice, and nobody can tell which one counts"
+            return Problem("arguments_invalid", {**where, "path": repeated[0][:300], "error": fault})
         if not tool.affordable(text):
             return Problem(
                 "schema_invalid", {**where, "error": "these arguments would cost too much to check"}

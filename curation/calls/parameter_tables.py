@@ -36,11 +36,11 @@ def table_schema(parameters: Any) -> Schema | None:
     """
     if not isinstance(parameters, Mapping) or parameters.keys() <= ONE:
         return None
-    found = {name: _parameter(told) for name, told in parameters.items()}
+    found = {name: _parameter(entry) for name, entry in parameters.items()}
     known = {name: one for name, one in found.items() if one is not None}
     if len(known) < len(found):
         return None
-    in_python = any(told["type"] not in JSON_TYPES for told in parameters.values())
+    in_python = any(entry["type"] not in JSON_TYPES for entry in parameters.values())
     required = [
         name
         for name, one in known.items()
@@ -50,18 +50,18 @@ def table_schema(parameters: Any) -> Schema | None:
     return {**schema, "required": required} if required else schema
 
 
-def _parameter(told: Any) -> _Parameter | None:
+def _parameter(entry: Any) -> _Parameter | None:
     """One entry of a table; None where it is no entry or its type is not known."""
-    if not isinstance(told, Mapping) or not isinstance(told.get("type"), str):
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("type"), str):
         return None
-    text, says_optional = _OPTIONAL.subn("", told["type"])
+    text, says_optional = _OPTIONAL.subn("", entry["type"])
     schema = type_schema(text)
     if schema is None:
         return None
-    rest, required = dict(told), told.get("required")
+    rest, required = dict(entry), entry.get("required")
     del rest["type"]
     is_optional: bool | None = None
-    if says_optional or "default" in told:
+    if says_optional or "default" in entry:
         is_optional = True
     elif isinstance(required, bool):
         is_optional = not required
@@ -69,7 +69,7 @@ def _parameter(told: Any) -> _Parameter | None:
         is_optional = True
     if isinstance(required, bool):
         del rest["required"]
-    if "default" in told and told["default"] is None:
+    if "default" in entry and entry["default"] is None:
         schema = _any_of([schema, {"type": "null"}]) or {}
     inner, _ = repair_types(rest)
     return _Parameter({**schema, **inner}, is_optional)

@@ -27,8 +27,8 @@ def command(recipe: Path, data_root: Path | None, as_json: bool, online: bool) -
 
         seen = check_online(found.recipe)
     if as_json:
-        told = json.loads(found.as_json())
-        click.echo(json.dumps({**told, "online": [vars(entry) for entry in seen]} if online else told))
+        facts = json.loads(found.as_json())
+        click.echo(json.dumps({**facts, "online": [vars(entry) for entry in seen]} if online else facts))
     else:
         click.echo("\n".join([*(entry.as_text() for entry in seen), found.as_text(recipe)]))
     if any(entry.problem for entry in seen):

@@ -35,6 +35,6 @@ def command(
         way = whole_way(recipe, data_root, base_model, quants, approve_by=approve_by, workers=workers)
         steps = way.steps()
         steps.run(aside)
-        told = f"all steps are done; log in {log.name}\nnext    aj try {Path(steps.steps[-1].makes()[0])}"
-        click.echo(json.dumps(for_programs(steps)) if as_json else told)
+        text = f"all steps are done; log in {log.name}\nnext    aj try {Path(steps.steps[-1].makes()[0])}"
+        click.echo(json.dumps(for_programs(steps)) if as_json else text)
     return DONE

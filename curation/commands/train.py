@@ -113,8 +113,8 @@ def tell_ahead(
     """Print steps, memory, time and cost."""
     from train.run.dry_run import dry_run, named_gpus
 
-    told = dry_run(
+    found = dry_run(
         frozen, data=data, base_model=base_model, trial_steps=trial_steps, gpus=named_gpus(gpus, usd)
     )
-    click.echo(told.as_json() if as_json else told.as_text())
+    click.echo(found.as_json() if as_json else found.as_text())
     return DONE

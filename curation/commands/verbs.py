@@ -67,8 +67,8 @@ class Verb(click.Command):
         names = {*chain.from_iterable(option.opts for option in needy)}
         for name, value in pairwise(takewhile(lambda arg: arg != "--", args)):
             if name in names and DASHED.fullmatch(value):
-                told = f"{name} needs a value; one that begins with a dash is written {name}={value}"
-                raise click.BadOptionUsage(name, told, ctx)
+                message = f"{name} needs a value; one that begins with a dash is written {name}={value}"
+                raise click.BadOptionUsage(name, message, ctx)
 
 
 def optional(option: click.Option) -> bool:

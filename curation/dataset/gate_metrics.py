@@ -120,9 +120,9 @@ def source_shares(
             unreadable += rows
         elif fate == "dropped":
             dropped += rows
-            told = STAGES.get(kinds.get(stage or "", ""))
-            invalid += rows if told and told.counts_as == "invalid" else 0
-            duplicate += rows if told and told.counts_as == "duplicate" else 0
+            declared = STAGES.get(kinds.get(stage or "", ""))
+            invalid += rows if declared and declared.counts_as == "invalid" else 0
+            duplicate += rows if declared and declared.counts_as == "duplicate" else 0
     taken = read - unreadable - left_out
     weight = (read - unreadable) / taken if taken else 0.0
     shares = {

@@ -104,11 +104,11 @@ def measure(
         name = gate.title
         waiver = waiver_of(name, recipe.waivers)
         if gate.sql is not None:
-            results.append(judge(gate, measure_sql(name, gate.sql, scanned), waiver))
+            results.append(judge_value(gate, measure_sql(name, gate.sql, scanned), waiver))
         elif gate.metric in SOURCE_METRICS:
             results.append(judge_sources(gate, values, waiver))
         else:
-            results.append(judge(gate, values.overall.get(gate.metric or ""), waiver))
+            results.append(judge_value(gate, values.overall.get(gate.metric or ""), waiver))
     passed = not any(result.stops for result in results)
     return GatesFile(
         format=1,
@@ -169,7 +169,7 @@ def within(value: float | None, low: float | None, high: float | None) -> bool:
     return value is not None and (low is None or value >= low) and (high is None or value <= high)
 
 
-def told(value: float | None, low: float | None, high: float | None) -> str:
+def failure_text(value: float | None, low: float | None, high: float | None) -> str:
     """A failure in words: `0.12, more than 0.05`."""
     if value is None:
         return "not measured"
@@ -179,10 +179,10 @@ def told(value: float | None, low: float | None, high: float | None) -> str:
     return f"{figure(value, bound)}, more than {figure(bound, bound)}"
 
 
-def judge(gate: Gate, value: float | None, waiver: WaiverRef | None) -> GateResult:
+def judge_value(gate: Gate, value: float | None, waiver: WaiverRef | None) -> GateResult:
     """A gate with one value."""
     passed = within(value, gate.min, gate.max)
-    detail = None if passed else told(value, gate.min, gate.max)
+    detail = None if passed else failure_text(value, gate.min, gate.max)
     return result_of(gate, value, [], passed, waiver, detail)
 
 
@@ -197,7 +197,7 @@ def judge_sources(gate: Gate, values: Measures, waiver: WaiverRef | None) -> Gat
             SourceResult(source=name, measured=value, min=low, max=high, passed=within(value, low, high))
         )
     failed = [s for s in sources if not s.passed]
-    detail = "; ".join(f"{s.source} {told(s.measured, s.min, s.max)}" for s in failed) or None
+    detail = "; ".join(f"{s.source} {failure_text(s.measured, s.min, s.max)}" for s in failed) or None
     return result_of(gate, worst(sources), sources, not failed, waiver, detail)
 
 

@@ -49,7 +49,7 @@ def check_dataset(dataset: Path) -> Checked:
     try:
         manifest = read_manifest(dataset)
     except CurationError as error:
-        return Checked(None, 0, 0, [Problem(MANIFEST, None, told(error, dataset / MANIFEST))])
+        return Checked(None, 0, 0, [Problem(MANIFEST, None, problem_text(error, dataset / MANIFEST))])
     problems = list(file_problems(dataset, manifest))
     rows = check_rows(dataset, manifest)
     problems += rows.problems
@@ -59,7 +59,7 @@ def check_dataset(dataset: Path) -> Checked:
     return Checked(manifest, len(manifest.files) + 1, rows.rows, problems)
 
 
-def told(error: Exception, path: Path) -> str:
+def problem_text(error: Exception, path: Path) -> str:
     """An error without the path that the problem names anyway."""
     return one_line(error).removeprefix(f"{path}: ")
 
@@ -87,8 +87,8 @@ def count_problems(manifest: Manifest, rows: CheckedRows) -> Iterator[Problem]:
         yield Problem(MANIFEST, None, f"root {manifest.root}, but the shards make {rows.root}")
     for split, ids in rows.ids.items():
         if ids.len() != getattr(manifest.written, split):
-            told = getattr(manifest.written, split)
-            yield Problem(MANIFEST, None, f"written.{split} is {told}, but the shards hold {ids.len()}")
+            stated = getattr(manifest.written, split)
+            yield Problem(MANIFEST, None, f"written.{split} is {stated}, but the shards hold {ids.len()}")
     for name, source in manifest.sources.items():
         fates = sum(source.dropped.values()) + source.unselected + source.train + source.eval
         files = sum(file.rows for file in source.files)
@@ -139,7 +139,7 @@ def fate_problems(ledger: pl.DataFrame, manifest: Manifest) -> Iterator[Problem]
     places = ledger.group_by("source", "file").agg(
         pl.len(), pl.col("row").n_unique().alias("distinct"), pl.col("row").max().alias("last")
     )
-    found_rows = {(source, file): tuple(told) for source, file, *told in places.iter_rows()}
+    found_rows = {(source, file): tuple(counts) for source, file, *counts in places.iter_rows()}
     for name, source in manifest.sources.items():
         for file in source.files:
             wanted = (file.rows, file.rows, file.rows - 1)
@@ -159,9 +159,9 @@ def id_problems(ledger: pl.DataFrame, rows: CheckedRows) -> Iterator[Problem]:
     ]
     known = pl.concat([whole, pl.DataFrame(pieces, schema=whole.schema, orient="row")])
     for name, ids in rows.ids.items():
-        told = known.filter(pl.col("fate") == name)["id"].unique()
-        absent = told.filter(~told.is_in(ids.unique().implode()))
-        foreign = ids.filter(~ids.is_in(told.implode()))
+        listed = known.filter(pl.col("fate") == name)["id"].unique()
+        absent = listed.filter(~listed.is_in(ids.unique().implode()))
+        foreign = ids.filter(~ids.is_in(listed.implode()))
         if absent.len():
             yield Problem("ledger", None, f"{absent.sort()[0]} is in {name} there, but in no shard")
         if foreign.len():
@@ -175,10 +175,10 @@ def document_problems(dataset: Path, manifest: Manifest) -> Iterator[Problem]:
         if gates.root != manifest.root:
             yield Problem("gates.json", None, "measured on another dataset: its root differs")
     except CurationError as error:
-        yield Problem("gates.json", None, told(error, dataset / "gates.json"))
+        yield Problem("gates.json", None, problem_text(error, dataset / "gates.json"))
     try:
         read_recipe(dataset, manifest)
     except Refusal as error:
-        yield Problem("recipe.json", None, told(error, dataset / "recipe.json"))
+        yield Problem("recipe.json", None, problem_text(error, dataset / "recipe.json"))
     except (CurationError, orjson.JSONDecodeError) as error:
         yield Problem("recipe.json", None, f"not a recipe of this version of aj: {one_line(error)}")

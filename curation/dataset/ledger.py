@@ -61,8 +61,8 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
         )
     # The latest notes of a row hold the earlier ones.
     latest = pl.concat(notes).unique(["pos", "piece"], keep="first", maintain_order=True)
-    told = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
-    lives = lives_of(told)
+    with_notes = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
+    lives = lives_of(with_notes)
     low = chunk["ordinal"] << 32
     lines = inputs.with_columns(pos=pl.col("row").cast(pl.UInt64) + low).join(
         lives, on="pos", how="left", maintain_order="left"
@@ -101,7 +101,7 @@ def lives_of(events: pl.DataFrame) -> pl.DataFrame:
     pieces: dict[int, list[Event]] = defaultdict(list)
     for event in events.filter(pl.col("piece") > 0).sort("pos", "piece").iter_rows(named=True):
         pieces[event["pos"]].append(event)
-    split = pl.DataFrame([life_of(told) for told in pieces.values()], schema=events.schema)
+    split = pl.DataFrame([life_of(parts) for parts in pieces.values()], schema=events.schema)
     found = pl.concat([whole.filter(pl.col("notes").is_null()), noted, split.select(events.columns)])
     return found.drop("piece", "notes")
 

@@ -149,9 +149,9 @@ def dropped_samples(
     for row in ranked(every, ["source", "stage", "reason"], PER_REASON, seed, lookup).iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])
         if fits(content):
-            told = {key: row[key] for key in ("piece", "stage", "reason", "detail")}
+            outcome = {key: row[key] for key in ("piece", "stage", "reason", "detail")}
             found.append(
-                {"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **told}
+                {"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **outcome}
             )
     return found
 
@@ -169,8 +169,8 @@ def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
     for row in first.iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])
         if fits(content):
-            told = {"piece": row["piece"], "id": row["id"], "fate": row["split"]}
-            found.append({"kind": "kept", **lookup.place(row["pos"]), **content, **told})
+            outcome = {"piece": row["piece"], "id": row["id"], "fate": row["split"]}
+            found.append({"kind": "kept", **lookup.place(row["pos"]), **content, **outcome})
     return found
 
 
@@ -185,8 +185,11 @@ def pair_samples(
                 above=pl.col("similarity") >= stage["threshold"]
             )
             chosen = ranked(pairs, ["above"], PAIRS, seed, lookup)
-            told = fates_of(fates, pl.concat([chosen["pos"], chosen["other_pos"]]))
-            found += [pair_sample(pair, stage["name"], told, lookup) for pair in chosen.iter_rows(named=True)]
+            chosen_fates = fates_of(fates, pl.concat([chosen["pos"], chosen["other_pos"]]))
+            found += [
+                pair_sample(pair, stage["name"], chosen_fates, lookup)
+                for pair in chosen.iter_rows(named=True)
+            ]
     return [pair for pair in found if pair]
 
 
@@ -197,15 +200,15 @@ def fates_of(fates: pl.DataFrame, positions: pl.Series) -> dict[tuple[int, int],
 
 
 def pair_sample(
-    pair: Record, stage: str, told: Mapping[tuple[int, int], tuple[str | None, str]], lookup: Lookup
+    pair: Record, stage: str, fates: Mapping[tuple[int, int], tuple[str | None, str]], lookup: Lookup
 ) -> Record:
     """One pair as a sample; empty when one of the two is too long to show."""
     one, other = (pair["pos"], pair["piece"]), (pair["other_pos"], pair["other_piece"])
     content, twin = lookup.content(*one), lookup.content(*other)
     if not (fits(content) and fits(twin)):
         return {}
-    row_id, fate = told.get(one, (None, "dropped"))
-    other_id, other_fate = told.get(other, (None, "dropped"))
+    row_id, fate = fates.get(one, (None, "dropped"))
+    other_id, other_fate = fates.get(other, (None, "dropped"))
     return {
         "kind": "near_pair",
         **lookup.place(one[0]),

@@ -74,19 +74,19 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
     count = token_counter(task) if params["count_tokens"] else None
     trained = trained_counter(task) if params["count_tokens"] and params["split"] == "train" else None
     tokens: list[int] = []
-    told: Counter[str] = Counter()
+    metrics: Counter[str] = Counter()
     with parquet_writer(out / "part.parquet", SHARD_SCHEMA) as writer:
         for start in range(0, chosen.height, ROWS_PER_GROUP):
             rows = gather(chosen.slice(start, ROWS_PER_GROUP), kept, count)
             tokens += [t or 0 for t in rows["tokens"]]
-            told.update(languages_of(rows))
-            told.update(trained(rows) if trained else {})
+            metrics.update(languages_of(rows))
+            metrics.update(trained(rows) if trained else {})
             writer.write_table(to_shard(rows))
     return {
         "rows": chosen.height,
         "tokens": sum(tokens),
         "max_tokens": max(tokens, default=0),
-        "metrics": dict(told),
+        "metrics": dict(metrics),
     }
 
 

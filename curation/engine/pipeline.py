@@ -184,11 +184,11 @@ class Pipeline:
         state.kept = done.summary["kept"]
         self.metrics.update(done.summary["metrics"])
         for name, counts in done.summary["stages"].items():
-            told = self.stages[name]
+            totals = self.stages[name]
             for key in ("in", "added", "out"):
-                told[key] += counts[key]
+                totals[key] += counts[key]
             for reason, count in counts["dropped"].items():
-                told["dropped"][reason] = told["dropped"].get(reason, 0) + count
+                totals["dropped"][reason] = totals["dropped"].get(reason, 0) + count
 
     def stage_rows(self, phase: Sequence[PlannedStage]) -> None:
         """Run row stages that come after a stage over all rows."""

@@ -49,8 +49,8 @@ def run_task(task: Task, work: Path) -> Done:
         started = time.process_time()
         summary = dict(function(task, work, beside))
         summary["cpu_s"] = round(time.process_time() - started, 4)
-        told = canonical(summary)
-        (beside / "done.json").write_bytes(told)
+        encoded = canonical(summary)
+        (beside / "done.json").write_bytes(encoded)
         for path in beside.iterdir():
             sync(path)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def run_task(task: Task, work: Path) -> Done:
             return twin
         sync(folder.parent)
         # As it is read back by a run that reuses it, so that no order of keys can differ.
-        return Done(task.key, folder, orjson.loads(told), reused=False)
+        return Done(task.key, folder, orjson.loads(encoded), reused=False)
     except OSError as error:
         raise CurationError(f"{error.filename or beside}: {error.strerror or error}") from error
     finally:

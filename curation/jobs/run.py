@@ -96,7 +96,7 @@ class Run:
             lambda: dataset_files(dataset),
             partial(self.curate, dataset),
         )
-        yield Step("gate", lambda: judged, lambda: None, lambda: [], partial(judge, dataset))
+        yield Step("gate", lambda: judged, lambda: None, lambda: [], partial(require_gates, dataset))
         yield Step(
             "approve",
             lambda: judged,
@@ -221,7 +221,7 @@ def on_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def judge(dataset: Path, replace: bool) -> str:
+def require_gates(dataset: Path, replace: bool) -> str:
     """Measure the gates again. Raises Refusal, so that nobody approves what failed."""
     gates = judge_again(dataset)
     if not gates.passed:

@@ -91,8 +91,8 @@ class Steps:
                 self.journal.begun.append(step.name)
                 self.save()
             inputs = self.inputs(step)
-            told = step.run(replace)
-            tell("\n".join(f"{step.name:9}{line}" for line in told.splitlines()))
+            text = step.run(replace)
+            tell("\n".join(f"{step.name:9}{line}" for line in text.splitlines()))
             self.record(step, inputs)
 
     def record(self, step: Step, inputs: str | None) -> None:
@@ -130,8 +130,8 @@ class Steps:
 
     def digest(self, path: Path) -> str:
         """The sha256 of a file, read again only when its size, time or inode changed."""
-        told = path.stat()
-        stamp = (told.st_size, told.st_mtime_ns, told.st_ino)
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
         known = self.journal.known.get(str(path))
         if known is None or known.stamp != stamp:
             known = self.journal.known[str(path)] = Known(stamp, file_digest(path))

@@ -110,8 +110,8 @@ def solve(
         for source, rows, tokens in train.group_by("source").agg(pl.len(), pl.col("tokens").sum()).iter_rows()
     }
     available = {
-        name: Available(*counted.get(name, (0, 0)), group=told["group"], weight=told["weight"])
-        for name, told in sources.items()
+        name: Available(*counted.get(name, (0, 0)), group=source["group"], weight=source["weight"])
+        for name, source in sources.items()
     }
     total = "max" if preview else mixture.total
     answer = plan(
@@ -186,8 +186,8 @@ class Names:
         self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
         several = index.select("pos", "cluster").unique().filter(pl.len().over("cluster") > 1)
         roots = several["cluster"].unique().sort()
-        told = [orjson.dumps({"cluster": self.place(root)}).decode() for root in roots]
-        details = pl.DataFrame({"cluster": roots, "detail": pl.Series(told, dtype=pl.String)})
+        texts = [orjson.dumps({"cluster": self.place(root)}).decode() for root in roots]
+        details = pl.DataFrame({"cluster": roots, "detail": pl.Series(texts, dtype=pl.String)})
         self.clusters = several.join(details, on="cluster", how="left").select("pos", "detail")
 
     def place(self, pos: int) -> str:

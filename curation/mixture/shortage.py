@@ -220,45 +220,47 @@ def remove(problem: Infeasible) -> Way | None:
 
 def render(problem: Infeasible) -> str:
     """The answer as text for the terminal, at most 14 lines."""
-    told = answer(problem)
-    lines = headline(told)
-    lines.append("ways out, best first (keys under `mixture:`)" if told.ways else "there is no way out")
+    found = answer(problem)
+    lines = headline(found)
+    lines.append("ways out, best first (keys under `mixture:`)" if found.ways else "there is no way out")
     labels = {"add": "add rows", "repeat": "repeat more"}
-    for number, way in enumerate(told.ways, 1):
-        first, *more = described(way, told, problem)
+    for number, way in enumerate(found.ways, 1):
+        first, *more = described(way, found, problem)
         lines.append(f"  {number}  {labels.get(way.kind, way.kind):<13} {first}")
         lines += [f"{'':19}{line}" for line in more]
     return "\n".join(lines)
 
 
-def headline(told: Answer) -> list[str]:
+def headline(found: Answer) -> list[str]:
     """What is short: one line, or one and one for each of the worst groups."""
-    lines = [shortfall(group, short, told) for group, short in told.short.items()]
+    lines = [shortfall(group, short, found) for group, short in found.short.items()]
     if len(lines) == 1:
         return [f"mixture infeasible: {lines[0]}"]
-    first = f"mixture infeasible: {len(lines)} groups fall short at max_repeat {told.max_repeat}"
+    first = f"mixture infeasible: {len(lines)} groups fall short at max_repeat {found.max_repeat}"
     hidden = len(lines) - SHOWN_SHORT
     rest = [f"  and {hidden} more"] if hidden > 0 else []
     return [first, *(f"  {line}" for line in lines[:SHOWN_SHORT]), *rest]
 
 
-def shortfall(group: str, short: ShortGroup, told: Answer) -> str:
+def shortfall(group: str, short: ShortGroup, found: Answer) -> str:
     """One short group in words."""
     if not short.available:
         return f"{group} has a share of {percent(short.share)} and no rows left"
-    what = "different rows" if told.unit == "rows" else "tokens"
+    what = "different rows" if found.unit == "rows" else "tokens"
     return (
-        f"{group} can give {short.room:,} of {short.quota:,} {told.unit}"
-        f" ({short.available:,} {what}, max_repeat {told.max_repeat})"
+        f"{group} can give {short.room:,} of {short.quota:,} {found.unit}"
+        f" ({short.available:,} {what}, max_repeat {found.max_repeat})"
     )
 
 
-def described(way: Way, told: Answer, problem: Infeasible) -> list[str]:
+def described(way: Way, found: Answer, problem: Infeasible) -> list[str]:
     """One way out in one or two lines."""
-    unit = told.unit
+    unit = found.unit
     if way.kind == "shrink":
-        assert told.total != "max"
-        first = f"{way.total:,} {unit}, {percent(way.total / told.total)} of {told.total:,}; the shares stay"
+        assert found.total != "max"
+        first = (
+            f"{way.total:,} {unit}, {percent(way.total / found.total)} of {found.total:,}; the shares stay"
+        )
         return [f"{first}  →  {way.change}", listed(way, as_shares=False)]
     if way.kind == "redistribute":
         moved = round(way.loss * way.total)
@@ -269,7 +271,7 @@ def described(way: Way, told: Answer, problem: Infeasible) -> list[str]:
     if way.kind == "add":
         return [missing_rows(way, problem)]
     change = f"{way.change} and a waiver" if way.waiver else way.change
-    asked = sum(short.quota for short in told.short.values())
+    asked = sum(short.quota for short in found.short.values())
     first = f"up to {way.cap} copies of a row; {asked:,} {unit} worth about {way.worth:,} fresh"
     return [f"{first}  →  {change}", *warning(way)]
 

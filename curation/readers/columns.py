@@ -47,8 +47,8 @@ class Columns:
         found: dict[str, str | None] = {}
         for column, key in self._places(record):
             raw = record.get(key)
-            told = as_json if column == "tools" else as_text
-            found[column] = told(raw if raw is not None else look_up(record, key))
+            convert = as_json if column == "tools" else as_text
+            found[column] = convert(raw if raw is not None else look_up(record, key))
         for column in self._required:
             if found.get(column) is None:
                 raise self._lacking(record, column, column in found)

@@ -72,8 +72,8 @@ def _partner(path: Path) -> Path | None:
     others = [p for p in path.parent.glob(f"{glob.escape(path.stem)}.*") if p != path and p.is_file()]
     if len(others) != 1 or is_structured(others[0]):
         return None
-    told = [p for p in (path, others[0]) if p.suffix in _ANSWERS]
-    answers = told[0] if len(told) == 1 else max(path, others[0])
+    named = [p for p in (path, others[0]) if p.suffix in _ANSWERS]
+    answers = named[0] if len(named) == 1 else max(path, others[0])
     return answers if path != answers and 1 < _line_count(path) == _line_count(answers) else None
 
 

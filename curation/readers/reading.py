@@ -269,8 +269,8 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
     does when the file is none that any reader takes, such as a pointer of Git LFS.
     """
     first: Bad | None = None
-    if source.encoding is None and (told := decoding.no_data(paths[0])) is not None:
-        raise SourceError(f"source {name}: {paths[0].name} {told}")
+    if source.encoding is None and (fault := decoding.no_data(paths[0])) is not None:
+        raise SourceError(f"source {name}: {paths[0].name} {fault}")
     # A book is read whole, and its reader says itself what it looked for.
     for path in (p for p in paths[:1] if not _is_text(p, source)):
         for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):

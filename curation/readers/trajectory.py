@@ -103,12 +103,12 @@ def _opening(record: Mapping[str, Raw], keys: tuple[str, ...]) -> list[dict[str,
     """What the agent was told: the turns of `history` up to its first answer, or the task."""
     if "history" in record:
         try:
-            told = row_of_turns(decode_turns(record["history"]), None).messages
+            history = row_of_turns(decode_turns(record["history"]), None).messages
         except (*JSON_ERRORS, Unfit):
-            told = []
-        first = next((i for i, message in enumerate(told) if message["role"] == "assistant"), 0)
+            history = []
+        first = next((i for i, message in enumerate(history) if message["role"] == "assistant"), 0)
         if first:
-            return told[:first]
+            return history[:first]
     for key in keys:
         value = look_up(record, key)
         if value is not None and (task := as_text(value)):

@@ -123,8 +123,8 @@ def needed_waivers(gates: GatesFile, recipe: Recipe) -> list[WaiverRef]:
     if recipe.mixture.max_repeat > REPEATS_WITHOUT_WAIVER:
         for waiver in recipe.waivers:
             if waiver.gate == REPEAT_GATE:
-                told = {"gate": waiver.gate, "reason": waiver.reason, "by": waiver.by}
-                needed.setdefault(REPEAT_GATE, WaiverRef(**told, until=waiver.until.isoformat()))
+                stated = {"gate": waiver.gate, "reason": waiver.reason, "by": waiver.by}
+                needed.setdefault(REPEAT_GATE, WaiverRef(**stated, until=waiver.until.isoformat()))
     return list(needed.values())
 
 
@@ -223,10 +223,10 @@ def check_approvals(dataset: Path, recipe: Recipe, *, know_signers: bool = True)
     approvals = read_approvals(dataset)
     for signed, place in zip(approvals, APPROVALS, strict=False):
         for key, name in BOUND.items():
-            told, found = getattr(signed.approval.digests, key), file_digest(dataset / name)
-            if told != found:
+            approved, found = getattr(signed.approval.digests, key), file_digest(dataset / name)
+            if approved != found:
                 raise Refusal(
-                    f"{dataset / place}: approves another dataset: {name} had digest {told}, "
+                    f"{dataset / place}: approves another dataset: {name} had digest {approved}, "
                     f"now it has {found}"
                 )
     check_people(approvals, recipe, str(dataset), know_signers=know_signers)

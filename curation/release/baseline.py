@@ -78,9 +78,9 @@ def sources_of(manifest: Manifest) -> dict[str, Any]:
     """The sources of a manifest without their files."""
     found = {}
     for name, source in manifest.sources.items():
-        told = msgspec.to_builtins(source)
-        del told["files"]
-        found[name] = {**told, "files": sorted(file.sha256 for file in source.files)}
+        entry = msgspec.to_builtins(source)
+        del entry["files"]
+        found[name] = {**entry, "files": sorted(file.sha256 for file in source.files)}
     return found
 
 

@@ -206,9 +206,9 @@ def previous_frozen(folder: Path, name: str, version: str) -> Path | None:
     limit = parse_version(version)
     found: list[tuple[Version, Path]] = []
     for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else []:
-        told = named(path)
-        if told is not None and told[0] == name and told[1] < limit:
-            found.append((told[1], path))
+        entry = named(path)
+        if entry is not None and entry[0] == name and entry[1] < limit:
+            found.append((entry[1], path))
     return max(found, default=(None, None))[1]
 
 

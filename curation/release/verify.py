@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from curation.dataset.integrity import check_dataset, file_problem, is_dataset, told
+from curation.dataset.integrity import check_dataset, file_problem, is_dataset, problem_text
 from curation.dataset.manifest import APPROVALS, MANIFEST, SPLITS, Manifest, half_written, read_recipe
 from curation.dataset.row_check import Problem
 from curation.errors import CurationError
@@ -100,7 +100,7 @@ def approval_problems(dataset: Path, manifest: Manifest) -> list[Problem]:
     except OSError as error:
         return [Problem(APPROVALS[0], None, f"approves a file that cannot be read: {error.filename}")]
     except CurationError as error:
-        return [Problem(APPROVALS[0], None, told(error, dataset / APPROVALS[0]))]
+        return [Problem(APPROVALS[0], None, problem_text(error, dataset / APPROVALS[0]))]
     return []
 
 
@@ -115,7 +115,9 @@ def verify_frozen(path: Path, data: Path | None) -> VerifyResult:
     try:
         frozen = read_frozen(path, know_signers=allowed_signers_path().is_file())
     except CurationError as error:
-        return VerifyResult(path, "frozen recipe", 1, 0, [Problem(path.name, None, told(error, path))], [])
+        return VerifyResult(
+            path, "frozen recipe", 1, 0, [Problem(path.name, None, problem_text(error, path))], []
+        )
     notes = unknown_signers(any(entry.signature for entry in frozen.approvals))
     if data is None:
         notes.append("its data was not looked at; name the dataset with --data DIR")

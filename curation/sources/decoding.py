@@ -71,9 +71,9 @@ def first_bytes(path: Path, count: int) -> bytes:
 def no_data(path: Path) -> str | None:
     """What a file is that holds no rows at all, by its first bytes, and what to do; else None."""
     head = first_bytes(path, 512)
-    for magic, told in _NO_DATA:
+    for magic, what in _NO_DATA:
         if head.startswith(magic):
-            return told
+            return what
     if re.match(rb"\s*<(?:!doctype html|html)", head, re.IGNORECASE):
         return "is a web page: the download gave a page in place of the file"
     if path.suffix.lower() in _SUFFIX and not any(head.startswith(magic) for magic in _MAGIC.values()):

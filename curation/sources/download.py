@@ -49,10 +49,10 @@ def file_name(url: str) -> str:
 def size_of(client: httpx.Client, url: str) -> int | None:
     """How large the server says that a file is; None when it does not say."""
     try:
-        told = client.head(url).headers.get("Content-Length", "")
+        length = client.head(url).headers.get("Content-Length", "")
     except (httpx.HTTPError, httpx.InvalidURL):
         return None
-    return int(told) if told.isascii() and told.isdigit() else None
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 def download(

@@ -64,9 +64,9 @@ class Address(NamedTuple):
     @property
     def entry(self) -> Path:
         """Its folder in the cache."""
-        told = msgspec.to_builtins(self.source)
+        settings = msgspec.to_builtins(self.source)
         asked = {
-            key: told[key] for key in ("uri", "revision", "files", "subset", "split", "sha256", "answers")
+            key: settings[key] for key in ("uri", "revision", "files", "subset", "split", "sha256", "answers")
         }
         digest = hashlib.sha256(canonical(asked)).hexdigest()[:16]
         asked |= {"kind": BASE_MODEL} if self.name == BASE_MODEL else {}

@@ -157,8 +157,8 @@ class Hub:
 
 def hub_cache() -> Path | None:
     """Where the client keeps files, from the environment as it is now; None for its default."""
-    if told := os.environ.get("HF_HUB_CACHE"):
-        return Path(told)
+    if folder := os.environ.get("HF_HUB_CACHE"):
+        return Path(folder)
     home = os.environ.get("HF_HOME")
     return Path(home) / "hub" if home else None
 
@@ -240,13 +240,13 @@ def wait(what: str, failure: Exception, attempt: int) -> None:
 
 def retry_after(response: Any) -> float | None:
     """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date)."""
-    told = response.headers.get("Retry-After") if response is not None else None
-    if told is None:
+    header = response.headers.get("Retry-After") if response is not None else None
+    if header is None:
         return None
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", told):
-        return float(told)
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
+        return float(header)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
 

@@ -106,17 +106,17 @@ def card_configs(card: Mapping[str, Any]) -> Iterator[Config]:
             continue
         folder = entry.get("data_dir")
         prefix = f"{folder.strip('/')}/" if isinstance(folder, str) and folder.strip("/") else ""
-        told = entry.get("data_files")
-        patterns = [(split, prefix + path) for split, path in config_patterns(told)]
+        files = entry.get("data_files")
+        patterns = [(split, prefix + path) for split, path in config_patterns(files)]
         if not patterns and prefix:
             patterns = [("train", f"{prefix}**/*")]
         if patterns:
             yield Config(str(entry.get("config_name", "default")), entry.get("default") is True, patterns)
 
 
-def config_patterns(told: Any) -> Iterator[tuple[str, str]]:
+def config_patterns(data_files: Any) -> Iterator[tuple[str, str]]:
     """`data_files` of a card: a path, several, or {split, path} entries. Paths alone are of train."""
-    for entry in told if isinstance(told, list) else [told]:
+    for entry in data_files if isinstance(data_files, list) else [data_files]:
         split, paths = ("train", entry)
         if isinstance(entry, dict):
             split, paths = str(entry.get("split", "train")), entry.get("path")

@@ -102,13 +102,11 @@ def chat(
     offering = rows["tools"].is_not_null()
     if offering.any():
         suspects |= offering & rows["messages"].str.contains(ENDS)
-    judge = partial(
-        _judge, repair=repair, neutralise=control_tokens == "neutralise", everywhere=with_thinking, said=plain
-    )
-    return rewrite(rows, suspects, judge)
+    settle_row = partial(_settle_row, repair=repair, neutralise=control_tokens == "neutralise")
+    return rewrite(rows, suspects, partial(settle_row, everywhere=with_thinking, said=plain))
 
 
-def _judge(
+def _settle_row(
     text: str,
     tools: str | None,
     notes: str | None,

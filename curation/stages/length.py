@@ -74,7 +74,7 @@ def length(
     open_rows = rows.with_row_index("row")
     if min_tokens == 0 and template.markup is not None and counter.upper_bound(max_tokens) == max_tokens:
         open_rows = open_rows.filter(~is_short(max_tokens))
-    return apply(rows, judge(open_rows, Gauge(counter, template, max_tokens, min_tokens, too_long)))
+    return apply(rows, fates_of(open_rows, Gauge(counter, template, max_tokens, min_tokens, too_long)))
 
 
 def is_short(max_tokens: int) -> pl.Expr:
@@ -88,7 +88,7 @@ def is_short(max_tokens: int) -> pl.Expr:
     )
 
 
-def judge(rows: pl.DataFrame, gauge: Gauge) -> list[Fate]:
+def fates_of(rows: pl.DataFrame, gauge: Gauge) -> list[Fate]:
     """The fate of each of `rows` (with their index `row`) that were not short by their bytes."""
     texts: list[str] = []
     fates: list[Fate] = []

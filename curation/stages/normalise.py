@@ -116,7 +116,7 @@ def normalise(
     Idempotent.
     """
     suspects = _suspects(rows["messages"], form)
-    return rewrite(rows, suspects, partial(_judge, form=form, drops=replacement == "drop"))
+    return rewrite(rows, suspects, partial(_clean_row, form=form, drops=replacement == "drop"))
 
 
 def _suspects(messages: pl.Series, form: Form) -> pl.Series:
@@ -130,7 +130,7 @@ def _suspects(messages: pl.Series, form: Form) -> pl.Series:
     return found
 
 
-def _judge(
+def _clean_row(
     text: str, tools: str | None, notes: str | None, *, form: Form, drops: bool
 ) -> Rewritten | Rejected | None:
     messages = decode(text)

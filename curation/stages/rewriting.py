@@ -27,30 +27,30 @@ class Rejected(NamedTuple):
 
 Verdict = Rewritten | Rejected | None
 # messages, tools, notes of one row → its new text, its rejection, or None when it stays as it is.
-Judge = Callable[[str, str | None, str | None], Verdict]
-# The same for the rows of a frame, a verdict for each: for judges that look at many texts at once.
-JudgeTogether = Callable[[pl.DataFrame], Iterable[Verdict]]
+Decide = Callable[[str, str | None, str | None], Verdict]
+# The same for the rows of a frame, a verdict for each: for deciding over many texts at once.
+DecideTogether = Callable[[pl.DataFrame], Iterable[Verdict]]
 
 
-def rewrite(rows: pl.DataFrame, suspects: pl.Series, judge: Judge) -> Split:
-    """Let `judge` decide over the rows where `suspects` is true.
+def rewrite(rows: pl.DataFrame, suspects: pl.Series, decide: Decide) -> Split:
+    """Give the rows where `suspects` is true to `decide`, and take its verdicts.
 
     Needs `messages`, `tools` and `notes`; keeps every other column and the order. A cheap
     vectorised `suspects` that is true too often costs time only, never correctness.
     """
     return rewrite_together(
-        rows, suspects, lambda part: map(judge, part["messages"], part["tools"], part["notes"])
+        rows, suspects, lambda part: map(decide, part["messages"], part["tools"], part["notes"])
     )
 
 
-def rewrite_together(rows: pl.DataFrame, suspects: pl.Series, judge: JudgeTogether) -> Split:
-    """`rewrite` with a judge of frames, which hold up to 4,096 suspects."""
+def rewrite_together(rows: pl.DataFrame, suspects: pl.Series, decide: DecideTogether) -> Split:
+    """`rewrite` with a `decide` of frames, which hold up to 4,096 suspects."""
     places = suspects.fill_null(True).arg_true()
     # Slices bound the memory that Python strings take, however large the frame is.
     changed: list[tuple[int, Rewritten]] = []
     rejected: list[tuple[int, Rejected]] = []
     for part in places.to_frame("place").iter_slices(4096):
-        for place, verdict in zip(part["place"], judge(rows[part["place"]]), strict=True):
+        for place, verdict in zip(part["place"], decide(rows[part["place"]]), strict=True):
             if isinstance(verdict, Rewritten):
                 changed.append((place, verdict))
             elif verdict is not None:

@@ -71,8 +71,8 @@ def _run_ins(part: Part) -> int:
 def _simples(part: Part) -> list[Entry] | None:
     """The paragraphs of a catalogue as entries: `_Allium._ Garlic. It is hot …`; else None."""
     matches = [match for p in part.paragraphs if (match := _RUN_IN_ITALIC.match(p.text))]
-    told = sum(bool(_VERB.search(match[2])) for match in matches)
-    if len(matches) < MIN_RUN_IN or part.topics or part.style == "chapter" or told < 0.6 * len(matches):
+    with_verb = sum(bool(_VERB.search(match[2])) for match in matches)
+    if len(matches) < MIN_RUN_IN or part.topics or part.style == "chapter" or with_verb < 0.6 * len(matches):
         return None
     if plain(part.heading).startswith("Of ") or any(_NO_SIMPLE.match(match[1]) for match in matches):
         return None

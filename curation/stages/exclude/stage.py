@@ -29,8 +29,8 @@ def exclude(rows: pl.DataFrame, *, notes: Mapping[str, str]) -> Split:
     ids = row_ids(rows["messages"], rows["tools"])
     found = [notes.get(now, notes.get(read)) for now, read in zip(ids, rows["input_id"], strict=True)]
     gone = pl.Series([note is not None for note in found], dtype=pl.Boolean)
-    told = [{"note": note} for note in found if note is not None]
-    return Split(rows.filter(~gone), drop(rows.filter(gone), ["excluded"] * len(told), told))
+    details = [{"note": note} for note in found if note is not None]
+    return Split(rows.filter(~gone), drop(rows.filter(gone), ["excluded"] * len(details), details))
 
 
 def _files(settings: Any, context: Context) -> Sequence[Path]:

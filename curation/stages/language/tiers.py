@@ -61,7 +61,7 @@ def languages(texts: Sequence[str]) -> list[Verdict]:
     found = look(counts, letters, shares)
     open_rows = [row for row, verdict in enumerate(found) if verdict is None]
     for row, likely in zip(open_rows, langid([texts[row] for row in open_rows]), strict=True):
-        found[row] = judge(texts[row], likely, shares[row], letters[row])
+        found[row] = decide_language(texts[row], likely, shares[row], letters[row])
     return [verdict for verdict in found if verdict is not None]
 
 
@@ -118,7 +118,7 @@ def is_english(counts: NDArray[np.int32], shares: NDArray[np.float64]) -> NDArra
     return passing
 
 
-def judge(text: str, likely: Verdict, shares: NDArray[np.float64], letters: float) -> Verdict:
+def decide_language(text: str, likely: Verdict, shares: NDArray[np.float64], letters: float) -> Verdict:
     """What py3langid found likely, if that is sure enough, else what langdetect says.
 
     A short text on which the two do not agree is undetermined: names and commands look like many a

@@ -481,15 +481,16 @@ class Limits(NamedTuple):
     """The thresholds, and the bounds on the work for one row.
 
     threshold           similarity of a duplicate
-    told, tell_every    similarity of a pair just under it, and which rows look for one
+    report_from         similarity of a pair just under it that is still reported
+    report_every        one row in so many looks for such a pair
     kept_per_bucket     kept rows looked at in one bucket
     dropped_per_bucket  dropped rows that a bucket remembers
     failures            comparisons that may turn out under the threshold
     """
 
     threshold: float
-    told: float
-    tell_every: int
+    report_from: float
+    report_every: int
     kept_per_bucket: int
     dropped_per_bucket: int
     failures: int
@@ -710,7 +711,7 @@ def _verify(
     root = _root(state.parents, row)
     first = pairs.counts[line]
     failures = 0
-    has_told = False
+    has_reported = False
     for done in range(found):
         best = done
         for k in range(done + 1, found):
@@ -719,7 +720,7 @@ def _verify(
         chosen = scratch.candidates[best]
         scratch.candidates[best] = scratch.candidates[done]
         may_match = (chosen & ~_TOP) >> 32 >= u64(limits.threshold * MOST)
-        if not may_match and has_told:
+        if not may_match and has_reported:
             continue
         other: Any = np.int64(_ROW - (chosen & _ROW))
         decides = (
@@ -738,15 +739,15 @@ def _verify(
             scratch.counts[2] += may_match
             break
         if mask == 0:
-            mask = _profile(row, index, state, limits.told, characters, scratch)
-        similarity = _similarity(row, other, mask, limits.told, index, state, characters, scratch)
-        if similarity >= limits.threshold or (similarity >= limits.told and not has_told):
+            mask = _profile(row, index, state, limits.report_from, characters, scratch)
+        similarity = _similarity(row, other, mask, limits.report_from, index, state, characters, scratch)
+        if similarity >= limits.threshold or (similarity >= limits.report_from and not has_reported):
             pairs.other[line, pairs.counts[line]] = other
             pairs.similarity[line, pairs.counts[line]] = similarity
             pairs.counts[line] += 1
         if similarity < limits.threshold:
             failures += 1
-            has_told = has_told or similarity >= limits.told
+            has_reported = has_reported or similarity >= limits.report_from
         elif decides:
             state.survivors[row] = other
             state.similarities[row] = similarity
@@ -797,11 +798,11 @@ def link(
     for row in range(first, last):
         mask = 0
         if not settles:
-            mask = _profile(row, index, state, limits.told, characters, scratch)
+            mask = _profile(row, index, state, limits.report_from, characters, scratch)
         line = row - block
         before = pairs.counts[line]
         low = block if settles else 0
-        least = limits.threshold if row % limits.tell_every else limits.told
+        least = limits.threshold if row % limits.report_every else limits.report_from
         found = _gather(row, low, least, index, state, limits, scratch)
         if found > 0:
             mask = _verify(row, line, found, mask, index, state, limits, characters, scratch, pairs)

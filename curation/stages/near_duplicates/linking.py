@@ -22,8 +22,8 @@ from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 Shingles = frozenset[tuple[str, ...]]
 
-JUST_UNDER = 0.1  # pairs at most this far below the threshold are told, for the report
-TELL_EVERY = 8  # one row in so many looks for such a pair
+JUST_UNDER = 0.1  # pairs at most this far below the threshold are passed on to the report
+REPORT_EVERY = 8  # one row in so many looks for such a pair
 COUNTS = ("candidates", "verified", "capped")  # rows looked at, compared exactly, limits reached
 
 
@@ -68,8 +68,8 @@ class Links(NamedTuple):
     metrics: dict[str, float]
 
 
-def told_from(threshold: float) -> float:
-    """The similarity from which pairs under the threshold are told."""
+def report_from(threshold: float) -> float:
+    """The similarity from which pairs under the threshold are reported."""
     return max(threshold - JUST_UNDER, threshold / 2)
 
 
@@ -81,7 +81,7 @@ class Index:
     """
 
     def __init__(self, sets: Sequence[Shingles], threshold: float) -> None:
-        self._threshold, self._told = threshold, told_from(threshold)
+        self._threshold, self._report_from = threshold, report_from(threshold)
         self._counts = Counter(s for distinct in set(sets) for s in distinct)
         self._rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
 
@@ -89,14 +89,14 @@ class Index:
         most = len(own) - ceil(threshold * len(own) - 1e-9) + 1
         return sorted(own, key=lambda shingle: (self._counts[shingle], shingle))[:most]
 
-    def candidates(self, own: Shingles, tells: bool) -> set[int]:
-        """The rows added so far that may be similar; with `tells` also just under the threshold."""
-        rarest = self._rarest(own, self._told if tells else self._threshold)
+    def candidates(self, own: Shingles, reports: bool) -> set[int]:
+        """The rows added so far that may be similar; with `reports` also just under the threshold."""
+        rarest = self._rarest(own, self._report_from if reports else self._threshold)
         return {row for shingle in rarest for row in self._rows.get(shingle, ())}
 
     def add(self, rank: int, own: Shingles, is_kept: bool) -> None:
         """Add a row that is settled."""
-        for shingle in self._rarest(own, self._told):
+        for shingle in self._rarest(own, self._report_from):
             self._rows[shingle].append(rank)
 
 
@@ -115,7 +115,7 @@ class DatasketchIndex:
         minhash.update_batch([" ".join(shingle).encode() for shingle in own])
         return minhash
 
-    def candidates(self, own: Shingles, tells: bool) -> set[int]:
+    def candidates(self, own: Shingles, reports: bool) -> set[int]:
         """The kept rows so far that share a band."""
         self._last = self._minhash(own)
         return set(self._lsh.query(self._last))
@@ -151,7 +151,7 @@ class _Settled:
     ) -> None:
         """Verify a row's candidates; its survivor is the most similar kept row, the earliest of equals.
 
-        Every TELL_EVERYth row also notes the closest pair under the threshold.
+        Every REPORT_EVERYth row also notes the closest pair under the threshold.
         """
         just_under = (0.0, 0)
         for other in sorted(others, key=lambda other: (self.survivors[other] >= 0, other)):
@@ -166,7 +166,7 @@ class _Settled:
             self.pair(rank, other, similarity)
             if decides and similarity > self.similarities[rank]:
                 self.drop(rank, other, similarity)
-        if rank % TELL_EVERY == 0 and just_under[0] >= told_from(self.threshold):
+        if rank % REPORT_EVERY == 0 and just_under[0] >= report_from(self.threshold):
             self.pairs.append((rank, -just_under[1], just_under[0]))
 
     def links(self) -> Links:
@@ -212,7 +212,7 @@ def link(
                     settled.drop(rank, survivor, settled.similarities[twin])
                 continue
         twins[contexts[rank]] = rank
-        others = index.candidates(own, tells=rank % TELL_EVERY == 0)
+        others = index.candidates(own, reports=rank % REPORT_EVERY == 0)
         settled.counts["candidates"] += len(others)
         settled.compare(rank, own, others, sets)
         index.add(rank, own, settled.survivors[rank] < 0)

@@ -28,7 +28,7 @@ from curation.stages.near_duplicates.kernels import (
     Signatures,
     State,
 )
-from curation.stages.near_duplicates.linking import COUNTS, TELL_EVERY, Links, told_from
+from curation.stages.near_duplicates.linking import COUNTS, REPORT_EVERY, Links, report_from
 from curation.stages.near_duplicates.shingles import LAST_LETTER, character_classes
 
 MISS = 2e-4  # the chance to miss a pair whose similarity is just the threshold
@@ -324,8 +324,8 @@ class Linking:
             np.full(rows, -1, np.int32),
             np.zeros(rows),
         )
-        told = told_from(threshold)
-        self.limits = Limits(threshold, told, TELL_EVERY, KEPT_PER_BUCKET, DROPPED_PER_BUCKET, FAILURES)
+        lowest = report_from(threshold)
+        self.limits = Limits(threshold, lowest, REPORT_EVERY, KEPT_PER_BUCKET, DROPPED_PER_BUCKET, FAILURES)
         self.longest = longest
         most = min(rows, LAST_BLOCK)
         self.pairs = Pairs(
@@ -369,7 +369,7 @@ class Linking:
         try:
             own = self.free.get_nowait()
         except Empty:
-            own = scratch(self.index, self.longest, self.limits.told)
+            own = scratch(self.index, self.longest, self.limits.report_from)
             self.scratches.append(own)
         arguments = self.index, self.state, self.limits, characters(), own, self.pairs
         kernels.link(first, last, block, settles, *arguments)

@@ -36,7 +36,7 @@ from curation.stages.seam import (
 # Up to this size plain Python is faster than loading the compiled code, and misses no pair.
 SMALL_ROWS, SMALL_BYTES = 3000, 1_500_000
 ID_LENGTH = len("sha256:") + 64
-TOLD_PAIRS = 1000  # pairs just under the threshold that are passed on
+REPORTED_PAIRS = 1000  # pairs just under the threshold that are passed on
 
 
 # Neither can be part of a cycle; untracked they decode half as fast again.
@@ -116,7 +116,7 @@ def bind(settings: NearDuplicates, context: Context) -> Callable[[Sequence[Path]
             return Outcome(no_drops(), no_pairs(), {f"dedupe.{name}": 0.0 for name in (*COUNTS, "pairs")})
         order = rows.survivor_order()
         links = find_links(rows, order, settings)
-        return told(rows, order, links, settings.similarity, context.seed)
+        return outcome_of(rows, order, links, settings.similarity, context.seed)
 
     return outcome
 
@@ -196,7 +196,7 @@ def find_links(rows: _Prepared, order: npt.NDArray[np.uint32], settings: NearDup
     return minhash.link(minhash.Texts(addresses, lengths, rows), contexts, order, settings.similarity)
 
 
-def told(
+def outcome_of(
     rows: _Prepared, order: npt.NDArray[np.uint32], links: Links, threshold: float, seed: int
 ) -> Outcome:
     """The links as drops and pairs by position."""
@@ -239,13 +239,13 @@ def just_under(
     pairs: npt.NDArray[np.int64],
     seed: int,
 ) -> npt.NDArray[np.int64]:
-    """At most TOLD_PAIRS of the pairs under the threshold, those of lowest digest(seed, ids)."""
-    if len(pairs) <= TOLD_PAIRS:
+    """At most REPORTED_PAIRS of the pairs under the threshold, those of lowest digest(seed, ids)."""
+    if len(pairs) <= REPORTED_PAIRS:
         return pairs
     ids = rows.table["id"]
     one, other = (ids.take(pa.array(order[side[pairs]])).to_pylist() for side in (links.one, links.other))
     ranks = [digest(seed, a, b) for a, b in zip(one, other, strict=True)]
-    return np.sort(pairs[np.argsort(np.array(ranks), kind="stable")[:TOLD_PAIRS]])
+    return np.sort(pairs[np.argsort(np.array(ranks), kind="stable")[:REPORTED_PAIRS]])
 
 
 STAGE = Reduce(prepare=prepare, bind=bind)

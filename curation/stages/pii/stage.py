@@ -73,7 +73,7 @@ def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind]
     suspects = messages.str.contains(rf"\\{_ESCAPE}")
     for kind in kinds:
         suspects = suspects | _may_hold(messages, kind)
-    split = rewrite_together(rows, suspects, partial(_judge, action=action, kinds=frozenset(kinds)))
+    split = rewrite_together(rows, suspects, partial(_verdicts, action=action, kinds=frozenset(kinds)))
     return replace(split, counts=found_in(pl.concat([split.kept["notes"], split.dropped["notes"]])))
 
 
@@ -99,7 +99,7 @@ def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:
     return may_hold
 
 
-def _judge(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
+def _verdicts(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
     conversations = [decode(text) for text in rows["messages"]]
     # A row has many messages, and most of them nothing that is worth a closer look.
     suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], kinds)

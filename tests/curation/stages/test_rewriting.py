@@ -35,11 +35,11 @@ def test_rows_are_changed_dropped_and_left():
 def test_suspects_can_be_judged_together():
     seen = []
 
-    def judge(part):
+    def decide(part):
         seen.append(part["pos"].to_list())
         return (Rewritten(text, None, "seen") for text in part["messages"])
 
-    kept, _ = rewrite_together(rows_of("a", "b", "c"), pl.Series([True, False, True]), judge)
+    kept, _ = rewrite_together(rows_of("a", "b", "c"), pl.Series([True, False, True]), decide)
     assert seen == [[0, 2]]
     assert kept["notes"].to_list() == ["seen", None, "seen"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.stages.near_duplicates.linking import TELL_EVERY, link_datasketch, link_small
+from curation.stages.near_duplicates.linking import REPORT_EVERY, link_datasketch, link_small
 from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -75,7 +75,7 @@ def test_nothing_is_dropped_because_of_a_dropped_row():
 
 def test_pairs_just_under_the_threshold_are_told():
     base = [f"w{k}" for k in range(40)]
-    rows = [" ".join(base), *("?" for _ in range(TELL_EVERY - 1)), " ".join([*base[:-5], *"abcde"])]
+    rows = [" ".join(base), *("?" for _ in range(REPORT_EVERY - 1)), " ".join([*base[:-5], *"abcde"])]
     links = link_small(rows, [1] * len(rows), 0.8)
     assert (links.survivors < 0).all()
     assert links.similarity.tolist() == [31 / 41]

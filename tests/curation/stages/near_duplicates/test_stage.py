@@ -165,7 +165,7 @@ def test_survivors_stay_and_pairs_name_real_rows(tmp_path):
 
 
 def test_pairs_under_the_threshold_are_bounded_and_seeded(tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "TOLD_PAIRS", 5)
+    monkeypatch.setattr(stage, "REPORTED_PAIRS", 5)
     rows = frame([chat(f"Question {k}", f"{STORY} {k} of its own") for k in range(100)])
     found = outcome(rows, tmp_path, similarity=0.85).pairs
     assert found.height == 5
