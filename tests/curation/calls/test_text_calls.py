@@ -176,8 +176,8 @@ def test_a_row_that_only_lists_tools_is_read_too():
 
 def test_without_repair_and_where_a_turn_cannot_be_read_the_row_is_dropped():
     turns = said(("user", "q"), ("assistant", CALL), ("tool", "r"), ("assistant", "<tool_call>oops"))
-    assert chat(frame([turns]), repair=False)[1]["reason"][0] == "control_token"
-    assert orjson.loads(chat(frame([turns]))[1]["detail"][0])["where"] == "messages[3].content"
+    assert chat(frame([turns]), repair=False).dropped["reason"][0] == "control_token"
+    assert orjson.loads(chat(frame([turns])).dropped["detail"][0])["where"] == "messages[3].content"
 
 
 OFFERS = '<tools>[{"name":"%s","parameters":{"type":"object"}}]</tools>'
