@@ -74,18 +74,18 @@ def conform(document: Document, kind: Any, path: KeyPath = (), value: Any = None
     return check(whole, types.type_info(kind), path, document)
 
 
-def check(value: Any, told: Any, path: KeyPath, document: Document) -> Iterator[Fault]:
+def check(value: Any, info: Any, path: KeyPath, document: Document) -> Iterator[Fault]:
     """The faults of one value and of everything below it."""
-    kind = plain(told)
+    kind = plain(info)
     if isinstance(kind, types.UnionType):
         fitting = [option for option in map(plain, kind.types) if fits(value, option)]
         inner = fitting[0] if fitting else kind
         if isinstance(inner, types.StructType | types.DictType | types.ListType):
             yield from check(value, inner, path, document)
         elif not any(in_range(value, option) for option in fitting):
-            yield Fault(path, wrong(value, told, document.scalars.get(path)))
+            yield Fault(path, wrong(value, info, document.scalars.get(path)))
     elif not fits(value, kind) or not in_range(value, kind):
-        yield Fault(path, wrong(value, told, document.scalars.get(path)))
+        yield Fault(path, wrong(value, info, document.scalars.get(path)))
     elif isinstance(kind, types.StructType):
         yield from check_keys(value, kind, path, document)
     elif isinstance(kind, types.DictType):
@@ -251,11 +251,11 @@ def got(value: Any, scalar: Scalar | None) -> str:
     return f"a{empty} list" if isinstance(value, list) else f"a{empty} mapping"
 
 
-def remedy(value: Any, told: Any, scalar: Scalar | None) -> str:
+def remedy(value: Any, info: Any, scalar: Scalar | None) -> str:
     """How to mend a value of the wrong type or range, where that is clear."""
-    kind = plain(told)
+    kind = plain(info)
     kinds = [plain(k) for k in kind.types] if isinstance(kind, types.UnionType) else [kind]
-    mend = (told.extra or {}).get("mend") if isinstance(told, types.Metadata) else None
+    mend = (info.extra or {}).get("mend") if isinstance(info, types.Metadata) else None
     if mend and scalar and (better := mend(scalar.text)):
         return f"write {better}"
     if isinstance(value, str) and (advice := remedy_of_text(value, kinds)):
@@ -287,9 +287,9 @@ def remedy_of_text(value: str, kinds: list[Any]) -> str:
     return ""
 
 
-def fits_union(value: Any, told: Any) -> bool:
+def fits_union(value: Any, info: Any) -> bool:
     """Whether a value fits a type or, of a union, one that is not null."""
-    kind = plain(told)
+    kind = plain(info)
     options = kind.types if isinstance(kind, types.UnionType) else (kind,)
     return value is not None and any(fits(value, plain(option)) for option in options)
 

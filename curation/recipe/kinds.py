@@ -50,24 +50,24 @@ class Named(msgspec.Struct, frozen=True):
 
 def named(settings: msgspec.Struct) -> Iterator[Named]:
     """Everything in the settings of a stage that is of a kind of this file, in the order of its keys."""
-    told = types.type_info(type(settings))
-    assert isinstance(told, types.StructType)
-    for field in told.fields:
+    info = types.type_info(type(settings))
+    assert isinstance(info, types.StructType)
+    for field in info.fields:
         yield from _named(getattr(settings, field.name), field.type, (field.encode_name,))
 
 
-def _named(value: Any, told: Any, path: KeyPath) -> Iterator[Named]:
-    if isinstance(told, types.Metadata):
-        if kind := (told.extra or {}).get("names"):
+def _named(value: Any, info: Any, path: KeyPath) -> Iterator[Named]:
+    if isinstance(info, types.Metadata):
+        if kind := (info.extra or {}).get("names"):
             yield Named(path, kind, value)
-        yield from _named(value, told.type, path)
-    elif isinstance(told, types.ListType) and isinstance(value, list):
+        yield from _named(value, info.type, path)
+    elif isinstance(info, types.ListType) and isinstance(value, list):
         for inner in value:
-            yield from _named(inner, told.item_type, path)
-    elif isinstance(told, types.DictType):
+            yield from _named(inner, info.item_type, path)
+    elif isinstance(info, types.DictType):
         for key, inner in value.items():
-            yield from _named(key, told.key_type, (*path, key))
-            yield from _named(inner, told.value_type, (*path, key))
+            yield from _named(key, info.key_type, (*path, key))
+            yield from _named(inner, info.value_type, (*path, key))
 
 
 # What the language stage can say of a row: the labels of its judges as ISO 639-1 codes, or py3langid's

@@ -142,12 +142,12 @@ def completed(model: RecipeModel) -> RecipeModel:
     """The model with all that other keys imply: settings of stages, names of gates, seed, duration."""
     stages: list[str | dict[str, Any]] = []
     for _, stage, settings in stage_plan(model):
-        told: dict[str, Any] = msgspec.to_builtins(settled(settings))
+        filled: dict[str, Any] = msgspec.to_builtins(settled(settings))
         for one in named(settings):
             if one.kind == "source order":
-                order = told[str(one.path[0])]
+                order = filled[str(one.path[0])]
                 order += [name for name in model.sources if name not in order]
-        stages.append({stage: told})
+        stages.append({stage: filled})
     gates = [
         msgspec.structs.replace(
             gate,
@@ -319,9 +319,9 @@ def cautions(recipe: Recipe) -> list[str]:
                     f"{where}: {name} lets {one.value} tokens pass, train.max_seq_length is {context}"
                 )
     present = {stage for _, stage, _ in stages}
-    for stage, told in STAGES.items():
-        if recipe.stages and told.missed and stage not in present:
-            found.append(f"{recipe.at('stages')}: {stage} is not among the stages; {told.missed}")
+    for stage, declared in STAGES.items():
+        if recipe.stages and declared.missed and stage not in present:
+            found.append(f"{recipe.at('stages')}: {stage} is not among the stages; {declared.missed}")
     for index, gate in enumerate(recipe.gates):
         stage = METRICS[gate.metric].by if gate.metric is not None else ""
         if stage in STAGES and stage not in present:

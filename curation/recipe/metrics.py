@@ -179,7 +179,7 @@ LOSSES = ("loss", "loss_change")
 def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
     """What the metrics of `aj evaluate` mean, those of a group or source by the part before its name."""
     measured = set(names)
-    return {name: told.meaning for name, told in EVALUATED.items() if name in measured}
+    return {name: declared.meaning for name, declared in EVALUATED.items() if name in measured}
 
 
 def measured_by_run(counted: Mapping[str, float], stages: Iterable[str]) -> dict[str, float]:

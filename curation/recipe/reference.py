@@ -22,7 +22,7 @@ from curation.recipe.source import Source
 from curation.recipe.stages import READING, STAGES, StageDeclaration, Step
 
 REFERENCE_FILE = Path(__file__).resolve().parents[2] / "recipes" / "README.md"
-# A default longer than this is told in words of its own.
+# A default longer than this is put in words of its own.
 LONGEST_DEFAULT = 70
 
 # Values that have a part of the page to themselves.
@@ -118,9 +118,9 @@ def sections(kind: type[msgspec.Struct], place: str = "") -> Iterator[Section]:
             yield from sections(inner, f"{place}.{field.name}{way}".lstrip("."))
 
 
-def below(told: Any) -> tuple[type[msgspec.Struct] | None, str]:
+def below(info: Any) -> tuple[type[msgspec.Struct] | None, str]:
     """The Struct inside a type, and how a key leads to it."""
-    kind = plain(told)
+    kind = plain(info)
     match kind:
         case types.StructType():
             return kind.cls, ""
@@ -221,13 +221,13 @@ def reader_keys(reader: ReaderDeclaration) -> Iterator[str]:
         ("column", "found under"),
         ((f"`{column}`", words(names) or "the name given") for column, names in reader.columns.items()),
     )
-    told = (
+    lists = (
         ("Further keys of a record" if reader.columns else "Keys of a record", reader.keys),
         ("Keys of a turn", reader.turn_keys),
         ("Refused, since they would change what is said", reader.refused),
         ("Its own keys of the source", reader.settings),
     )
-    if lines := [f"- {what}: {words(names)}" for what, names in told if names]:
+    if lines := [f"- {what}: {words(names)}" for what, names in lists if names]:
         yield "\n".join(lines) + "\n"
 
 
@@ -260,10 +260,10 @@ def needs(stage: StageDeclaration) -> str:
     return tokens + counted
 
 
-def step(told: Step) -> Iterator[str]:
+def step(entry: Step) -> Iterator[str]:
     """Why rows go, and what is noted of those that stay."""
-    yield table(("dropped as", "because"), ((f"`{n}`", meaning) for n, meaning in told.reasons.items()))
-    yield table(("repair or flag", "what it is"), ((f"`{n}`", meaning) for n, meaning in told.notes.items()))
+    yield table(("dropped as", "because"), ((f"`{n}`", meaning) for n, meaning in entry.reasons.items()))
+    yield table(("repair or flag", "what it is"), ((f"`{n}`", meaning) for n, meaning in entry.notes.items()))
 
 
 def metrics() -> Iterator[str]:
@@ -290,7 +290,8 @@ def metrics() -> Iterator[str]:
         f"{' and '.join(map(code, LOSSES))} also for each group and source, as `loss.group.NAME`.\n"
     )
     yield table(
-        ("metric", "is", "meaning"), ((f"`{n}`", told.kind, told.meaning) for n, told in EVALUATED.items())
+        ("metric", "is", "meaning"),
+        ((f"`{n}`", metric.kind, metric.meaning) for n, metric in EVALUATED.items()),
     )
 
 

@@ -171,19 +171,23 @@ def range_faults(recipe: RecipeModel) -> Iterator[Fault]:
             bounds += [(("bounds", source), bound) for source, bound in gate.bounds.items()]
             yield from out_of_range(METRICS[gate.metric], bounds, ("gates", index))
     for index, expectation in enumerate(recipe.evaluation):
-        if told := EVALUATED.get(expectation.metric):
+        if metric := EVALUATED.get(expectation.metric):
             bounds = [(("max",), expectation.max), (("min",), expectation.min)]
-            yield from out_of_range(told, bounds, ("evaluation", index))
+            yield from out_of_range(metric, bounds, ("evaluation", index))
 
 
 def out_of_range(
-    told: MetricDeclaration, bounds: Iterable[tuple[KeyPath, float | None]], at: KeyPath
+    metric: MetricDeclaration, bounds: Iterable[tuple[KeyPath, float | None]], at: KeyPath
 ) -> Iterator[Fault]:
     """Bounds outside of what a metric of this kind can be."""
     for key, bound in bounds:
-        if bound is None or told.kind == "number" or (bound >= 0 and (told.kind == "count" or bound <= 1)):
+        if (
+            bound is None
+            or metric.kind == "number"
+            or (bound >= 0 and (metric.kind == "count" or bound <= 1))
+        ):
             continue
-        if told.kind == "share":
+        if metric.kind == "share":
             percent = f"; for {bound:g} % write {bound / 100:g}" if 1 < bound <= 100 else ""
             yield Fault((*at, *key), f"expected a share from 0 to 1, got {bound:g}{percent}")
         else:

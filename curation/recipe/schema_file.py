@@ -43,12 +43,12 @@ def describe_tables(components: dict[str, Any]) -> None:
     """What the three tables say, at the keys whose values they are."""
     source = components["Source"]["properties"]
     del source["reader"]["enum"]
-    source["reader"]["anyOf"] = choices({name: told.meaning for name, told in READERS.items()})
-    for key, told in source.items():
+    source["reader"]["anyOf"] = choices({name: entry.meaning for name, entry in READERS.items()})
+    for key, schema in source.items():
         if users := users_of(key):
-            told["description"] += f" (only reader {', '.join(users)})"
+            schema["description"] += f" (only reader {', '.join(users)})"
     metric = components["Gate"]["properties"]["metric"]
-    metric["anyOf"] = [*choices({name: told.meaning for name, told in METRICS.items()}), {"type": "null"}]
+    metric["anyOf"] = [*choices({name: entry.meaning for name, entry in METRICS.items()}), {"type": "null"}]
     components["Expectation"]["properties"]["metric"]["examples"] = list(EVALUATED)
 
 

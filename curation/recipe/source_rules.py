@@ -70,21 +70,21 @@ def place_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
 
 def reader_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
     """Keys that the source's reader needs, and those that it would not look at."""
-    reader, told = source.reader, READERS[source.reader]
-    for key, need in told.required.items():
+    reader, declared = source.reader, READERS[source.reader]
+    for key, need in declared.required.items():
         if getattr(source, key) is None:
             yield Fault((*at, key), f"missing; 'reader: {reader}' needs {need}")
     for column in source.columns or ():
-        if not told.columns:
+        if not declared.columns:
             yield Fault((*at, "columns"), f"'reader: {reader}' takes no columns")
             break
-        if column not in told.columns:
-            hint = meant(column, told.columns)
+        if column not in declared.columns:
+            hint = meant(column, declared.columns)
             yield Fault((*at, "columns", column), f"unknown column of 'reader: {reader}'; {hint}")
     for key, default in OWN_SETTINGS.items():
-        if getattr(source, key) != default and key not in told.settings:
+        if getattr(source, key) != default and key not in declared.settings:
             yield Fault((*at, key), not_used(key, reader))
-    if source.map is not None and "map" in told.settings:
+    if source.map is not None and "map" in declared.settings:
         yield from map_faults(source.map, source.answers, (*at, "map"))
 
 

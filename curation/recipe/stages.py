@@ -342,5 +342,5 @@ STAGES: dict[str, StageDeclaration] = {
     ),
 }
 
-REASONS = {name: told for step in (READING, *STAGES.values()) for name, told in step.reasons.items()}
-NOTES = {name: told for step in (READING, *STAGES.values()) for name, told in step.notes.items()}
+REASONS = {name: meaning for step in (READING, *STAGES.values()) for name, meaning in step.reasons.items()}
+NOTES = {name: meaning for step in (READING, *STAGES.values()) for name, meaning in step.notes.items()}

@@ -108,7 +108,7 @@ def source_changes(
         if then is None or current is None:
             yield Change(name, then and summary(then), current and summary(current))
             continue
-        told = [
+        changed = [
             key
             for key in ("group", "revision", "licence", "read", "train")
             if key in then and then[key] != current.get(key)
@@ -117,15 +117,15 @@ def source_changes(
         settings = [
             c.what for c in setting_changes(before["recipe"]["sources"][name], recipe["sources"][name], ())
         ]
-        if told or files != then["files"] or settings:
+        if changed or files != then["files"] or settings:
             yield Change(
                 name,
-                ", ".join(f"{key} {then[key]}" for key in told) or "as now",
+                ", ".join(f"{key} {then[key]}" for key in changed) or "as now",
                 ", ".join(
                     [
-                        *(f"{key} {current.get(key)}" for key in told),
+                        *(f"{key} {current.get(key)}" for key in changed),
                         *(["other files"] if files != then["files"] else []),
-                        *(f"another {key}" for key in settings if key not in told),
+                        *(f"another {key}" for key in settings if key not in changed),
                     ]
                 ),
             )

@@ -79,7 +79,7 @@ def diff(old: Path, new: Path) -> Diff:
     rows = differing_rows(old, new)
     changes = changes_since(of_dataset(old), now, read_gates(new), read_recipe(new, now))
     assert changes is not None
-    told = {
+    differing = {
         name: [change for change in list_ if change.before != change.now]
         for name, list_ in changes._asdict().items()
     }
@@ -93,7 +93,7 @@ def diff(old: Path, new: Path) -> Diff:
         totals={kind: counts.get(kind, 0) for kind in KINDS},
         sources=source_diffs(old, new, rows),
         causes=causes(rows),
-        changes=told,
+        changes=differing,
     )
 
 
@@ -174,20 +174,20 @@ def source_diffs(old: Path, new: Path, rows: pl.DataFrame) -> dict[str, SourceDi
 
 def causes(rows: pl.DataFrame) -> list[Cause]:
     """Differing rows by kind, source and reason."""
-    told = (
+    grouped = (
         rows.group_by("kind", "source", "why")
         .agg(rows=pl.len(), examples=pl.col("place").sort().head(EXAMPLES))
         .sort("rows", "kind", "source", "why", descending=[True, False, False, False])
     )
-    return [Cause(**entry) for entry in told.iter_rows(named=True)]
+    return [Cause(**entry) for entry in grouped.iter_rows(named=True)]
 
 
 def as_json(found: Diff) -> dict[str, Any]:
     """The comparison for a program."""
-    told: dict[str, Any] = msgspec.to_builtins(found)
-    told["equal"] = found.equal
-    told["changes"] = {
+    content: dict[str, Any] = msgspec.to_builtins(found)
+    content["equal"] = found.equal
+    content["changes"] = {
         name: [dict(zip(Change._fields, change, strict=True)) for change in list_]
         for name, list_ in found.changes.items()
     }
-    return told
+    return content

@@ -33,10 +33,10 @@ class LedgerFacts:
 def ledger_facts(dataset: Path) -> LedgerFacts:
     """Facts from all ledger parts, each different detail decoded once."""
     scanned = ledger(dataset)
-    told = pl.col("detail").str.contains('"(?:repairs|flags|tool|language|parts)"')
+    has_facts = pl.col("detail").str.contains('"(?:repairs|flags|tool|language|parts)"')
     details, drops = pl.collect_all(
         [
-            scanned.filter(told).group_by("fate", "stage", "reason", "detail").agg(rows=pl.len()),
+            scanned.filter(has_facts).group_by("fate", "stage", "reason", "detail").agg(rows=pl.len()),
             scanned.filter(pl.col("fate") == "dropped")
             .group_by("source", "stage", "reason")
             .agg(rows=pl.len()),

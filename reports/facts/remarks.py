@@ -89,8 +89,8 @@ def remarks(
         if gate.stops:
             yield Remark("stop", f"Gate {gate.name}: {gate.detail}", "gates")
         elif not gate.passed:
-            told = f"waived by {gate.waiver.by}" if gate.waiver else "a warning"
-            yield Remark("look", f"Gate {gate.name} did not pass ({told}): {gate.detail}", "gates")
+            why = f"waived by {gate.waiver.by}" if gate.waiver else "a warning"
+            yield Remark("look", f"Gate {gate.name} did not pass ({why}): {gate.detail}", "gates")
     yield from mixture_remarks(manifest, recipe)
     for name, source in manifest.sources.items():
         yield from source_remarks(name, source)
@@ -184,6 +184,6 @@ def run_remarks(metrics: dict[str, Any], recipe: Recipe) -> Iterator[Remark]:
             "pairs",
         )
     kinds = {kind for _, kind, _ in stage_plan(recipe)}
-    for stage, told in STAGES.items():
-        if told.without and stage not in kinds:
-            yield Remark("note", told.without, "provenance")
+    for stage, declared in STAGES.items():
+        if declared.without and stage not in kinds:
+            yield Remark("note", declared.without, "provenance")

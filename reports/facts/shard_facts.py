@@ -135,7 +135,7 @@ def amounts(rows: pl.DataFrame, by: str, trained: Mapping[str, int]) -> dict[str
         name: sum(trained.get(source, 0) for source in sources) if trained else None
         for name, sources in rows.group_by(by).agg(sources=pl.col("source").unique()).iter_rows()
     }
-    told = rows.group_by(by).agg(
+    amounts = rows.group_by(by).agg(
         train=train.sum(),
         eval=(~train).sum(),
         unique=(train & (pl.col("repeat") == 1)).sum(),
@@ -146,7 +146,7 @@ def amounts(rows: pl.DataFrame, by: str, trained: Mapping[str, int]) -> dict[str
     )
     return {
         name: Amount(**entry, trained=loss[name])
-        for entry in told.sort(by).iter_rows(named=True)
+        for entry in amounts.sort(by).iter_rows(named=True)
         for name in [entry.pop(by)]
     }
 

@@ -106,7 +106,7 @@ def distribution(manifest: Manifest, split: str) -> list[dict[str, Any]]:
 
 def record_set(split: str) -> dict[str, Any]:
     """The columns of a split. Arguments of tool calls are in the shards, below `messages`."""
-    fields = [field(split, name, *told) for name, told in COLUMNS.items()]
+    fields = [field(split, name, *described) for name, described in COLUMNS.items()]
     messages: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{split}/messages",

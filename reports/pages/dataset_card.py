@@ -55,8 +55,8 @@ def licence(manifest: Manifest) -> dict[str, Any]:
     names = sorted({LICENCES.get((name or "").lower().strip(), "other") for name in stated})
     if "other" not in names:
         return {"license": names[0] if len(names) == 1 else names}
-    told = sorted(visible(name or "not stated") for name in stated)
-    return {"license": "other", "license_name": "by-source", "license_details": " | ".join(told)}
+    licences = sorted(visible(name or "not stated") for name in stated)
+    return {"license": "other", "license_name": "by-source", "license_details": " | ".join(licences)}
 
 
 def size_category(rows: int) -> str:

@@ -24,9 +24,9 @@ def as_text(found: Diff) -> str:
     head = f"{found.old} → {found.new}"
     if found.equal:
         return f"{head}: nothing differs\nroot    {found.new_root}"
-    told = ", ".join(f"{found.totals[kind]:,} {kind}" for kind in KINDS)
+    counts = ", ".join(f"{found.totals[kind]:,} {kind}" for kind in KINDS)
     blocks = [
-        f"{head}\nrows    {f'the same, {found.same_but}' if found.same_but else told}",
+        f"{head}\nrows    {f'the same, {found.same_but}' if found.same_but else counts}",
         source_table(found),
         cause_table(found),
         *(change_table(name, changes) for name, changes in found.changes.items()),
@@ -62,15 +62,15 @@ def change_table(name: str, changes: Sequence[Change]) -> str:
     return table([(TITLES[name], "before", "now"), *lines], right=right) if lines else ""
 
 
-def value(told: object, name: str, other: object) -> str:
+def value(side: object, name: str, other: object) -> str:
     """One side of a change, told apart from the other."""
-    if told is None:
+    if side is None:
         return "-"
-    if name == "mixture" and isinstance(told, (int, float)):
-        return percent(told)
-    if not isinstance(told, (int, float)):
-        return visible(str(told))
-    return count(told, other if isinstance(other, (int, float)) else None)
+    if name == "mixture" and isinstance(side, (int, float)):
+        return percent(side)
+    if not isinstance(side, (int, float)):
+        return visible(str(side))
+    return count(side, other if isinstance(other, (int, float)) else None)
 
 
 def as_html(found: Diff) -> bytes:

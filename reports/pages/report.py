@@ -71,7 +71,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "settings_text": settings_text,
         "nearest": nearest,
         "personal_kinds": KINDS,
-        "measured_by": {name: told.by for name, told in METRICS.items()},
+        "measured_by": {name: metric.by for name, metric in METRICS.items()},
         "reason_meanings": REASONS,
         "note_meanings": NOTES,
     }
@@ -186,8 +186,8 @@ def dropped_by_reason(
 def dropped_totals(manifest: Manifest) -> dict[tuple[str, str], int]:
     """(stage, reason) → rows and pieces dropped, stage by stage."""
     totals: dict[tuple[str, str], int] = {}
-    told = {reason for stage in manifest.stages for reason in stage.dropped}
-    for reason in sorted({r for s in manifest.sources.values() for r in s.dropped} - told):
+    counted = {reason for stage in manifest.stages for reason in stage.dropped}
+    for reason in sorted({r for s in manifest.sources.values() for r in s.dropped} - counted):
         totals["read", reason] = sum(s.dropped.get(reason, 0) for s in manifest.sources.values())
     for stage in manifest.stages:
         for reason, rows in sorted(stage.dropped.items(), key=lambda e: (-e[1], e[0])):
@@ -240,8 +240,8 @@ def nearest(gate: GateResult) -> SourceResult | None:
 
 def settings_text(name: str, settings: Any) -> str:
     """A stage with its settings, as the recipe could write it."""
-    told = msgspec.to_builtins(settings)
-    return f"{name}: {orjson.dumps(told).decode()}" if told else name
+    content = msgspec.to_builtins(settings)
+    return f"{name}: {orjson.dumps(content).decode()}" if content else name
 
 
 def near_thresholds(recipe: Recipe) -> dict[str, float]:

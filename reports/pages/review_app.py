@@ -114,7 +114,7 @@ def show(sitting: Sitting, template: str, **facts: Any) -> bytes:
     )
 
 
-def overview(sitting: Sitting, told: str = "") -> bytes:
+def overview(sitting: Sitting) -> bytes:
     """The verdict, the gates, every source and reason, the marks, and the approval."""
     if bottle.request.query.get("key"):
         # The key goes from the address bar, and so from the history, into the cookie of this very host.
@@ -129,7 +129,6 @@ def overview(sitting: Sitting, told: str = "") -> bytes:
         reasons=review.reasons(),
         shares_of={name: metric.by for name, metric in METRICS.items() if metric.share_of},
         approvals=[signed.approval for signed in read_approvals(review.dataset)],
-        told=told,
         query=query,
     )
 
@@ -163,8 +162,8 @@ def rows(sitting: Sitting) -> bytes:
 
 def query(choice: Choice, page: int = 0) -> str:
     """The address of a page of rows."""
-    told = {name: value for name, value in choice._asdict().items() if value}
-    return "/rows?" + urlencode({**told, **({"page": page} if page else {})})
+    chosen = {name: value for name, value in choice._asdict().items() if value}
+    return "/rows?" + urlencode({**chosen, **({"page": page} if page else {})})
 
 
 def mark(sitting: Sitting) -> Any:
@@ -177,7 +176,7 @@ def mark(sitting: Sitting) -> Any:
         else:
             sitting.review.mark(place, form.getunicode("note") or "", form.getunicode("by") or "")
     except CurationError as error:
-        return show(sitting, "review_told.html.jinja", told=str(error))
+        return show(sitting, "review_message.html.jinja", message=str(error))
     back = form.getunicode("back") or "/"
     return go_to(back if back.startswith("/rows?") and back.isprintable() else "/")
 
@@ -186,20 +185,20 @@ def record_approval(sitting: Sitting) -> Any:
     """The same approval as `aj approve` records."""
     form, review = bottle.request.forms, sitting.review
     if review.marks:
-        told = (
+        message = (
             f"Nothing was approved, because rows are marked to leave out ({len(review.marks):,}): name "
             f"{review.marks_path.name} in the recipe's exclude stage and curate again, or take the marks back"
         )
-        return show(sitting, "review_told.html.jinja", told=told)
+        return show(sitting, "review_message.html.jinja", message=message)
     try:
         if read_manifest(review.dataset).self_sha256 != review.manifest.self_sha256:
-            told = "The dataset was made again since this page was opened: start aj review once more"
-            return show(sitting, "review_told.html.jinja", told=told)
+            message = "The dataset was made again since this page was opened: start aj review once more"
+            return show(sitting, "review_message.html.jinja", message=message)
         made = approve(review.dataset, form.getunicode("by") or "", form.getunicode("note") or None)
     except CurationError as error:
-        return show(sitting, "review_told.html.jinja", told=str(error))
+        return show(sitting, "review_message.html.jinja", message=str(error))
     return show(
-        sitting, "review_told.html.jinja", told=f"Approved by {made.by} at {made.at}. Next: aj freeze"
+        sitting, "review_message.html.jinja", message=f"Approved by {made.by} at {made.at}. Next: aj freeze"
     )
 
 

@@ -111,13 +111,13 @@ def finished(run: Finished) -> str:
     """All that `aj curate` prints."""
     done = run.tasks_run + run.tasks_reused
     if run.unchanged:
-        told = "unchanged since the finished run; nothing was done again"
+        work = "unchanged since the finished run; nothing was done again"
     elif run.tasks_reused:
-        told = f"{run.tasks_reused:,} of {done:,} tasks were finished already and reused"
+        work = f"{run.tasks_reused:,} of {done:,} tasks were finished already and reused"
     else:
-        told = f"{done:,} tasks"
+        work = f"{done:,} tasks"
     head = summary(run.dataset, run.manifest, run.gates)
-    return f"{head}\ntime    {run.wall_s:.1f} s ({told})\n{next_step(run)}"
+    return f"{head}\ntime    {run.wall_s:.1f} s ({work})\n{next_step(run)}"
 
 
 def next_step(run: Finished) -> str:

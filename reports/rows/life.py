@@ -28,12 +28,12 @@ def life(row: Life, dataset: Path) -> Iterator[str]:
         yield f"  file     sha256 {row.file_sha256}"
     yield f"  as read  {row.input_id or 'unreadable'}"
     for step in row.steps:
-        told = "; ".join(
+        notes = "; ".join(
             note_text({k: v for k, v in n.items() if k != "stage"}).lstrip(": ") for n in step.notes[:4]
         )
-        told += f"; and {len(step.notes) - 4} more" if len(step.notes) > 4 else ""
+        notes += f"; and {len(step.notes) - 4} more" if len(step.notes) > 4 else ""
         detail = orjson.dumps(step.detail).decode() if step.detail else ""
-        parts = [step.verdict, step.reason or "", told, detail]
+        parts = [step.verdict, step.reason or "", notes, detail]
         yield visible(f"  {step.stage:<17} {'  '.join(part for part in parts if part)}")
     yield f"  fate     {row.fate}{f' as {row.id}' if row.id else ''}"
     yield from pieces(row)
@@ -53,12 +53,12 @@ def life(row: Life, dataset: Path) -> Iterator[str]:
     yield from text(row)
 
 
-def cluster(told: Cluster) -> Iterator[str]:
+def cluster(found: Cluster) -> Iterator[str]:
     """The rows that belong together, and where they went."""
-    went = ", ".join(f"{rows:,} {fate}" for fate, rows in told.fates.items())
-    yield f"  cluster  {sum(told.fates.values()):,} rows alike or with the same first question: {went}"
-    yield from (f"           {visible(place)}  {fate}" for place, fate in told.members)
-    more = sum(told.fates.values()) - 1 - len(told.members)
+    went = ", ".join(f"{rows:,} {fate}" for fate, rows in found.fates.items())
+    yield f"  cluster  {sum(found.fates.values()):,} rows alike or with the same first question: {went}"
+    yield from (f"           {visible(place)}  {fate}" for place, fate in found.members)
+    more = sum(found.fates.values()) - 1 - len(found.members)
     if more > 0:
         yield f"           and {more:,} more"
 

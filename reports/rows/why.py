@@ -169,19 +169,19 @@ def steps(
     evidence = {k: v for k, v in detail.items() if k not in APART}
     gone = line["fate"] in ("dropped", "unselected")
     last = names.index(line["stage"]) if gone and line["stage"] in names else len(names)
-    told = []
+    found = []
     for at, name in enumerate(names):
         here = [note for note in notes if note.get("stage") == name]
         if at < last and (name != "take" or here):
-            told.append(Step(stage=name, verdict=verdict(here), notes=here))
+            found.append(Step(stage=name, verdict=verdict(here), notes=here))
         elif at == last:
             verdict_ = "dropped" if line["fate"] == "dropped" else "left out"
-            told.append(
+            found.append(
                 Step(stage=name, verdict=verdict_, notes=here, reason=line["reason"], detail=evidence)
             )
         elif at > last and name != "take":
-            told.append(Step(stage=name, verdict="not reached"))
-    return told
+            found.append(Step(stage=name, verdict="not reached"))
+    return found
 
 
 def verdict(notes: list[dict[str, Any]]) -> str:
