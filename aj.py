@@ -52,10 +52,10 @@ def answer(context: click.Context) -> int:
     try:
         return int(commands.invoke(context))
     except CurationError as error:
-        verb, told = context.invoked_subcommand, str(error)
+        verb, message = context.invoked_subcommand, str(error)
         if verb in GO_ON:
-            told = told.replace("go on with --resume", "run the same command again")
-        return fail(f"aj {verb}", told, error.exit_code)
+            message = message.replace("go on with --resume", "run the same command again")
+        return fail(f"aj {verb}", message, error.exit_code)
     except KeyboardInterrupt as interrupt:
         verb = context.invoked_subcommand or ""
         code = TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
@@ -64,14 +64,14 @@ def answer(context: click.Context) -> int:
         # A reader that has gone away is for `main`, any other fault for whoever mends this code.
         if error.errno not in DISK_ERRORS and NO_TEMPORARY not in str(error):
             raise
-        told = f"{error.filename or 'disk'}: {error.strerror}"
-        return fail(f"aj {context.invoked_subcommand}", told, WRONG)
+        message = f"{error.filename or 'disk'}: {error.strerror}"
+        return fail(f"aj {context.invoked_subcommand}", message, WRONG)
 
 
-def fail(speaker: str, told: str, code: int) -> int:
+def fail(speaker: str, message: str, code: int) -> int:
     """Tell on stderr, in red on a terminal, why a command did not do what was asked; returns `code`."""
     # Names of files and repositories are others' words: no control code reaches the terminal.
-    click.secho(f"{speaker}: {visible(told)}", fg="red", err=True, color=colour())
+    click.secho(f"{speaker}: {visible(message)}", fg="red", err=True, color=colour())
     return code
 
 
@@ -79,18 +79,18 @@ def wrong(error: click.UsageError) -> str:
     """What is wrong with a command line, and what was probably meant."""
     match error:
         case click.NoSuchCommand():
-            told, near = f"no such command {error.command_name}", error.possibilities
+            message, near = f"no such command {error.command_name}", error.possibilities
         case click.NoSuchOption():
-            told, near = f"no such option {error.option_name}", error.possibilities
+            message, near = f"no such option {error.option_name}", error.possibilities
         case click.MissingParameter(param=click.Parameter() as missing):
-            told, near = f"{missing.param_type_name} {named(missing)} is missing", None
+            message, near = f"{missing.param_type_name} {named(missing)} is missing", None
         case click.BadParameter(param=click.Parameter() as bad):
-            told, near = f"{named(bad)}: {error.message.rstrip('.')}", None
+            message, near = f"{named(bad)}: {error.message.rstrip('.')}", None
         case _:
-            told, near = error.message[:1].lower() + error.message[1:].rstrip("."), None
+            message, near = error.message[:1].lower() + error.message[1:].rstrip("."), None
     if near:
-        return f"{told}; did you mean {near[0]}?"
-    return f"{told}; see {error.ctx.command_path if error.ctx else 'aj'} --help"
+        return f"{message}; did you mean {near[0]}?"
+    return f"{message}; see {error.ctx.command_path if error.ctx else 'aj'} --help"
 
 
 def named(parameter: click.Parameter) -> str:
@@ -100,9 +100,9 @@ def named(parameter: click.Parameter) -> str:
     return parameter.human_readable_name
 
 
-def stopped(command: str, told: str) -> str:
-    """What Ctrl-C or SIGTERM leaves, and how to go on; only `aj train` has --resume. `told`: what it said."""
-    what, _, how = (told or "stopped").partition("; ")
+def stopped(command: str, message: str) -> str:
+    """What Ctrl-C or SIGTERM leaves, and how to go on; only `aj train` has --resume. `message`: its own."""
+    what, _, how = (message or "stopped").partition("; ")
     if command in GO_ON:
         how = "the same command goes on from here"
     elif command == "export":

@@ -81,14 +81,14 @@ def evaluate_step(base: Path | None, adapter: Path, frozen: Path, data: Path, re
     """Measure the adapter once. Raises Refusal where a bound of the recipe fails."""
     need(*TRAINING)
     from reports.pages.training import write_evaluation
-    from train.ship.evaluation import evaluation_path, failed, told
+    from train.ship.evaluation import evaluation_path, failed, verdict_text
     from train.use.evaluate import evaluate_once
 
     found = evaluate_once(adapter, frozen=frozen, data=data, base=base, force=replace)
     write_evaluation(adapter, found.as_dict())
     if not found.passed:
         raise Refusal(failed(found, evaluation_path(adapter)))
-    return "\n".join(map(told, found.verdicts))
+    return "\n".join(map(verdict_text, found.verdicts))
 
 
 def merge_step(base: Path | None, adapter: Path, merged: Path, replace: bool) -> str:

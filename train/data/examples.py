@@ -88,12 +88,12 @@ def rows_of(rows: pl.DataFrame) -> Iterator[Row]:
 
 def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Example]) -> None:
     """Add a row to its source's rows, tokens, trained tokens and most copies."""
-    told = tally.setdefault(row["source"], [0, 0, 0, 0])
-    told[0] += 1
-    told[1] += sum(len(example.ids) for example in examples)
+    counts = tally.setdefault(row["source"], [0, 0, 0, 0])
+    counts[0] += 1
+    counts[1] += sum(len(example.ids) for example in examples)
     # The first token of an example is never a target.
-    told[2] += sum(int(example.trained[1:].sum()) for example in examples)
-    told[3] = max(told[3], row["repeat"])
+    counts[2] += sum(int(example.trained[1:].sum()) for example in examples)
+    counts[3] = max(counts[3], row["repeat"])
 
 
 def check_count(

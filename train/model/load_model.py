@@ -177,7 +177,7 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     adapted = get_peft_model(model, lora_config(settings))
     if settings.gradient_checkpointing:
         adapted.enable_input_require_grads()
-    return Loaded(adapted, told("peft", adapted, dtype, settings))
+    return Loaded(adapted, loaded_facts("peft", adapted, dtype, settings))
 
 
 def load_unsloth(base: Base, settings: TrainSettings) -> Loaded:
@@ -247,7 +247,7 @@ def patched_by_unsloth(base: Base, settings: TrainSettings) -> Loaded:
             f"unsloth patched {patched} of {len(layers)} layers of {base.id}; uninstall it, or its version "
             f"does not know this transformers"
         )
-    return Loaded(adapted, {**told("unsloth", adapted, dtype, settings), "patched_layers": patched})
+    return Loaded(adapted, {**loaded_facts("unsloth", adapted, dtype, settings), "patched_layers": patched})
 
 
 def compute_dtype(settings: TrainSettings) -> torch.dtype:
@@ -265,7 +265,7 @@ def attention(dtype: torch.dtype) -> str:
     return "flash_attention_2" if usable else "sdpa"
 
 
-def told(backend: str, model: Any, dtype: torch.dtype, settings: TrainSettings) -> dict[str, Any]:
+def loaded_facts(backend: str, model: Any, dtype: torch.dtype, settings: TrainSettings) -> dict[str, Any]:
     """What a run record says about how the model was loaded."""
     trainable, total = parameters(model)
     return {

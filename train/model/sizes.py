@@ -70,7 +70,7 @@ def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
     return []
 
 
-def way_on(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
+def furthest_command(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
     """The last command that will take a finished adapter, by its run record."""
     if run["trial"] or run["settings"]["use_dora"]:
         return "try"
@@ -109,8 +109,8 @@ def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
         return
     wrong = [key for key in SIZES if config.get(key) != known[key]]
     if wrong or architecture(config) != known["architectures"][0]:
-        told = ", ".join(f"{key} {config.get(key)} instead of {known[key]}" for key in wrong)
-        raise CurationError(f"{folder}: not {model_id}: {told or architecture(config)}")
+        differences = ", ".join(f"{key} {config.get(key)} instead of {known[key]}" for key in wrong)
+        raise CurationError(f"{folder}: not {model_id}: {differences or architecture(config)}")
 
 
 def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:

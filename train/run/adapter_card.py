@@ -55,10 +55,10 @@ def sources(record: Mapping[str, Any]) -> str:
         "| source | group | licence | rows | tokens | trained | exposure |",
         "|---|---|---|---:|---:|---:|---:|",
     ]
-    for name, told in record["sources"].items():
+    for name, source in record["sources"].items():
         rows.append(
-            f"| {name} | {told['group']} | {told['licence'] or 'not stated'} | {told['rows']:,} | "
-            f"{told['tokens']:,} | {told['trained_share']:.1%} | {told['exposure']:.2f} |"
+            f"| {name} | {source['group']} | {source['licence'] or 'not stated'} | {source['rows']:,} | "
+            f"{source['tokens']:,} | {source['trained_share']:.1%} | {source['exposure']:.2f} |"
         )
     note = "\n*Trained* is the share of tokens that the loss falls on; *exposure* is repeats times epochs.\n"
     return "\n".join(rows) + "\n" + note
@@ -66,10 +66,10 @@ def sources(record: Mapping[str, Any]) -> str:
 
 def mixture(record: Mapping[str, Any]) -> str:
     """The shares that the recipe asks for and what they came to in tokens."""
-    total = sum(told["tokens"] for told in record["sources"].values()) or 1
+    total = sum(source["tokens"] for source in record["sources"].values()) or 1
     rows = ["| group | share asked | share of tokens |", "|---|---:|---:|"]
     for group, share in record["mixture"].items():
-        tokens = sum(told["tokens"] for told in record["sources"].values() if told["group"] == group)
+        tokens = sum(source["tokens"] for source in record["sources"].values() if source["group"] == group)
         rows.append(f"| {group} | {share:.1%} | {tokens / total:.1%} |")
     return "\n".join(rows) + "\n"
 
@@ -77,11 +77,11 @@ def mixture(record: Mapping[str, Any]) -> str:
 def settings(record: Mapping[str, Any]) -> str:
     """How it was trained."""
     rows = ["## Training\n", "| setting | value |", "|---|---|"]
-    rows += [f"| {key} | {told(value)} |" for key, value in record["settings"].items()]
+    rows += [f"| {key} | {setting_text(value)} |" for key, value in record["settings"].items()]
     return "\n".join(rows) + "\n"
 
 
-def told(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """A setting in a table."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 

@@ -46,9 +46,9 @@ class Measure(TrainerCallback):
         self.busy_s += self.last_step_s
 
     def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        metrics: dict[str, float] = told.get("metrics") or {}
+        metrics: dict[str, float] = kwargs.get("metrics") or {}
         self.journal.record("eval", state.global_step, {"loss": metrics["eval_loss"]})
         self.journal.say(f"step {state.global_step:,}: eval loss {metrics['eval_loss']:.4f}")
         self.idle_since = time.monotonic()
@@ -57,9 +57,9 @@ class Measure(TrainerCallback):
         self.idle_since = time.monotonic()
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        logs: dict[str, Any] = told.get("logs") or {}
+        logs: dict[str, Any] = kwargs.get("logs") or {}
         if "loss" not in logs:
             return
         done = max(state.global_step - self.logged_at, 1)

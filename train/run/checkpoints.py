@@ -131,11 +131,11 @@ def newest(folder: Path, binding: Binding) -> tuple[Checkpoint, list[str]]:
             passed.append(str(error))
             continue
         return open_checkpoint(path, binding), passed
-    told = f" ({passed[0]})" if passed else ""
-    raise CurationError(f"{folder}: no whole checkpoint to resume from{told}; run without --resume")
+    reason = f" ({passed[0]})" if passed else ""
+    raise CurationError(f"{folder}: no whole checkpoint to resume from{reason}; run without --resume")
 
 
-def way_on(folder: Path) -> str:
+def how_to_go_on(folder: Path) -> str:
     """What a person does after a stop: there may be no whole checkpoint yet."""
     return "go on with --resume" if whole(folder) else "run the same command again"
 

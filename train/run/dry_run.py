@@ -65,9 +65,9 @@ class DryRun:
         """The result for programs."""
         content = {
             **self.__dict__,
-            "sources": {name: told.__dict__ for name, told in self.sources.items()},
+            "sources": {name: source.__dict__ for name, source in self.sources.items()},
             "parameters": self.parameters._asdict(),
-            "gpus": [told._asdict() for told in self.gpus],
+            "gpus": [gpu._asdict() for gpu in self.gpus],
         }
         return canonical(content).decode()
 
@@ -85,9 +85,9 @@ class DryRun:
             "",
             f"{'source':24}{'rows':>10}{'tokens':>14}{'repeat':>8}{'exposure':>10}",
         ]
-        for name, told in self.sources.items():
+        for name, source in self.sources.items():
             lines.append(
-                f"{name:24}{told.rows:>10,}{told.tokens:>14,}{told.max_repeat:>8}{told.exposure:>10.2f}"
+                f"{name:24}{source.rows:>10,}{source.tokens:>14,}{source.max_repeat:>8}{source.exposure:>10.2f}"
             )
         uses = [f"{use} {amount / GIB:.1f}" for use, amount in self.memory.items()]
         total = sum(self.memory.values())
@@ -112,7 +112,7 @@ class DryRun:
             found.append(
                 "does not fit: no card listed; load_in_4bit, a smaller batch or a smaller base model"
             )
-        often = [name for name, told in self.sources.items() if told.exposure > 16]
+        often = [name for name, source in self.sources.items() if source.exposure > 16]
         if often:
             found.append(f"seen often: {', '.join(often)}: a row is trained on more than 16 times")
         return found + self.limits
@@ -191,8 +191,8 @@ def exposures(rows: list[Length], epochs: float) -> dict[str, SourceExposure]:
     """How often each source's most repeated row is seen."""
     tally: dict[str, list[int]] = {}
     for source, tokens, repeat, _ in rows:
-        told = tally.setdefault(source, [0, 0, 0])
-        tally[source] = [told[0] + 1, told[1] + tokens, max(told[2], repeat)]
+        counts = tally.setdefault(source, [0, 0, 0])
+        tally[source] = [counts[0] + 1, counts[1] + tokens, max(counts[2], repeat)]
     return {
         name: SourceExposure(count, tokens, repeat, repeat * epochs)
         for name, (count, tokens, repeat) in sorted(tally.items())

@@ -128,11 +128,11 @@ def full_disk_told_once() -> Iterator[None]:
     """TensorBoard's thread prints no traceback on a full disk: its next caller is told of it anyway."""
     before = threading.excepthook
 
-    def told(failure: Any) -> None:
+    def excepthook(failure: Any) -> None:
         if not disk_full(failure.exc_value):
             before(failure)
 
-    threading.excepthook = told
+    threading.excepthook = excepthook
     try:
         yield
     finally:

@@ -23,15 +23,15 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
     at = f" at {commit[:12]}" if commit else ""
     if named and not commit:
         at = f" (nothing in {prepared.base.folder} tells whether it is {named[:12]}, which was frozen)"
-    trained = sum(told.trained for told in prepared.examples.sources.values())
+    trained = sum(source.trained for source in prepared.examples.sources.values())
     lines = [
         f"data      {prepared.admitted.frozen.name} {prepared.admitted.frozen.version}, root "
         f"{prepared.admitted.frozen.root[:12]}…, approved by "
         f"{', '.join(entry.document.by for entry in prepared.admitted.frozen.approvals)}",
         f"examples  {len(lengths):,}, {sum(lengths):,} tokens, {trained / max(sum(lengths), 1):.1%} trained",
         *(
-            f"          {name:20} {told.tokens:>12,} tokens, {told.trained_share:6.1%} trained"
-            for name, told in prepared.examples.sources.items()
+            f"          {name:20} {source.tokens:>12,} tokens, {source.trained_share:6.1%} trained"
+            for name, source in prepared.examples.sources.items()
         ),
         f"packed    {len(prepared.packs):,} sequences of {prepared.settings.max_seq_length:,}, {fill:.1%} "
         f"full",
@@ -40,9 +40,9 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         f"{how['attention']}, {how['trainable_parameters']:,} trainable of {how['parameters']:,}",
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
     ]
-    lines += [f"warning: {told}" for told in limits(prepared.base.config, prepared.settings)]
+    lines += [f"warning: {line}" for line in limits(prepared.base.config, prepared.settings)]
     if not prepared.trial:
-        lines += [f"warm-up   {told}" for told in warm_up_caution(prepared.settings, prepared.steps)]
+        lines += [f"warm-up   {line}" for line in warm_up_caution(prepared.settings, prepared.steps)]
     if start is not None:
         lines.append(f"resumed   {start.path.name}, step {start.step:,}")
     return "\n".join(lines)
@@ -94,12 +94,12 @@ def run_record(
                 "licence": frozen.sources[name].licence,
                 "uri": frozen.sources[name].uri,
                 "revision": frozen.sources[name].revision,
-                "rows": told.rows,
-                "tokens": told.tokens,
-                "trained_share": round(told.trained_share, 4),
-                "exposure": round(told.max_repeat * prepared.epochs, 3),
+                "rows": source.rows,
+                "tokens": source.tokens,
+                "trained_share": round(source.trained_share, 4),
+                "exposure": round(source.max_repeat * prepared.epochs, 3),
             }
-            for name, told in prepared.examples.sources.items()
+            for name, source in prepared.examples.sources.items()
         },
         "packing": {
             "sequences": len(prepared.packs),

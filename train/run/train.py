@@ -18,7 +18,7 @@ from train.data.gatekeeper import admit
 from train.model.leaks import TOLERANCE, check_packing
 from train.model.load_model import load, told_when_full
 from train.model.patches import put_back
-from train.model.sizes import way_on
+from train.model.sizes import furthest_command
 from train.run import checkpoints
 from train.run.checkpoints import Binding, Checkpoint
 from train.run.journal import METRICS, Journal, hangup_ignored, rewind_metrics
@@ -29,7 +29,7 @@ from train.run.record import run_record, summary
 from train.run.trainer import collator, quiet, run_to_the_end
 
 SAVES = "checkpoints"  # within the folder of work files
-# How the losses of a run record are told.
+# How a person reads the losses of a run record.
 LOSSES = {"first loss": "at first", "last loss": "at last", "last eval loss": "on held-out rows"}
 
 
@@ -49,19 +49,19 @@ class Finished:
         """What was made and what comes next. `base`: as it was given on the command line."""
         trial = self.record["trial"]
         losses = self.record["losses"]
-        told = ", ".join(
+        text = ", ".join(
             f"{losses[name]:.4f} {what}" for name, what in LOSSES.items() if losses[name] is not None
         )
         lines = [
             f"adapter  {self.out}{' (finished before, nothing to do)' if self.reused else ''}",
             f"steps    {self.record['steps']:,}, {self.record['tokens']:,} tokens",
-            f"loss     {told or 'not measured'}",
+            f"loss     {text or 'not measured'}",
         ]
         if trial:
             lines.append(
                 "trial    this adapter cannot be exported; run without --trial-steps for one that can"
             )
-        following: str = way_on(self.record)
+        following: str = furthest_command(self.record)
         if following != "try" and self.record["evaluation"]:
             following = "evaluate"
         return "\n".join([*lines, f"next     {with_base(f'aj {following} {self.out}', base)}"])
@@ -104,7 +104,7 @@ def train(
     done = finished_before(out, prepared, resume, force, replace)
     if done is not None:
         return done
-    with alone_in(work), stopped_with_a_way_on(saves):
+    with alone_in(work), saying_how_to_go_on(saves):
         start, notes = starting_point(saves, prepared.binding, resume, force, replace)
         if start is None:
             begin_anew(work)
@@ -121,9 +121,9 @@ def train(
             quiet()
             for note in notes:
                 journal.say(note)
-            told = fit(prepared, journal, out, start, pause_at, documents)
+            record = fit(prepared, journal, out, start, pause_at, documents)
             journal.say(f"finished  {out}")
-    return Finished(out, told)
+    return Finished(out, record)
 
 
 def fit(
@@ -162,20 +162,21 @@ def fit(
 
 
 @contextlib.contextmanager
-def stopped_with_a_way_on(saves: Path) -> Iterator[None]:
+def saying_how_to_go_on(saves: Path) -> Iterator[None]:
     """Ctrl-C or a full disk outside the steps: what a person does next depends on what was saved."""
     try:
         yield
     except OSError as error:
         if not checkpoints.disk_full(error):
             raise
+        hint = checkpoints.how_to_go_on(saves)
         raise CurationError(
-            f"{saves.parent}: cannot write: {error.strerror}; free some space and {checkpoints.way_on(saves)}"
+            f"{saves.parent}: cannot write: {error.strerror}; free some space and {hint}"
         ) from error
     except KeyboardInterrupt as stopped:
         if stopped.args:
             raise
-        raise type(stopped)(f"stopped; {checkpoints.way_on(saves)}") from None
+        raise type(stopped)(f"stopped; {checkpoints.how_to_go_on(saves)}") from None
 
 
 def finished_before(

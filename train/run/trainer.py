@@ -50,9 +50,9 @@ def run_to_the_end(
             except (OSError, RuntimeError, SafetensorError) as error:
                 full = out_of_memory(error)
                 if not full and checkpoints.disk_full(error):
-                    way_on = checkpoints.way_on(saves)
+                    hint = checkpoints.how_to_go_on(saves)
                     raise CurationError(
-                        f"{saves}: cannot save: the disk is full; free some space and {way_on}"
+                        f"{saves}: cannot save: the disk is full; free some space and {hint}"
                     ) from error
                 if not full:
                     raise

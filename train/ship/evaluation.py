@@ -59,7 +59,7 @@ class Evaluation(Sealed, frozen=True):
         return all(verdict.passed for verdict in self.verdicts)
 
 
-def judge(expectations: Sequence[Mapping[str, Any]], metrics: Mapping[str, Measured]) -> list[Verdict]:
+def verdicts_of(expectations: Sequence[Mapping[str, Any]], metrics: Mapping[str, Measured]) -> list[Verdict]:
     """The recipe's bounds on measured values. What was not measured fails."""
     verdicts = []
     for expected in expectations:
@@ -92,7 +92,7 @@ def standing_evaluation(
     asked = (adapter_sha256, frozen_sha256, False)
     if (found.adapter_sha256, found.frozen_sha256, found.sample) != asked:
         return None
-    return found if found.verdicts == judge(expectations, found.metrics) else None
+    return found if found.verdicts == verdicts_of(expectations, found.metrics) else None
 
 
 def passing_evaluation(
@@ -114,7 +114,7 @@ def passing_evaluation(
         raise Refusal(f"{path}: belongs to another adapter; {how}")
     if found.sample:
         raise Refusal(f"{path}: looked at a sample of the eval split only; {how} without --rows")
-    if found.verdicts != judge(expectations, found.metrics):
+    if found.verdicts != verdicts_of(expectations, found.metrics):
         raise Refusal(f"{path}: judges other bounds than the recipe's; {how}")
     if not found.passed:
         raise Refusal(failed(found, path))
@@ -123,10 +123,11 @@ def passing_evaluation(
 
 def failed(found: Evaluation, path: Path) -> str:
     """The bounds that do not hold, in one line."""
-    return f"{path}: failed: {'; '.join(told(verdict) for verdict in found.verdicts if not verdict.passed)}"
+    failures = [verdict_text(verdict) for verdict in found.verdicts if not verdict.passed]
+    return f"{path}: failed: {'; '.join(failures)}"
 
 
-def told(verdict: Verdict) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """A bound and what was measured."""
     bounds = [f"min {verdict.min:g}"] if verdict.min is not None else []
     bounds += [f"max {verdict.max:g}"] if verdict.max is not None else []

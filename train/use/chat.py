@@ -143,7 +143,7 @@ def converse(chat: Chat, ask: Ask, out: TextIO) -> None:
 
 def call_lines(answer: Answer, checker: Tools, cut: str | None) -> Iterator[str]:
     """The calls of an answer, one a line, with what is wrong about them; at last why it was cut off."""
-    lines = [told(call, checker) for call in answer.calls]
+    lines = [call_text(call, checker) for call in answer.calls]
     if cut is not None:
         unfinished = bool(answer.calls) and answer.calls[-1].problem == NEVER_CLOSED
         lines[-1 if unfinished else len(lines) :] = [f"[cut off{' in a call' * unfinished}] {cut}"]
@@ -152,7 +152,7 @@ def call_lines(answer: Answer, checker: Tools, cut: str | None) -> Iterator[str]
     yield from lines
 
 
-def told(call: AnswerCall, checker: Tools) -> str:
+def call_text(call: AnswerCall, checker: Tools) -> str:
     """A call as a person reads it."""
     if call.problem is not None:
         return f"[broken call] {call.problem}"

@@ -21,10 +21,17 @@ from curation.sealed import write_sealed
 from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.gatekeeper import Admitted, admit
-from train.model.sizes import way_on
+from train.model.sizes import furthest_command
 from train.run.model_folder import Kind, Model, check_weights, find_model, merged_model, with_base
 from train.run.output import read_run
-from train.ship.evaluation import Evaluation, Measured, evaluation_path, judge, standing_evaluation, told
+from train.ship.evaluation import (
+    Evaluation,
+    Measured,
+    evaluation_path,
+    standing_evaluation,
+    verdict_text,
+    verdicts_of,
+)
 from train.use.inference import Inference, open_inference, prompt_ids, text_of
 from train.use.intervals import change, ratio
 from train.use.tool_calls import Answer, Score, Tools, parse_answer, score
@@ -131,7 +138,7 @@ def evaluate(
         tool_turns=sum(bool(one.turn.calls) for one in spoken),
         metrics=metrics,
         base=base_metrics,
-        verdicts=judge(expectations(admitted), metrics),
+        verdicts=verdicts_of(expectations(admitted), metrics),
         examples=wrong_turns(spoken),
         versions=versions(PACKAGES),
     )
@@ -317,7 +324,7 @@ def as_text(
         )
     for place, (name, meaning) in enumerate((meanings or {}).items()):
         lines.append(f"{'' if place else 'meaning':9}  {name}: {meaning}")
-    lines += [f"{'passed' if one.passed else 'FAILED'}     {told(one)}" for one in found.verdicts]
+    lines += [f"{'passed' if one.passed else 'FAILED'}     {verdict_text(one)}" for one in found.verdicts]
     if not found.sample and found.passed:
         lines.append(f"next       {next_command(found.kind, path, base)}")
     return "\n".join(lines)
@@ -326,7 +333,7 @@ def as_text(
 def next_command(kind: Kind, path: Path, base: Path | None) -> str:
     """What comes after a model was measured, and will not be refused."""
     run = read_run(path) if kind == "adapter" else merged_model(path).run if kind == "merged" else {}
-    following = way_on(run) if run else "try"
+    following = furthest_command(run) if run else "try"
     if following == "merge" and kind == "merged":
         following = "try"
     command = f"aj {following} {path}{' --quant q4_k_m' if following == 'export' else ''}"

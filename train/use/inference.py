@@ -92,8 +92,8 @@ class TransformersInference:
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise CurationError(f"{folder}: cannot be loaded: {told}") from error
+            message = str(error).strip().partition("\n")[0]
+            raise CurationError(f"{folder}: cannot be loaded: {message}") from error
         self.is_adapter = adapter is not None
         if self.is_adapter:
             loaded = PeftModel.from_pretrained(loaded, str(adapter))

@@ -19,7 +19,7 @@ from curation.sealed import read_sealed, write_sealed
 from train.data.gatekeeper import admit
 from train.run.model_folder import Model, find_model
 from train.run.output import read_run
-from train.ship.evaluation import Evaluation, Measured, Verdict, judge, passing_evaluation
+from train.ship.evaluation import Evaluation, Measured, Verdict, passing_evaluation, verdicts_of
 from train.ship.export import check_exportable, export
 from train.ship.merge import merge
 from train.use import evaluate as evaluating
@@ -162,7 +162,7 @@ def test_export_refuses_without_an_evaluation_and_with_a_failed_one(tmp_path, fo
     assert passing_evaluation([tmp_path], [], found.adapter_sha256) is None
     bounds = [{"metric": "loss", "max": 1.0}]
     fields = {name: getattr(found, name) for name in Evaluation.__struct_fields__}
-    failed = Evaluation(**{**fields, "verdicts": judge(bounds, found.metrics)})
+    failed = Evaluation(**{**fields, "verdicts": verdicts_of(bounds, found.metrics)})
     write_sealed(tmp_path / "evaluation.json", failed)
     with pytest.raises(Refusal, match=r"failed: loss \d.*max 1"):
         passing_evaluation([tmp_path], bounds, found.adapter_sha256)
@@ -188,7 +188,7 @@ def test_what_was_not_measured_fails():
         {"metric": "tools.valid_share", "min": 0.5},
         {"metric": "loss", "min": 3},
     ]
-    assert [verdict.passed for verdict in judge(bounds, metrics)] == [True, False, False]
+    assert [verdict.passed for verdict in verdicts_of(bounds, metrics)] == [True, False, False]
 
 
 def test_turns_that_call_come_before_those_that_could():
