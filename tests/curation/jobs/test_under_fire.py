@@ -10,7 +10,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import httpx
 import polars as pl
 import pytest
 from finished import finished
+from forks import Fork, fork
 from hub_layouts import fill
 from hub_recipe import hub_recipe, only, point_at
 from hub_server import HubServer, running
@@ -39,16 +39,12 @@ from curation.release.verify import verify
 from curation.sources.download import download
 from reports.rows.review import Review
 
-ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("AJ_KILLS", "50"))
 
-# A process that says when it has loaded its libraries, and how often it changed something on the disk
-# (in its main process). Before change number `last` it is killed, and its workers with it.
+# Code that says how often it changed something on the disk (in its main process). Before change number
+# `last` it is killed, and its workers with it.
 DRIVER = """
 import os, sys
-from pathlib import Path
-{0}
-print("ready", flush=True)
 CHANGES = {{"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.copyfile", "shutil.rmtree"}}
 count = 0
 
@@ -57,17 +53,18 @@ def watch(event, told):
     writes = event == "open" and isinstance(told[2], int) and told[2] & (os.O_WRONLY | os.O_RDWR)
     if writes or event in CHANGES:
         count += 1
-        if count == {1}:
+        if count == {0}:
             os.killpg(0, 9)
 
 sys.addaudithook(watch)
-{2}
+{1}
 print(count, flush=True)
 """
+# All but curation.dataset.samples, which runs Polars as it is imported.
 LIBRARIES = """
+from pathlib import Path
 import curation.jobs.assemble, curation.mixture.choice, curation.jobs.curate, curation.jobs.fetch
-import curation.release.freeze, curation.dataset.ledger, curation.dataset.samples, curation.dataset.shards
-import curation.engine.tasks
+import curation.release.freeze, curation.dataset.ledger, curation.dataset.shards, curation.engine.tasks
 from small_recipe import no_documents
 """
 CURATE = "curation.jobs.curate.curate(Path({0!r}), documents=no_documents, out=Path({1!r}), workers={2})"
@@ -77,44 +74,22 @@ APPROVE = "curation.release.approval.approve(Path({0!r}), 'Ada')"
 WRITE = "curation.files.write_bytes(Path({0!r}), b'new')"
 
 
-def start(
-    code: str, *, last: int = 0, libraries: str = LIBRARIES, **environment: str
-) -> subprocess.Popen[str]:
-    """A process of its own group that is about to run `code`, killed before its change `last`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER.format(libraries, last, code)],
-        env={
-            **os.environ,
-            **environment,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-            "PYTHONWARNINGS": "ignore",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+def start(code: str, *, last: int = 0, **environment: str) -> Fork:
+    """A process of its own group that runs `code`, killed before its change `last`."""
+    return fork(DRIVER.format(last, code), libraries=LIBRARIES, **environment)
 
 
-def finish(process: subprocess.Popen[str]) -> int:
-    with process:
-        return process.wait(timeout=120)
-
-
-def changes(code: str, **settings: str) -> int:
+def changes(code: str, **environment: str) -> int:
     """How often some code changes something on the disk."""
-    with start(code, **settings) as process:
-        told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return int(told)
+    process = start(code, **environment)
+    assert process.wait() == 0, process.stderr
+    return int(process.stdout)
 
 
-def kill(code: str, last: int, **settings: str) -> None:
+def kill(code: str, last: int, **environment: str) -> None:
     """Run some code and kill -9 it, with its workers, before its change `last`."""
-    assert finish(start(code, last=last, **settings)) == -signal.SIGKILL
+    process = start(code, last=last, **environment)
+    assert process.wait() == -signal.SIGKILL, process.stderr
 
 
 def bytes_of(folder: Path) -> dict[str, str]:
@@ -219,7 +194,7 @@ def test_what_a_fetch_leaves_that_is_killed_is_gone_after_the_next(hub, tmp_path
     if not there:
         shutil.rmtree(tmp_path / "cache/aj")
     command = f"{DIE}{end}\ncuration.jobs.fetch.fetch(Path({str(recipe)!r}), force=True)"
-    assert finish(start(command)) == -signal.SIGKILL
+    assert start(command).wait() == -signal.SIGKILL
     found = fetch(recipe)
     assert {entry.name: entry.record for entry in found} == expected
     for entry in found:
@@ -268,11 +243,11 @@ def test_freeze_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path):
     approve(dataset, "Ada")
     expected = freeze(dataset, tmp_path / "whole.yaml").read_bytes()
     path = tmp_path / "frozen/recipe.yaml"
-    command, libraries = FREEZE.format(str(dataset), str(path)), "import curation.release.freeze"
-    moments = changes(command, libraries=libraries)
+    command = FREEZE.format(str(dataset), str(path))
+    moments = changes(command)
     for moment in range(1, moments + 1):
         shutil.rmtree(path.parent)
-        kill(command, moment, libraries=libraries)
+        kill(command, moment)
         assert not path.exists() or path.read_bytes() == expected
         assert freeze(dataset, path).read_bytes() == expected
         assert [left.name for left in path.parent.iterdir()] == [path.name]
@@ -281,11 +256,11 @@ def test_freeze_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path):
 
 def test_approve_killed_at_any_moment_leaves_an_approval_or_none(tmp_path):
     dataset = tiny_dataset(tmp_path / "tiny")
-    command, libraries = APPROVE.format(str(dataset)), "import curation.release.approval"
-    moments = changes(command, libraries=libraries)
+    command = APPROVE.format(str(dataset))
+    moments = changes(command)
     for moment in range(1, moments + 1):
         (dataset / "approval.json").unlink()
-        kill(command, moment, libraries=libraries)
+        kill(command, moment)
         assert verify(dataset).ok
         if not read_approvals(dataset):
             approve(dataset, "Ada")
@@ -296,12 +271,12 @@ def test_approve_killed_at_any_moment_leaves_an_approval_or_none(tmp_path):
 
 def test_a_file_written_whole_is_the_old_or_the_new_one_after_any_kill(tmp_path):
     """Marks, journals, records, measurements, cards: all are written by this function."""
-    path, libraries = tmp_path / "file", "import curation.files"
+    path = tmp_path / "file"
     path.write_bytes(b"old")
-    moments = changes(WRITE.format(str(path)), libraries=libraries)
+    moments = changes(WRITE.format(str(path)))
     for moment in range(1, moments + 1):
         path.write_bytes(b"old")
-        kill(WRITE.format(str(path)), moment, libraries=libraries)
+        kill(WRITE.format(str(path)), moment)
         assert path.read_bytes() in (b"old", b"new")
         write_bytes(path, b"new")
         assert [left.name for left in tmp_path.iterdir()] == ["file"]
@@ -312,7 +287,7 @@ def test_a_file_written_whole_is_the_old_or_the_new_one_after_any_kill(tmp_path)
 def test_what_an_approval_leaves_that_is_killed_is_no_part_of_the_dataset(tmp_path):
     dataset = tiny_dataset(tmp_path / "tiny")
     command = f"{DIE}curation.files.sync = die\n{APPROVE.format(str(dataset))}"
-    assert finish(start(command, libraries="import curation.release.approval")) == -signal.SIGKILL
+    assert start(command).wait() == -signal.SIGKILL
     (left,) = dataset.glob(".approval.json.*.part")
     whole = verify(dataset)
     assert whole.ok
@@ -351,7 +326,7 @@ def test_two_runs_on_one_folder_at_once_never_mix(tmp_path):
     for number in range(4):
         out = tmp_path / f"out-{number}"
         both = [start(CURATE.format(str(recipe), str(out), 1)) for _ in range(2)]
-        codes = [finish(process) for process in both]
+        codes = [process.wait() for process in both]
         assert 0 in codes
         refused += sum(code != 0 for code in codes)
         assert run(recipe, out).unchanged
