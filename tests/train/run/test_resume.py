@@ -3,13 +3,12 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
 import torch
+from forks import Fork, fork
 from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
 
@@ -348,7 +347,6 @@ def test_kill_9_and_resume_give_the_same_adapter(whole, tmp_path, place):
 def test_a_closed_terminal_does_not_end_a_run(whole, tmp_path):
     run = other_run(whole, tmp_path)
     hangs_up = (
-        "from train.run.callbacks import Measure\n"
         "begin = Measure.on_step_begin\n"
         "def hang_up(self, *rest, **more):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
@@ -363,7 +361,6 @@ def test_a_closed_terminal_does_not_end_a_run(whole, tmp_path):
 
 KILLS = {
     "step": (
-        "from train.run.callbacks import Measure\n"
         "begin = Measure.on_step_begin\n"
         "def kill(self, args, state, *rest, **more):\n"
         "    if state.global_step == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -371,7 +368,6 @@ KILLS = {
         "Measure.on_step_begin = kill\n"
     ),
     "save": (
-        "from transformers import Trainer\n"
         "save = Trainer._save_optimizer_and_scheduler\n"
         "def kill(self, folder):\n"
         "    if self.state.global_step == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -381,22 +377,28 @@ KILLS = {
 }
 
 
-def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> subprocess.CompletedProcess[str]:
+LIBRARIES = """
+import os, signal
+from pathlib import Path
+import torch
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from train.run.train import train
+from train.run.callbacks import Measure
+torch.set_num_threads(1)
+"""
+
+
+def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> Fork:
+    """The run as a process that has ended; `before` is code that goes before it."""
     code = (
-        "import os, signal, torch\nfrom pathlib import Path\ntorch.set_num_threads(1)\n"
-        f"{before}\nfrom train.run.train import train\n"
+        f"{before}\n"
         f"train(Path({str(run.frozen)!r}), data=Path({str(run.data)!r}), base_model=Path({str(run.base)!r}), "
         f"out=Path({str(run.out)!r}), resume={resume})\n"
     )
-    root = Path(__file__).resolve().parents[3]
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
-    )
+    process = fork(code, libraries=LIBRARIES)
+    process.wait()
+    return process
 
 
 def metrics(run: Frozen) -> list:
