@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +40,12 @@ class Fork:
         self._told.close()
         self.stdout, self.stderr = (text_of(file) for file in self._files)
         return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if the process still runs."""
+        if not select.select([self._told], [], [], 0)[0]:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def text_of(file: IO[bytes]) -> str:

@@ -5,13 +5,12 @@ import hashlib
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
+from forks import Fork, fork
 from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
 from curation.errors import CurationError
@@ -20,8 +19,6 @@ from curation.mixture.choice import Infeasibility
 from curation.progress import Progress
 from curation.release.approval import approve
 from curation.row import encode, row_id
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(recipe: Path, out: str = "out", **options: object) -> Finished:
@@ -237,19 +234,16 @@ def test_nothing_the_run_wrote_is_left_when_a_file_vanishes(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
+LIBRARIES = """
+import sys
+import aj, curation.jobs.curate, curation.engine.tasks, reports.pages.documents
+"""
+
+
+def start(recipe: Path, out: Path) -> Fork:
     """`aj curate` as a process of its own."""
-    command = [
-        sys.executable,
-        str(ROOT / "aj.py"),
-        "curate",
-        str(recipe),
-        "--out",
-        str(out),
-        "--workers",
-        "1",
-    ]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["curate", str(recipe), "--out", str(out), "--workers", "1"]
+    return fork(f"sys.exit(aj.main({command!r}))", libraries=LIBRARIES)
 
 
 def test_a_full_disk_while_copying_names_the_file_that_could_not_be_written(tmp_path, monkeypatch):
@@ -288,7 +282,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_bytes(tmp_pa
     out = tmp_path / "killed"
     for share, number in ((0.3, signal.SIGKILL), (0.6, signal.SIGTERM), (0.9, signal.SIGKILL)):
         process = start(recipe, out)
-        time.sleep(0.4 + seconds * share)
+        time.sleep(seconds * share)
         process.send_signal(number)
         process.wait()
         assert not (out / "manifest.json").exists() or bytes_of(out) == bytes_of(whole)

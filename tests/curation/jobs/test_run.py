@@ -302,11 +302,12 @@ def demo_for(base: Path) -> str:
     for old, new in {
         r"base_model: .*": "base_model: {id: local/tiny, code: Tiny}\ntokenizer: {path: base}",
         r"data_root: demo": f"data_root: {ROOT / 'recipes/demo'}",
-        r"  - pii:": "  - length: {max_tokens: 4096, too_long: split}\n  - pii:",
+        r"  - pii:": "  - length: {max_tokens: 2048, too_long: split}\n  - pii:",
         r"max_steps: \d+": "max_steps: 2",
         r"warmup_steps: \d+": "warmup_steps: 1",
+        r"batch_size: \d+": "batch_size: 1",
         r"gradient_accumulation_steps: \d+": "gradient_accumulation_steps: 1",
-        r"max_seq_length: \d+": "max_seq_length: 4096",
+        r"max_seq_length: \d+": "max_seq_length: 2048",
     }.items():
         text, count = re.subn(old, new, text)
         assert count == 1, old
