@@ -48,15 +48,15 @@ AJ = (sys.executable, str(ROOT / "aj.py"))
 def run(command: Sequence[str], codes: Sequence[int] = (0,)) -> dict[str, Any]:
     """Run a command and watch it: wall seconds, CPU-seconds, peak anonymous memory, bytes it printed."""
     started = time.monotonic()
-    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as told:
-        process = subprocess.Popen(command, stdout=printed, stderr=told)
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=printed, stderr=errors)
         with sampled_peak(process.pid) as peak:
             _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - started
         code = process.returncode = os.waitstatus_to_exitcode(status)
         if code not in codes:
-            told.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {code}: {told.read().decode()}")
+            errors.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {code}: {errors.read().decode()}")
         size = printed.seek(0, os.SEEK_END)
     return {
         "wall_s": round(wall_s, 2),

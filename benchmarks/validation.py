@@ -167,18 +167,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     results = measure(options.messages)
     differing = disagreements(results)
-    told = machine("jsonschema", "fastjsonschema", "jsonschema-rs", "orjson", "polars")
+    versions = machine("jsonschema", "fastjsonschema", "jsonschema-rs", "orjson", "polars")
     print(table(results, options.messages))
-    print(f"\n{differing} disagreements; {told}")
+    print(f"\n{differing} disagreements; {versions}")
     if options.record:
         command = f"python -m benchmarks.validation --messages {options.messages}"
-        head = f"## Schema checks of tool calls\n\n`{command}`, {told}.\n\n"
+        head = f"## Schema checks of tool calls\n\n`{command}`, {versions}.\n\n"
         tail = f"\n\nMessages on which two of them disagree: {differing}."
         write_section("validation", head + table(results, options.messages) + tail)
     if options.json:
         rates = {result.name: round(result.rows_per_cpu_s) for result in results}
         figures = {"messages": options.messages, "rows_per_cpu_s": rates, "disagreements": differing}
-        print(json.dumps({**figures, "machine": told}))
+        print(json.dumps({**figures, "machine": versions}))
 
 
 if __name__ == "__main__":

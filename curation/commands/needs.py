@@ -13,7 +13,7 @@ TRAINING = ("torch", "transformers", "peft")
 
 
 def load_early(recipe: Path, data_root: Path | None = None) -> "Recipe":
-    """A wrong recipe is told at once, before anything heavy is imported."""
+    """A wrong recipe is refused at once, before anything heavy is imported."""
     from curation.recipe.load import load_recipe
 
     return load_recipe(recipe, data_root=data_root)

@@ -21,7 +21,7 @@ from curation.stages.seam import Keyed
 from curation.task import Task
 
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result
-# Written beside the shards; only rows of shards are told as rows per second of writing.
+# Written beside the shards; only rows of shards count as rows per second of writing.
 UNCOUNTED = frozenset({"curation.dataset.ledger:write_ledger", "curation.dataset.samples:write_samples"})
 
 

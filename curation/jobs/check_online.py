@@ -56,7 +56,7 @@ class Seen:
 
 
 def check_online(recipe: Recipe) -> list[Seen]:
-    """Look at everything that the recipe names by address. What is wrong is told, not raised."""
+    """Look at everything that the recipe names by address. What is wrong is returned, not raised."""
     seen = []
     with web() as client:
         hub = Hub()

@@ -1,7 +1,7 @@
 """Does a document fit a type? Every fault at once, in the words of the person who wrote it.
 
 msgspec stops at the first fault and does not know its own keys' neighbours; a recipe's writer wants
-all of them, with what would be right. The types are the Structs themselves, so nothing is told twice.
+all of them, with what would be right. The types are the Structs themselves, so nothing is said twice.
 """
 
 import datetime

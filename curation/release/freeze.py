@@ -1,4 +1,4 @@
-"""`aj freeze`: an approved dataset becomes a frozen recipe, or the reason why not is told."""
+"""`aj freeze`: an approved dataset becomes a frozen recipe, or a person reads why not."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Bytes of a file as UTF-8: decompressed, transcoded, and cut into lines.
 
-Compression is told by the name or the first bytes, encoding by a byte order mark, by the recipe,
+Compression is known by the name or the first bytes, encoding by a byte order mark, by the recipe,
 or, line by line, by what the bytes can be.
 """
 

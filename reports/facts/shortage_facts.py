@@ -1,4 +1,4 @@
-"""What the mixture could not have, told again from the finished dataset."""
+"""What the mixture could not have, worked out again from the finished dataset."""
 
 from typing import NamedTuple
 

@@ -63,7 +63,7 @@ def change_table(name: str, changes: Sequence[Change]) -> str:
 
 
 def value(side: object, name: str, other: object) -> str:
-    """One side of a change, told apart from the other."""
+    """One side of a change, in figures that differ from the other's."""
     if side is None:
         return "-"
     if name == "mixture" and isinstance(side, (int, float)):

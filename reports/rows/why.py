@@ -18,8 +18,8 @@ from curation.errors import CurationError
 from curation.recipe.load import stage_plan
 from reports.facts.dataset_tables import ledger, samples
 
-MOST = 20  # lives or places told in one answer
-APART = ("repairs", "flags", "parts", "cluster")  # keys of a detail that are told by themselves
+MOST = 20  # lives or places in one answer
+APART = ("repairs", "flags", "parts", "cluster")  # keys of a detail that have lines of their own
 SHORTEST_ID = 8  # hex digits that an id may be cut down to
 
 

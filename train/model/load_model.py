@@ -32,7 +32,7 @@ from train.model.families.table import architecture
 from train.model.sizes import CONFIG, check_targets
 from train.model.tensors import Checkpoint
 
-# How the memory of a GPU that is full is told by what is not torch's allocator: the driver, cuBLAS and
+# How a full GPU is reported by what is not torch's allocator: the driver, cuBLAS and
 # cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
 FULL_GPU = (
     "out of memory",

@@ -62,7 +62,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
-    """What cannot be done with the adapter once it is trained, to be told before."""
+    """What cannot be done with the adapter once it is trained, to be said before."""
     if settings.use_dora:
         return ["use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"]
     if architecture(config) not in IN_GGUF:

@@ -71,7 +71,7 @@ class Model(NamedTuple):
 
 
 def parent_of(path: Path) -> Path:
-    """The folder that a model lies in, told as the model's own path is; of a link, where it points."""
+    """The folder that a model lies in, spelt as the model's own path is; of a link, where it points."""
     named = path.name not in ("", "..") and not path.is_symlink()
     return path.parent if named else path.resolve().parent
 

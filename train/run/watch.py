@@ -1,4 +1,4 @@
-"""The loss watch: what goes wrong in a long run, told when it does. Pure; the callbacks act on it."""
+"""The loss watch: what goes wrong in a long run, reported when it does. Pure; the callbacks act on it."""
 
 import math
 from collections import deque

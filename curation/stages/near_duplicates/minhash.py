@@ -199,7 +199,7 @@ def spans(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 def find_twins(
     signatures: Signatures, contexts: npt.NDArray[np.uint64], order: npt.NDArray[np.uint32]
 ) -> Twins:
-    """Rows with equal shingles, told by the sum of 64-bit hashes and their count."""
+    """Rows with equal shingles, known by the sum of 64-bit hashes and their count."""
     by_sum = np.argsort(signatures.sums)
     ordered = signatures.sums[by_sum]
     same = ordered[1:] == ordered[:-1]

@@ -167,7 +167,7 @@ class _Prepared:
         """The places of the rows in the order in which they stay: rank, id, pos, piece."""
         high, low = self.id_keys()
         rank = self.numbers("rank", np.uint32).astype(np.uint64)
-        # Nearly all rows are told apart by this, so the full comparison is for the few others.
+        # This orders nearly all rows, so the full comparison is for the few others.
         first = (rank << np.uint64(48)) | (high >> np.uint64(16))
         order = np.argsort(first)
         same = first[order[1:]] == first[order[:-1]]

@@ -58,13 +58,13 @@ def made(tmp_path_factory):
     return found
 
 
-def told(made, **options):
+def measure(made, **options):
     return evaluate(made.out, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8, **options)
 
 
 @pytest.fixture(scope="module")
 def found(made):
-    return told(made)
+    return measure(made)
 
 
 def test_losses_of_model_and_base_are_those_of_transformers(made, found):
@@ -129,14 +129,14 @@ def test_what_is_next_is_what_will_not_be_refused(made, found, monkeypatch, run,
 def test_measuring_again_gives_the_same_bytes(made, found):
     before = (made.out / "evaluation.json").read_bytes()
     with pytest.raises(CurationError, match="--force"):
-        told(made)
-    told(made, force=True)
+        measure(made)
+    measure(made, force=True)
     assert (made.out / "evaluation.json").read_bytes() == before
 
 
 def test_a_preview_writes_nothing(made, found):
     before = (made.out / "evaluation.json").read_bytes()
-    assert told(made, rows=1).sample
+    assert measure(made, rows=1).sample
     assert (made.out / "evaluation.json").read_bytes() == before
 
 
