@@ -12,12 +12,11 @@ import polars as pl
 from curation.arrow import read_frame
 from curation.dataset.shards import ROWS_PER_PART
 from curation.engine.plan import Plan, PlannedChunk, PlannedStage
-from curation.engine.tasks import stage_kind
 from curation.engine.work import Done, LocalExecutor
 from curation.progress import Progress
 from curation.recipe.metrics import measured_by_run
 from curation.row import digest
-from curation.stages.seam import Keyed
+from curation.stages.seam import Keyed, stage_kind
 from curation.task import Task
 
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from curation.engine.tasks import stage_kind
 from curation.errors import RecipeError
 from curation.files import file_digest
 from curation.readers.reading import Chunk, chunks, companions, list_files, probe
@@ -22,7 +21,7 @@ from curation.recipe.source import Source
 from curation.recipe.stages import StageSettings
 from curation.rendering.template import NAMED
 from curation.sources.fetched import TOKENIZER, commits, record_of, refuse_changed
-from curation.stages.seam import Context, Rows
+from curation.stages.seam import Context, Rows, stage_kind
 
 __all__ = ["TOKENIZER", "InputFile", "NotFetched", "Plan", "PlannedChunk", "PlannedStage", "make_plan"]
 

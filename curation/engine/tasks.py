@@ -4,7 +4,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,16 @@ from curation.readers.reading import Chunk, read
 from curation.recipe.source import Source
 from curation.recipe.stages import STAGES
 from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
-from curation.stages.seam import DROPS_SCHEMA, Keyed, Kind, PrepareFn, Reduce, RowsFn, Split, context_of
+from curation.stages.seam import (
+    DROPS_SCHEMA,
+    Keyed,
+    PrepareFn,
+    Reduce,
+    RowsFn,
+    Split,
+    context_of,
+    stage_kind,
+)
 from curation.task import Task
 
 # A row between phases: what the stages take, its id as it now reads, and what they may have found out.
@@ -47,15 +55,6 @@ INDEX_SCHEMA: dict[str, Any] = {
     "rank": pl.String,
     "order": pl.String,
 }
-
-
-def stage_kind(name: str) -> Kind:
-    """The `STAGE` of a stage: of its file in curation/stages/, or of `stage.py` in its folder there."""
-    module = import_module(f"curation.stages.{name}")
-    if hasattr(module, "__path__"):
-        module = import_module(f"curation.stages.{name}.stage")
-    kind: Kind = module.STAGE
-    return kind
 
 
 @lru_cache(maxsize=64)

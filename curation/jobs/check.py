@@ -10,7 +10,6 @@ import polars as pl
 
 from curation.dataset.gates import check_gates
 from curation.engine.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
-from curation.engine.tasks import stage_kind
 from curation.errors import SourceError
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
 from curation.mixture.shortage import render
@@ -19,7 +18,7 @@ from curation.readers.reading import chunks, read
 from curation.recipe.load import Recipe, cautions, check_files, load_recipe, stage_plan
 from curation.recipe.stages import STAGES
 from curation.sources.fetched import fetched_sources
-from curation.stages.seam import Context, Rows
+from curation.stages.seam import Context, Rows, stage_kind
 
 # A source whose size is not known yet is taken to be as large as needed.
 PLENTY = 10**12

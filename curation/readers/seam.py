@@ -7,12 +7,12 @@ What it takes and which keys it reads is declared in curation/recipe/readers.py.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
+from curation.by_name import by_name
 from curation.readers.answers import answer_files
 from curation.recipe.source import Source
 from curation.sources.records import Bad
@@ -88,10 +88,7 @@ class Reader:
 @cache
 def reader_of(name: str) -> Reader:
     """The reader of a name."""
-    module = import_module(f"curation.readers.{name}")
-    if hasattr(module, "__path__"):
-        module = import_module(f"curation.readers.{name}.reader")
-    reader: Reader = module.READER
+    reader: Reader = by_name("curation.readers", name, "reader").READER
     return reader
 
 

@@ -7,10 +7,13 @@ settings of every stage are declared in `curation/recipe/stages.py`, so that the
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+
+from curation.by_name import by_name
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,13 @@ class Reduce:
 
 
 Kind = Rows | Keyed | Reduce
+
+
+@cache
+def stage_kind(name: str) -> Kind:
+    """The `STAGE` of a stage: of its file in curation/stages/, or of `stage.py` in its folder there."""
+    kind: Kind = by_name("curation.stages", name, "stage").STAGE
+    return kind
 
 
 def no_pairs() -> pl.DataFrame:

@@ -3,13 +3,12 @@
 import msgspec
 import pytest
 
-from curation.engine.tasks import stage_kind
 from curation.recipe.metrics import METRICS
 from curation.recipe.schema_file import needed
 from curation.recipe.stages import STAGES
 from curation.recipe.yaml_lines import parse_yaml
 from curation.row import frame, message
-from curation.stages.seam import Context, Rows
+from curation.stages.seam import Context, Rows, stage_kind
 
 SHARES = {name: metric for name, metric in METRICS.items() if metric.share_of}
 
