@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from curation.versions import LATER
+
 ROOT = Path(__file__).resolve().parents[1]
 # From the ground up; rooms on one floor may not import each other. A room is a folder, with all that is in
 # it; the files right in `curation/` are the street.
@@ -91,6 +93,15 @@ def test_a_room_imports_only_what_lies_below_it(name):
 @pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("train")])
 def test_only_training_needs_torch(name):
     assert not {i for i in imports(FILES[name]) if i.split(".")[0] in HEAVY}
+
+
+def test_what_tasks_run_is_all_in_the_version_of_the_code():
+    """`code_version` leaves out rooms that no task reaches: nothing up to the engine imports them."""
+    names = [name for name in FILES if name.startswith("curation")]
+    below = [name for name in names if FLOOR[room(name)] <= FLOOR["curation.engine"]]
+    reached = {room(found) for name in below for found in imports(FILES[name]) & FILES.keys()}
+    assert not reached & {f"curation.{later}" for later in LATER}
+    assert all(f"curation.{later}" in FLOOR for later in LATER)
 
 
 @pytest.mark.parametrize("folder", SHARED)

@@ -11,8 +11,9 @@ import polars as pl
 
 from curation.arrow import read_frame
 from curation.dataset.shards import ROWS_PER_PART
+from curation.engine.executor import Executor
 from curation.engine.plan import Plan, PlannedChunk, PlannedStage
-from curation.engine.work import Done, LocalExecutor
+from curation.engine.work import Done
 from curation.progress import Progress
 from curation.recipe.metrics import measured_by_run
 from curation.row import digest
@@ -58,7 +59,7 @@ class Outputs:
 class Pipeline:
     """Runs the tasks of a plan in their order. `preview` reads about that many rows in all."""
 
-    def __init__(self, plan: Plan, executor: LocalExecutor, *, preview: int | None = None) -> None:
+    def __init__(self, plan: Plan, executor: Executor, *, preview: int | None = None) -> None:
         self.plan, self.executor, self.preview = plan, executor, preview
         self.chunks = [ChunkState(c) for c in (plan.chunks if preview is None else glimpses(plan))]
         self.stages: dict[str, dict[str, Any]] = {

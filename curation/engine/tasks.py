@@ -19,6 +19,7 @@ from curation.recipe.stages import STAGES
 from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
 from curation.stages.seam import (
     DROPS_SCHEMA,
+    PAIRS_SCHEMA,
     Keyed,
     PrepareFn,
     Reduce,
@@ -294,8 +295,6 @@ def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
 
 def write_outcome(out: Path, outcome: Any) -> dict[str, Any]:
     """drops.arrow and pairs.arrow in the order of position, and the counts."""
-    from curation.stages.seam import PAIRS_SCHEMA
-
     with FrameWriter(out / "drops.arrow", DROPS_SCHEMA) as drops:
         drops.write(outcome.drops.sort("pos", "piece"))
     with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:

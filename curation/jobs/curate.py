@@ -13,9 +13,10 @@ import msgspec
 
 from curation.dataset.gates import GatesFile, check_gates, read_gates
 from curation.dataset.manifest import MANIFEST, Manifest, read_manifest
+from curation.engine.executor import Engine, Executor
+from curation.engine.local import Local
 from curation.engine.pipeline import Pipeline
 from curation.engine.plan import Plan, make_plan
-from curation.engine.work import LocalExecutor
 from curation.errors import CurationError
 from curation.files import alone_in, file_digest, write_bytes
 from curation.jobs.assemble import Documents, assemble
@@ -57,10 +58,12 @@ def curate(
     sample: int | None = None,
     force: bool = False,
     fetched: Mapping[str, Path] | None = None,
+    engine: Engine | None = None,
 ) -> Finished:
     """Run a recipe. The same call after any stop goes on from what was finished.
 
     fetched  folders of hub and https sources; default what `aj fetch` left in the cache
+    engine   where the tasks run; default this machine, with `workers` processes
 
     A finished run with unchanged inputs answers as it did; with changed ones it raises
     CurationError. With `force` it is made again from the work files that still hold, which a newer
@@ -90,14 +93,16 @@ def curate(
                     f"{dataset}: holds a finished run with {changed}; use --force to replace it, "
                     "--out for another folder, or another `version` in the recipe"
                 )
-        with LocalExecutor(work, workers or default_workers(plan)) as executor:
+        chosen: Engine = engine or Local(workers or default_workers(plan))
+        with chosen as running:
+            executor = Executor(running, work)
             pipeline = Pipeline(plan, executor, preview=sample)
             outputs = pipeline.run()
         manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
         prune(work, executor.used)
         timings = {
             "wall_s": round(time.monotonic() - started, 3),
-            "workers": executor.workers,
+            "workers": running.workers,
             "tasks_run": executor.ran,
             "tasks_reused": executor.reused,
             "cpu_s": {name: round(seconds, 2) for name, seconds in pipeline.cpu_s.items()},

@@ -16,8 +16,10 @@ from curation.arrow import read_frame, write_frame
 from curation.errors import Refusal
 from curation.mixture.clusters import clusters, eval_rows
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan, select
+from curation.mixture.shortage import render
 from curation.recipe.load import Mixture
 from curation.row import digest, root_digest
+from curation.stages.seam import no_pairs
 from curation.task import Task
 
 # One line per written row, in shard order: where the row lies and what the mixture made of it.
@@ -96,8 +98,6 @@ def read_pairs(tasks: Path, over_all: Sequence[Mapping[str, Any]]) -> pl.DataFra
         for stage in over_all
         for key in stage["keys"]
     ]
-    from curation.stages.seam import no_pairs
-
     return pl.concat([no_pairs(), *frames])
 
 
@@ -123,8 +123,6 @@ def solve(
         on_shortage=mixture.on_shortage,
     )
     if isinstance(answer, Infeasible):
-        from curation.mixture.shortage import render
-
         raise Infeasibility(answer, render(answer))
     return answer
 

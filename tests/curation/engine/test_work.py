@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from curation.engine.work import LocalExecutor, run_task
+from curation.engine.executor import Executor
+from curation.engine.local import Local
+from curation.engine.work import run_task
 from curation.errors import CurationError
 from curation.task import Task
 
@@ -72,7 +74,8 @@ def test_a_failed_task_leaves_nothing_behind(tmp_path):
 
 def test_answers_come_in_the_order_of_the_tasks(tmp_path):
     tasks = [write_task(tmp_path, "x" * n) for n in (3, 1, 2)]
-    with LocalExecutor(tmp_path / "work", 1) as executor:
+    with Local(1) as engine:
+        executor = Executor(engine, tmp_path / "work")
         run_task(tasks[1], tmp_path / "work")
         done = executor.run(tasks)
     assert [d.summary["rows"] for d in done] == [3, 1, 2]
@@ -83,8 +86,8 @@ def test_answers_come_in_the_order_of_the_tasks(tmp_path):
 def test_two_workers_run_at_the_same_time(tmp_path):
     tasks = [Task(f"{HERE}:whoami", {"n": n}) for n in range(4)]
     before = dict(os.environ)
-    with LocalExecutor(tmp_path, 2) as executor:
-        pids = {done.summary["pid"] for done in executor.run(tasks)}
+    with Local(2) as engine:
+        pids = {done.summary["pid"] for done in Executor(engine, tmp_path).run(tasks)}
     assert len(pids) == 2
     assert dict(os.environ) == before
 
@@ -97,10 +100,13 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path):
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import polars, sys, time\n"
         "from pathlib import Path\n"
-        "from curation.engine.work import LocalExecutor, Task\n"
+        "from curation.engine.executor import Executor\n"
+        "from curation.engine.local import Local\n"
+        "from curation.task import Task\n"
         "if __name__ == '__main__':\n"
-        "    with LocalExecutor(Path(sys.argv[1]), 2) as executor:\n"
+        "    with Local(2) as engine:\n"
         "        here = {'here': sys.argv[1]}\n"
+        "        executor = Executor(engine, Path(sys.argv[1]))\n"
         "        executor.run([Task('tests_tasks:doze', {'n': n}, here) for n in range(4)])\n"
     )
     (tmp_path / "run.py").write_text(script)
@@ -122,7 +128,7 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path):
 @pytest.mark.slow
 def test_a_killed_worker_is_one_clear_error(tmp_path):
     with (
-        LocalExecutor(tmp_path, 2) as executor,
+        Local(2) as engine,
         pytest.raises(CurationError, match="a worker process was killed"),
     ):
-        executor.run([Task(f"{HERE}:die", {"n": n}) for n in range(2)])
+        Executor(engine, tmp_path).run([Task(f"{HERE}:die", {"n": n}) for n in range(2)])
