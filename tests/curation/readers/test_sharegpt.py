@@ -1,0 +1,47 @@
+import pytest
+from shapes import HELLO, calls, read, said
+
+from curation.turns.shape import Unfit
+
+
+def test_sharegpt_with_calls_observations_and_tools():
+    record = {
+        "system": "be brief",
+        "conversations": [
+            {"from": "human", "value": "weather?"},
+            {"from": "function_call", "value": '{"name": "get", "arguments": {"city": "Ulm", "days": 1.0}}'},
+            {"from": "observation", "value": '{"t": 3}'},
+            {"from": "gpt", "value": "3 degrees"},
+        ],
+        "tools": '[{"name": "get"}]',
+    }
+    row = read("sharegpt", record)
+    assert [m["role"] for m in row.messages] == ["system", "user", "assistant", "tool", "assistant"]
+    assert calls(row) == [(None, "get", '{"city": "Ulm", "days": 1.0}')]
+    assert row.tools == '[{"name":"get"}]'
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ('[{"name": "f", "arguments": {}}, {"name": "g", "arguments": "{}"}]', [("f", "{}"), ("g", "{}")]),
+        ("""{"name": "f", "arguments": '{"x": 1}'}""", [("f", """'{"x": 1}'""")]),
+        ("""{'name': 'f', 'arguments': {'x': 1}}""", [("f", "{'x': 1}")]),
+    ],
+)
+def test_function_call_turns_that_are_not_quite_json_keep_their_arguments(value, expected):
+    turns = [{"from": "human", "value": "x"}, {"from": "function_call", "value": value}]
+    assert [
+        (name, arguments) for _, name, arguments in calls(read("sharegpt", {"conversations": turns}))
+    ] == expected
+
+
+def test_a_function_call_without_a_name_is_refused():
+    with pytest.raises(Unfit, match="names no function"):
+        read("sharegpt", {"conversations": [{"from": "function_call", "value": "do it"}]})
+
+
+def test_sharegpt_turns_with_role_and_content_are_read_too():
+    assert said(read("sharegpt", {"conversations": HELLO})) == [("user", "hi"), ("assistant", "hello")]
+    with pytest.raises(Unfit, match="expected turns of `from` and `value`"):
+        read("sharegpt", {"conversations": [{"who": "x"}]})
