@@ -3,7 +3,6 @@
 # Messages stand here whole, as users see them.
 # ruff: noqa: E501
 
-import datetime
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recipe_texts import SMALLEST, WHOLE, fault
 
 from curation.errors import RecipeError
 from curation.recipe.load import (
@@ -30,51 +30,14 @@ from curation.recipe.load import (
     stage_plan,
 )
 from curation.recipe.stages import Length, NearDuplicates
-from curation.recipe.yaml_lines import parse_yaml
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 
-SMALLEST = """\
-name: demo
-version: 1.0.0
-seed: 17
-base_model: {id: acme/tiny, code: Tiny}
-sources:
-  chats: {uri: chats.jsonl, reader: messages, group: talk}
-mixture:
-  shares: {talk: 1}
-"""
-
-WHOLE = """\
-name: demo
-version: 1.0.0
-seed: 17
-base_model: {id: acme/tiny, code: Tiny}
-tokenizer: {id: acme/tiny}
-sources:
-  chats: {uri: chats.jsonl, reader: messages, group: talk}
-  books: {uri: books.txt, reader: herbal, group: herbs}
-mixture:
-  shares: {talk: 0.75, herbs: 0.25}
-stages:
-  - normalise
-  - length: {max_tokens: 2048}
-  - near_duplicates: {keep: [books]}
-gates:
-  - {metric: eval.leaked_rows, max: 0}
-"""
 
 READERS = "adventure, alpaca, bfcl, herbal, lines, map, messages, qa, sharegpt, trajectory, wildchat"
 STAGES = (
     "normalise, chat, tools, language, length, pii, exact_duplicates, near_duplicates, contamination, exclude"
 )
-
-
-def fault(text: str) -> str:
-    with pytest.raises(RecipeError) as error:
-        parse_recipe(text, "r.yaml")
-    assert error.value.exit_code == 2
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -540,94 +503,6 @@ def test_a_broken_recipe_is_told_where_and_what_would_be_right(right, wrong, mes
     assert fault(WHOLE.replace(right, wrong, 1)) == message
 
 
-def test_every_fault_is_told_at_once_in_the_order_of_the_file():
-    text = (
-        WHOLE.replace("seed: 17", "seeds: 17").replace("normalise", "normalize").replace("max: 0", "maxi: 0")
-    )
-    assert fault(text) == (
-        "r.yaml: 3 faults\n"
-        "  r.yaml:3: seeds: unknown key; did you mean 'seed'?\n"
-        "  r.yaml:12: stages[0]: unknown stage 'normalize'; did you mean 'normalise'?\n"
-        "  r.yaml:16: gates[0].maxi: unknown key; did you mean 'max'?"
-    )
-
-
-def test_a_file_that_is_no_recipe_is_not_listed_in_full():
-    lines = fault("".join(f"key{number}: 1\n" for number in range(9_000))).splitlines()
-    assert lines[0] == "r.yaml: more than 50 faults"
-    assert len(lines) == 51
-
-
-def test_only_seven_keys_are_mandatory():
-    assert fault("x: 1").splitlines()[1:] == [
-        "  r.yaml:1: x: unknown key; known here: name, version, seed, base_model, sources, mixture, tokenizer,"
-        " template, data_root, split, stages, gates, waivers, approval, evaluation, baseline, train",
-        "  r.yaml:1: name: missing; expected a name of letters, digits, '_', '-' and '.'",
-        "  r.yaml:1: version: missing; expected major.minor.patch such as 2.0.0",
-        "  r.yaml:1: seed: missing; expected a whole number of at least 0",
-        "  r.yaml:1: base_model: missing; expected a mapping with id, code, revision",
-        "  r.yaml:1: sources: missing; expected a mapping (key: value)",
-        "  r.yaml:1: mixture: missing; expected a mapping with shares, unit, total, max_repeat, on_shortage",
-    ]
-    assert parse_recipe(SMALLEST).mixture.total == "max"
-
-
-def test_the_defaults_are_those_of_the_design():
-    recipe = parse_recipe(SMALLEST)
-    assert recipe.template == "aj_r1"
-    assert recipe.data_folder == Path()
-    assert recipe.split.eval == 0.01
-    assert (recipe.mixture.unit, recipe.mixture.max_repeat, recipe.mixture.on_shortage) == ("rows", 4, "stop")
-    assert [name for name, _, _ in stage_plan(recipe)] == [
-        "normalise", "chat", "tools", "exact_duplicates", "near_duplicates",
-    ]  # fmt: skip
-    assert [(g.title, g.max, g.per) for g in recipe.gates] == [
-        ("mixture.max_share_error", 0.01, None),
-        ("source.invalid_share", 0.05, "source"),
-        ("source.duplicate_share", 0.2, "source"),
-        ("eval.leaked_rows", 0, None),
-    ]
-    assert parse_recipe(SMALLEST + "gates: []\n").gates == []
-
-
-def test_training_defaults_are_the_table_of_the_original():
-    train = parse_recipe(SMALLEST).train
-    assert (train.lora_r, train.lora_alpha, train.lora_dropout) == (64, 128, 0.05)
-    assert train.target_modules == [
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
-    ]
-    assert (train.batch_size, train.gradient_accumulation_steps, train.max_steps) == (2, 8, 5000)
-    assert (train.max_seq_length, train.learning_rate, train.weight_decay) == (2048, 2e-5, 0.01)
-    assert (train.warmup_steps, train.lr_scheduler, train.seed) == (100, "cosine", 17)
-    assert (train.bf16, train.tf32, train.gradient_checkpointing) == (True, True, True)
-    assert parse_recipe(SMALLEST + "train: {epochs: 2}\n").train.max_steps is None
-
-
-@pytest.mark.parametrize(
-    "train",
-    ["max_steps: 101", "max_steps: 6, lr_scheduler: constant", "epochs: 1", "max_steps: 1, warmup_steps: 0"],
-)
-def test_a_rate_that_reaches_its_peak_or_has_no_warm_up_passes(train):
-    parse_recipe(WHOLE.replace("gates:", f"train: {{{train}}}\ngates:"), "r.yaml")
-
-
-def test_a_stored_recipe_whose_rate_never_reaches_its_peak_can_still_be_read():
-    values = parse_recipe(WHOLE).as_dict()
-    values["train"] |= {"max_steps": 60, "warmup_steps": 60}
-    assert recipe_from(values, "recipe.json").train.warmup_steps == 60
-
-
-def test_a_stored_recipe_with_a_bound_on_nothing_can_still_be_read():
-    values = parse_recipe(WHOLE).as_dict() | {"evaluation": [{"metric": "los", "max": 2.0, "min": None}]}
-    assert recipe_from(values, "recipe.json").evaluation[0].metric == "los"
-
-
 def test_keep_ends_with_the_sources_that_it_leaves_out():
     settings_of = {name: settings for name, _, settings in stage_plan(parse_recipe(WHOLE))}
     assert settings_of["near_duplicates"] == NearDuplicates(keep=["books", "chats"])
@@ -639,26 +514,6 @@ def test_a_stage_may_come_twice_and_has_two_names():
         ("length", "length", Length(max_tokens=9000)),
         ("length-2", "length", Length(max_tokens=2048)),
     ]
-
-
-def test_numbers_without_a_point_are_numbers():
-    assert (
-        parse_recipe(SMALLEST + "train: {learning_rate: 2e-5, weight_decay: 0}\n").train.learning_rate == 2e-5
-    )
-
-
-def test_rounded_thirds_add_up():
-    text = SMALLEST.replace("{talk: 1}", "{talk: 0.333333, b: 0.333333, c: 0.333333}").replace(
-        "group: talk}",
-        "group: talk}\n  b: {uri: b, reader: qa, group: b}\n  c: {uri: c, reader: qa, group: c}",
-    )
-    assert len(parse_recipe(text).sources) == 3
-
-
-def test_many_repeats_go_with_a_waiver():
-    waiver = "waivers: [{gate: mixture.max_repeat, reason: 89 rows, by: Ada, until: 2027-02-28}]\n"
-    recipe = parse_recipe(SMALLEST.replace("mixture:", "mixture:\n  max_repeat: 40") + waiver)
-    assert recipe.waivers[0].until == datetime.date(2027, 2, 28)
 
 
 def test_a_recipe_survives_its_own_dictionary():
@@ -810,35 +665,6 @@ def test_a_gate_whose_stage_the_recipe_leaves_out_is_cautioned_against():
         "r.yaml:11: gates[0]: language.kept_share is measured by the stage language, which is not among the"
         " stages; the gate will fail as not measured"
     ]
-
-
-SHARE = "expected a share from 0 to 1, got"
-RANGES = [
-    ("gates: [{metric: source.invalid_share, max: 5}]", f"gates[0].max: {SHARE} 5; for 5 % write 0.05"),
-    (
-        "gates: [{metric: source.kept_share, min: 0, bounds: {chats: -1}}]",
-        f"gates[0].bounds.chats: {SHARE} -1",
-    ),
-    ("gates: [{metric: rows.train, max: -1}]", "gates[0].max: expected a count of at least 0, got -1"),
-    (
-        "evaluation: [{metric: tools.valid_share, min: 90}]",
-        f"evaluation[0].min: {SHARE} 90; for 90 % write 0.9",
-    ),
-]
-
-
-@pytest.mark.parametrize(("line", "message"), RANGES)
-def test_a_bound_that_no_value_can_reach_is_a_fault_but_not_of_a_stored_recipe(line, message):
-    assert fault(f"{SMALLEST}{line}\n") == f"r.yaml:9: {message}"
-    values = parse_recipe(SMALLEST).as_dict() | parse_yaml(line, "r.yaml").value
-    assert recipe_from(values, "recipe.json").name == "demo"
-
-
-@pytest.mark.parametrize(
-    "gate", ["mixture.max_exposure, max: 2.5", "source.invalid_share, max: 1", "eval.leaked_rows, max: 0"]
-)
-def test_a_bound_at_the_end_of_its_range_is_none(gate):
-    parse_recipe(f"{SMALLEST}gates: [{{metric: {gate}}}]\nevaluation: [{{metric: loss_change, max: -0.5}}]\n")
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)

@@ -12,7 +12,7 @@ from curation.readers.reading import chunks, read
 from curation.readers.seam import reader_of
 from curation.recipe.conform import conform
 from curation.recipe.load import parse_recipe
-from curation.recipe.metrics import EVALUATED, FIGURES, METRICS, measured_by_run
+from curation.recipe.metrics import EVALUATED, FIGURES, METRICS
 from curation.recipe.readers import READERS
 from curation.recipe.rules import stage_faults
 from curation.recipe.schema_file import needed, split_docstring
@@ -117,17 +117,6 @@ def test_a_metric_is_made_by_something_there_is():
         made_of = metric.share_of or ((metric.sum_of,) if metric.sum_of else ())
         assert all(count.split(".")[0] == metric.by for count in made_of), name
         assert metric.per_source == name.startswith("source.")
-
-
-def test_metrics_are_made_of_the_counts_of_the_stages_that_ran():
-    counted = {"tools.rows": 4, "tools.valid": 3, "tools.repaired": 0, "pii.email": 2, "pii.ip": 1, "x.y": 9}
-    assert measured_by_run(counted, ["tools", "pii"]) == {
-        "tools.valid_share": 0.75, "tools.repaired_share": 0.0, "pii.email": 2, "pii.ip": 1, "pii.found": 3,
-    }  # fmt: skip
-    assert measured_by_run({}, ["tools", "language"]) == {
-        "tools.valid_share": 1.0, "tools.repaired_share": 0.0, "language.kept_share": 1.0,
-    }  # fmt: skip
-    assert measured_by_run({"dedupe.capped": 0.0}, []) == {"dedupe.capped": 0.0}
 
 
 # Names that no column, message key or format of a file has, too.

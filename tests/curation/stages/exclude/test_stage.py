@@ -1,5 +1,3 @@
-"""Rows that a person marked go, with the note; everything else stays."""
-
 import json
 
 import pytest
@@ -7,7 +5,7 @@ import pytest
 from curation.errors import CurationError
 from curation.jobs.curate import curate
 from curation.row import frame, row_ids
-from curation.stages.exclude.exclusions import Exclusion, read_exclusions, to_bytes
+from curation.stages.exclude.exclusions import Exclusion, to_bytes
 from curation.stages.exclude.stage import exclude
 from tests.small_recipe import conversation, no_documents, small_recipe
 
@@ -34,27 +32,6 @@ def test_nothing_marked_and_no_rows_are_no_trouble():
     empty = exclude(ROWS.clear(), notes={"sha256:" + "0" * 64: ""})
     assert (empty.kept.height, empty.dropped.height) == (0, 0)
     assert "reason" in empty.dropped.columns
-
-
-def test_marks_survive_their_file(tmp_path):
-    marks = [Exclusion(id="sha256:" + "a" * 64, note='é "x"\n', row="s:f:1", by="A Person")]
-    (tmp_path / "marks.jsonl").write_bytes(to_bytes(marks))
-    assert read_exclusions(tmp_path / "marks.jsonl") == marks
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("{", r"marks\.jsonl:2: .*; expected"),
-        ('{"note": "x"}', r"marks\.jsonl:2: names no row"),
-        ('{"id": "12"}', r"marks\.jsonl:2: names no row"),
-        ('{"id": "sha256:' + "a" * 64 + '", "why": 1}', r"marks\.jsonl:2: .*unknown field `why`"),
-    ],
-)
-def test_a_line_that_is_no_mark_is_named(tmp_path, line, told):
-    (tmp_path / "marks.jsonl").write_text(f"\n{line}\n")
-    with pytest.raises(CurationError, match=told):
-        read_exclusions(tmp_path / "marks.jsonl")
 
 
 def test_a_recipe_names_the_file_and_the_ledger_has_the_note(tmp_path):

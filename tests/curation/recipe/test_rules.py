@@ -1,0 +1,69 @@
+import datetime
+
+import pytest
+from recipe_texts import SMALLEST, WHOLE, fault
+
+from curation.recipe.load import parse_recipe, recipe_from
+from curation.recipe.yaml_lines import parse_yaml
+
+
+@pytest.mark.parametrize(
+    "train",
+    ["max_steps: 101", "max_steps: 6, lr_scheduler: constant", "epochs: 1", "max_steps: 1, warmup_steps: 0"],
+)
+def test_a_rate_that_reaches_its_peak_or_has_no_warm_up_passes(train):
+    parse_recipe(WHOLE.replace("gates:", f"train: {{{train}}}\ngates:"), "r.yaml")
+
+
+def test_a_stored_recipe_whose_rate_never_reaches_its_peak_can_still_be_read():
+    values = parse_recipe(WHOLE).as_dict()
+    values["train"] |= {"max_steps": 60, "warmup_steps": 60}
+    assert recipe_from(values, "recipe.json").train.warmup_steps == 60
+
+
+def test_a_stored_recipe_with_a_bound_on_nothing_can_still_be_read():
+    values = parse_recipe(WHOLE).as_dict() | {"evaluation": [{"metric": "los", "max": 2.0, "min": None}]}
+    assert recipe_from(values, "recipe.json").evaluation[0].metric == "los"
+
+
+def test_rounded_thirds_add_up():
+    text = SMALLEST.replace("{talk: 1}", "{talk: 0.333333, b: 0.333333, c: 0.333333}").replace(
+        "group: talk}",
+        "group: talk}\n  b: {uri: b, reader: qa, group: b}\n  c: {uri: c, reader: qa, group: c}",
+    )
+    assert len(parse_recipe(text).sources) == 3
+
+
+def test_many_repeats_go_with_a_waiver():
+    waiver = "waivers: [{gate: mixture.max_repeat, reason: 89 rows, by: Ada, until: 2027-02-28}]\n"
+    recipe = parse_recipe(SMALLEST.replace("mixture:", "mixture:\n  max_repeat: 40") + waiver)
+    assert recipe.waivers[0].until == datetime.date(2027, 2, 28)
+
+
+SHARE = "expected a share from 0 to 1, got"
+RANGES = [
+    ("gates: [{metric: source.invalid_share, max: 5}]", f"gates[0].max: {SHARE} 5; for 5 % write 0.05"),
+    (
+        "gates: [{metric: source.kept_share, min: 0, bounds: {chats: -1}}]",
+        f"gates[0].bounds.chats: {SHARE} -1",
+    ),
+    ("gates: [{metric: rows.train, max: -1}]", "gates[0].max: expected a count of at least 0, got -1"),
+    (
+        "evaluation: [{metric: tools.valid_share, min: 90}]",
+        f"evaluation[0].min: {SHARE} 90; for 90 % write 0.9",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), RANGES)
+def test_a_bound_that_no_value_can_reach_is_a_fault_but_not_of_a_stored_recipe(line, message):
+    assert fault(f"{SMALLEST}{line}\n") == f"r.yaml:9: {message}"
+    values = parse_recipe(SMALLEST).as_dict() | parse_yaml(line, "r.yaml").value
+    assert recipe_from(values, "recipe.json").name == "demo"
+
+
+@pytest.mark.parametrize(
+    "gate", ["mixture.max_exposure, max: 2.5", "source.invalid_share, max: 1", "eval.leaked_rows, max: 0"]
+)
+def test_a_bound_at_the_end_of_its_range_is_none(gate):
+    parse_recipe(f"{SMALLEST}gates: [{{metric: {gate}}}]\nevaluation: [{{metric: loss_change, max: -0.5}}]\n")
