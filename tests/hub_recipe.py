@@ -1,12 +1,24 @@
 """A recipe over hub and https sources, and an environment that points at a hub of the tests' own."""
 
-from collections.abc import Mapping
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from hub_server import HubServer
-from small_recipe import conversation, write_jsonl
+from hub_layouts import fill
+from hub_server import HubServer, running
+from small_recipe import conversation, no_documents, write_jsonl
+
+from curation.jobs.curate import curate
+from curation.release.approval import approve
+from curation.release.freeze import freeze
+
+WILDCHAT = "allenai/WildChat-1M"
+SECOND = "data/train-00001-of-00003.parquet"
 
 SOURCES: dict[str, dict[str, Any]] = {
     "wildchat": {
@@ -88,3 +100,35 @@ def point_at(hub: HubServer, folder: Path) -> dict[str, str]:
         "AJ_CACHE": str(folder / "aj"),
         "NO_PROXY": "127.0.0.1,localhost",
     }
+
+
+@contextmanager
+def seven_sources(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub with the seven sources, for this process; the client's retries do not clutter the output."""
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    with running() as server:
+        fill(server)
+        for name, value in point_at(server, cache).items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def served(hub: HubServer, repo: str, *paths: str) -> dict[str, str]:
+    """Digests of files as the newest commit has them."""
+    files = hub.repos[repo].commits[hub.repos[repo].branches["main"]]
+    return {path: hashlib.sha256(files[path]).hexdigest() for path in paths}
+
+
+def frozen_from(recipe: Path, folder: Path) -> Path:
+    """The frozen recipe of what `recipe` gives."""
+    done = curate(recipe, documents=no_documents, out=folder / "out", workers=1)
+    approve(done.dataset, "Ada")
+    return freeze(done.dataset, folder / "frozen.yaml")

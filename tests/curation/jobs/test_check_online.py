@@ -1,15 +1,14 @@
 """`aj check --online`: what is there is looked at, not downloaded."""
 
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_layouts import fill, parquet, wildchat_row
-from hub_recipe import SOURCES, hub_recipe, only, point_at
-from hub_server import HubServer, Repo, running
+from hub_layouts import parquet, wildchat_row
+from hub_recipe import SOURCES, hub_recipe, only, seven_sources
+from hub_server import HubServer, Repo
 
 from curation.jobs.check_online import Seen, check_online
 from curation.recipe.load import load_recipe
@@ -19,11 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> Iterator[HubServer]:
-    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
-    with running() as server:
-        fill(server)
-        for name, value in point_at(server, tmp_path / "cache").items():
-            monkeypatch.setenv(name, value)
+    with seven_sources(tmp_path / "cache", monkeypatch) as server:
         yield server
 
 

@@ -1,9 +1,6 @@
 """`aj fetch` against a server of the hub's protocol: the right bytes, or a clear error."""
 
-import hashlib
-import logging
 import os
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +8,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hub_layouts import SEVEN, fill, parquet, tokenizer_model, wildchat_row
-from hub_recipe import SOURCES, hub_recipe, only, point_at
-from hub_server import Fault, HubServer, Repo, running
-from huggingface_hub import snapshot_download
+from hub_layouts import SEVEN, tokenizer_model
+from hub_recipe import (
+    SECOND,
+    SOURCES,
+    WILDCHAT,
+    digests,
+    frozen_from,
+    hub_recipe,
+    only,
+    served,
+    seven_sources,
+)
+from hub_server import Fault, HubServer, Repo
 from small_recipe import no_documents
 
 from curation.engine.plan import NotFetched
@@ -24,40 +30,15 @@ from curation.jobs.check_online import check_online
 from curation.jobs.curate import curate
 from curation.jobs.fetch import fetch
 from curation.recipe.load import load_recipe
-from curation.release.approval import approve
-from curation.release.freeze import freeze
-from curation.release.frozen import read_frozen
-from curation.sources.fetch_model import fetch_base_model
 from curation.sources.fetched import TOKENIZER, fetched_sources
 
 ROOT = Path(__file__).resolve().parents[3]
-WILDCHAT = "allenai/WildChat-1M"
-SECOND = "data/train-00001-of-00003.parquet"
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> Iterator[HubServer]:
-    """A hub with the seven sources; the client's retries do not clutter the output."""
-    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
-    with running() as server:
-        fill(server)
-        for name, value in point_at(server, tmp_path / "cache").items():
-            monkeypatch.setenv(name, value)
+    with seven_sources(tmp_path / "cache", monkeypatch) as server:
         yield server
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def served(hub: HubServer, repo: str, *paths: str) -> dict[str, str]:
-    """Digests of files as the newest commit has them."""
-    files = hub.repos[repo].commits[hub.repos[repo].branches["main"]]
-    return {path: hashlib.sha256(files[path]).hexdigest() for path in paths}
 
 
 def test_the_seven_sources_come_whole_and_nothing_else_does(hub, tmp_path):
@@ -105,16 +86,6 @@ def test_curate_reads_what_was_fetched_and_records_the_commit(hub, tmp_path):
     assert wildchat.unselected >= 120 - 48 - 50
     assert done.manifest.sources["custom"].revision is None
     assert [source.read for source in done.manifest.sources.values()] == [120, 60, 40, 20, 20, 12, 40]
-
-
-def test_a_second_fetch_downloads_nothing(hub, tmp_path):
-    recipe = hub_recipe(tmp_path)
-    fetch(recipe)
-    hub.requests.clear()
-    told: list[str] = []
-    assert sum(entry.came for entry in fetch(recipe, tell=told.append)) == 0
-    assert not hub.count("/resolve/")
-    assert all("here already" in line for line in told)
 
 
 def test_what_is_not_fetched_is_told_and_offline_does_not_try(hub, tmp_path):
@@ -211,32 +182,6 @@ def test_the_token_goes_to_the_hub_alone(hub, tmp_path, monkeypatch):
     assert not stored
 
 
-def test_a_branch_that_moves_between_two_calls_gives_one_commit(hub, tmp_path):
-    repo = hub.repos[WILDCHAT]
-    first = repo.branches["main"]
-    files = {**repo.commits[first], SECOND: parquet([wildchat_row(9_000 + n) for n in range(7)])}
-    hub.faults.append(Fault(f"/api/datasets/{WILDCHAT}/revision/main", then=lambda: repo.commit(files)))
-    recipe = hub_recipe(tmp_path, only("wildchat"))
-    (entry,) = fetch(recipe)
-    assert entry.record.commit == first
-    assert entry.record.files[1].sha256 == hashlib.sha256(repo.commits[first][SECOND]).hexdigest()
-    told: list[str] = []
-    (moved,) = fetch(recipe, tell=told.append)
-    assert (moved.record.commit, moved.was) == (repo.branches["main"], first)
-    assert f"(was {first[:12]})" in told[0]
-    assert digests(moved.folder) == served(hub, WILDCHAT, *digests(moved.folder))
-    assert not entry.folder.exists(), "files of the earlier commit lie about"
-
-
-def test_a_commit_that_is_pinned_stays_whatever_the_branch_does(hub, tmp_path):
-    repo = hub.repos[WILDCHAT]
-    first = repo.branches["main"]
-    repo.commit({"data/train-00000-of-00001.parquet": parquet([wildchat_row(1)])})
-    (entry,) = fetch(hub_recipe(tmp_path, only("wildchat", revision=first)))
-    assert entry.pinned
-    assert len(entry.record.files) == 3
-
-
 def test_a_corrupted_file_is_fetched_again(hub, tmp_path):
     hub.faults.append(Fault(f"GET /storage/{hub.repos[WILDCHAT].branches['main']}/{SECOND}", flip=True))
     (entry,) = fetch(hub_recipe(tmp_path, only("wildchat")))
@@ -263,56 +208,6 @@ def test_small_files_are_checked_by_the_digest_that_git_gives_them(hub, tmp_path
         fetch(hub_recipe(tmp_path, only("gardening_qa")))
 
 
-def test_a_file_changed_here_is_noticed_by_curate_and_mended_by_fetch(hub, tmp_path):
-    recipe = hub_recipe(tmp_path, only("kisanvaani", "custom"))
-    (entry,) = fetch(recipe)
-    path = entry.folder / entry.record.files[0].path
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(SourceError, match="was changed after it was fetched; run `aj fetch` again"):
-        curate(recipe, documents=no_documents, out=tmp_path / "out", workers=1)
-    with pytest.raises(SourceError, match="absent or changed; run `aj fetch` without --offline"):
-        fetch(recipe, offline=True)
-    fetch(recipe)
-    assert digests(entry.folder) == {f.path: f.sha256 for f in entry.record.files}
-
-
-def frozen_from(recipe: Path, folder: Path) -> Path:
-    done = curate(recipe, documents=no_documents, out=folder / "out", workers=1)
-    approve(done.dataset, "Ada")
-    return freeze(done.dataset, folder / "frozen.yaml")
-
-
-def test_a_frozen_recipe_fetches_its_own_commit_though_the_branch_moved(hub, tmp_path, monkeypatch):
-    recipe = hub_recipe(tmp_path, only("kisanvaani", "custom"))
-    fetch(recipe)
-    path = frozen_from(recipe, tmp_path)
-    commit = read_frozen(path).sources["kisanvaani"].revision
-    repo = hub.repos["KisanVaani/agriculture-qa-english-only"]
-    assert commit == repo.branches["main"]
-    repo.commit({"data/train-00000-of-00001.parquet": parquet([{"question": "a", "answers": "b"}])})
-    monkeypatch.setenv("AJ_CACHE", str(tmp_path / "elsewhere"))
-    (entry,) = fetch(path)
-    assert entry.record.commit == commit
-    again = curate(recipe, documents=no_documents, out=tmp_path / "again", workers=1)
-    assert again.manifest.root == read_frozen(path).root
-
-
-def test_a_frozen_recipe_whose_commit_is_gone_is_not_fetched(hub, tmp_path, monkeypatch):
-    recipe = hub_recipe(tmp_path, only("kisanvaani", "custom"))
-    fetch(recipe)
-    path = frozen_from(recipe, tmp_path)
-    repo = hub.repos["KisanVaani/agriculture-qa-english-only"]
-    gone = repo.branches["main"]
-    del repo.commits[gone]
-    repo.commit({"data/train-00000-of-00001.parquet": parquet([{"question": "a", "answers": "b"}])})
-    monkeypatch.setenv("AJ_CACHE", str(tmp_path / "elsewhere"))
-    with pytest.raises(SourceError, match=f"@{gone}: no such branch, tag or commit"):
-        fetch(path)
-    assert not list((tmp_path / "elsewhere").rglob("fetched.json"))
-
-
 def test_a_frozen_recipe_does_not_take_other_files_than_it_names(hub, tmp_path, monkeypatch):
     recipe = hub_recipe(tmp_path, only("kisanvaani", "custom"))
     fetch(recipe)
@@ -337,54 +232,6 @@ def test_the_tokenizer_comes_without_the_weights(hub, tmp_path):
     assert not hub.count("safetensors")
 
 
-def test_the_base_model_comes_into_the_hubs_own_cache_without_pickles(hub, tmp_path, monkeypatch):
-    hub.repos["org/model"] = tokenizer_model({"tokenizer.json": b"{}", "pytorch_model.bin": b"pickle"})
-    recipe = load_recipe(hub_recipe(tmp_path, only("kisanvaani")))
-    model = fetch_base_model(recipe)
-    assert sorted(digests(model.folder)) == [
-        "config.json",
-        "model-00001-of-00001.safetensors",
-        "tokenizer.json",
-    ]
-    assert model.commit == hub.repos["org/model"].branches["main"]
-    offline = snapshot_download(
-        "org/model", revision="main", cache_dir=os.environ["HF_HUB_CACHE"], local_files_only=True
-    )
-    assert Path(offline) == model.folder
-    hub.requests.clear()
-    assert fetch_base_model(recipe).came == 0
-    assert not hub.count("GET /storage")
-    hub.repos["org/model"].commit({"config.json": b"{}", "pytorch_model.bin": b"pickle"})
-    with pytest.raises(SourceError, match=r"base_model\.id: .* aj loads no other weights"):
-        fetch_base_model(recipe)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"uri": "hf://datasets/org/none"}, "org/none.*: no such repository, or a private one"),
-        ({"revision": "old"}, "@old: no such branch, tag or commit"),
-        ({"files": "data/*.csv"}, r"no file matches 'data/\*\.csv'; the repository has: "),
-        ({"uri": "hf://datasets/org/gated"}, "org/gated.*: gated; accept its terms on the hub"),
-        ({"uri": "hf://datasets/org/script", "files": None}, r"script \(make\.py\), and aj runs no code"),
-        ({"uri": "hf://datasets/org/script", "files": "*.py"}, "names code or pickled objects"),
-        ({"uri": "hf://datasets/org/evil", "files": None}, "leads out of its folder"),
-    ],
-)
-def test_what_cannot_be_had_is_told_with_its_line(hub, tmp_path, change, message):
-    hub.repos["org/gated"] = Repo(gated=True)
-    hub.repos["org/script"], hub.repos["org/evil"] = Repo(), Repo()
-    hub.repos["org/script"].commit({"make.py": b"raise SystemExit", "README.md": b"#"})
-    hub.repos["org/evil"].commit({"/nowhere/evil.jsonl": b"{}", "x/../../../evil.jsonl": b"{}"})
-    source = {k: v for k, v in {**SOURCES["wildchat"], **change}.items() if v is not None}
-    with pytest.raises(SourceError, match=message) as refused:
-        fetch(hub_recipe(tmp_path, {"wildchat": source}))
-    assert "recipe.yaml:" in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert not list(tmp_path.rglob("evil.jsonl"))
-    assert not Path("/nowhere/evil.jsonl").exists()
-
-
 def test_the_token_of_the_environment_opens_what_is_gated(hub, tmp_path, monkeypatch):
     hub.repos[WILDCHAT].gated = True
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
@@ -403,12 +250,6 @@ def test_a_stored_token_is_not_used(hub, tmp_path):
     assert hub.tokens == {None}
 
 
-def test_all_pages_of_a_long_listing_are_read(hub, tmp_path):
-    hub.repos[WILDCHAT] = SEVEN[WILDCHAT](parts=23, rows=2)
-    (entry,) = fetch(hub_recipe(tmp_path, only("wildchat")))
-    assert len(entry.record.files) == 23
-
-
 def test_a_disk_too_small_is_told_before_the_download(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "curation.jobs.fetch.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})()
@@ -416,103 +257,6 @@ def test_a_disk_too_small_is_told_before_the_download(hub, tmp_path, monkeypatch
     with pytest.raises(CurationError, match=r"40\.3 kB are to come and 1\.0 kB are free; make room"):
         fetch(hub_recipe(tmp_path, only("wildchat")))
     assert not hub.count("/resolve/")
-
-
-@pytest.fixture
-def web(tmp_path, monkeypatch) -> Iterator[HubServer]:
-    """A server of https pages with a certificate that the client trusts."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    try:
-        subprocess.run(
-            [*made, "-days", "1", "-keyout", key, "-out", certificate, *names],
-            check=True,
-            capture_output=True,
-        )
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with running(context) as server:
-        for name, value in point_at(server, tmp_path / "cache").items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        yield server
-
-
-BOOK = b"".join(b"Chapter %d. Of the virtues of herbs and their seasons.\n" % n for n in range(4000))
-
-
-def book_recipe(folder: Path, web: HubServer, **changes: object) -> Path:
-    source = {"uri": f"{web.url}/books/herbal.txt", "reader": "herbal", "group": "books", **changes}
-    return hub_recipe(folder, {"book": source})
-
-
-def test_a_book_is_fetched_by_its_digest_and_gone_on_with_where_it_broke_off(web, tmp_path):
-    web.pages["/books/herbal.txt"] = BOOK
-    web.faults += [Fault("GET", cut=100_000), Fault("GET", status=503, retry_after="0")]
-    (entry,) = fetch(book_recipe(tmp_path, web, sha256=hashlib.sha256(BOOK).hexdigest()))
-    assert (entry.folder / "herbal.txt").read_bytes() == BOOK
-    assert entry.pinned
-    assert web.count("bytes=100000-") == 2, "once refused, once answered"
-
-
-def test_a_book_that_changes_between_two_stretches_is_not_patched_together(web, tmp_path):
-    def other() -> None:
-        web.pages["/books/herbal.txt"] = BOOK.upper()
-
-    web.pages["/books/herbal.txt"] = BOOK
-    web.faults.append(Fault("GET", cut=100_000, then=other))
-    (entry,) = fetch(book_recipe(tmp_path, web))
-    assert (entry.folder / "herbal.txt").read_bytes() == BOOK.upper()
-    assert not entry.pinned
-    assert entry.record.files[0].sha256 == hashlib.sha256(BOOK.upper()).hexdigest()
-
-
-def test_a_part_of_an_earlier_run_is_gone_on_with(web, tmp_path):
-    web.pages["/books/herbal.txt"] = BOOK
-    recipe = book_recipe(tmp_path, web, sha256=hashlib.sha256(BOOK).hexdigest())
-    web.faults.append(Fault("GET", cut=1000, times=99))
-    web.faults[0].retry_after = "0"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("curation.sources.hub.time.sleep", lambda _: None)
-        with pytest.raises(SourceError, match=r"broke off 6 times .* the same command goes on"):
-            fetch(recipe)
-    web.faults.clear()
-    (entry,) = fetch(recipe)
-    assert (entry.folder / "herbal.txt").read_bytes() == BOOK
-    assert web.count("bytes=6000-") == 1
-
-
-def test_a_book_with_another_digest_is_refused_and_not_kept(web, tmp_path):
-    web.pages["/books/herbal.txt"] = BOOK
-    recipe = book_recipe(tmp_path, web, sha256="0" * 64)
-    with pytest.raises(SourceError, match=f"its sha256 is {hashlib.sha256(BOOK).hexdigest()}, not 0000"):
-        fetch(recipe)
-    assert fetched_sources(load_recipe(recipe)) == {}
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_a_redirect_to_plain_http_is_not_followed(web, tmp_path, monkeypatch):
-    web.pages["/books/herbal.txt"] = BOOK
-    with running() as plain:
-        plain.pages["/books/herbal.txt"] = BOOK
-        monkeypatch.setattr(
-            "hub_server.Handler.body",
-            lambda self, *_: self.answer(b"", status=302, Location=f"{plain.url}/books/herbal.txt"),
-        )
-        with pytest.raises(SourceError, match="a redirect to plain http"):
-            fetch(book_recipe(tmp_path, web))
-
-
-def test_a_page_that_leads_to_itself_is_left(web, tmp_path, monkeypatch):
-    web.pages["/books/herbal.txt"] = BOOK
-    monkeypatch.setattr(
-        "hub_server.Handler.body", lambda self, *_: self.answer(b"", status=302, Location=self.path)
-    )
-    with pytest.raises(SourceError, match=r"herbal\.txt: .*redirects"):
-        fetch(book_recipe(tmp_path, web))
 
 
 def test_the_command_prints_what_came_and_what_to_do_next(hub, tmp_path):

@@ -18,7 +18,7 @@ from small_recipe import conversation, no_documents, small_recipe, write_jsonl
 
 from curation.errors import CurationError, Refusal, Terminated
 from curation.jobs.run import Run, Training, as_frozen, as_json, as_text, logged
-from curation.jobs.steps import Step, Steps
+from curation.jobs.steps import Steps
 from curation.recipe.load import load_recipe
 from curation.release.approval import approve
 from curation.release.frozen import parse_frozen, read_frozen
@@ -211,24 +211,6 @@ def test_a_failed_bound_ends_the_run_before_anything_is_merged(way, tmp_path):
             "next     evaluate: aj run r.yaml",
         ]
     assert not Path("build/AJ-Model-v1.0.0-merged").exists()
-
-
-def test_a_step_that_was_killed_may_replace_what_it_had_begun(tmp_path):
-    made = tmp_path / "made"
-
-    def run(replace: bool) -> str:
-        calls.append(replace)
-        made.write_text("half")
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return "whole"
-
-    calls: list[bool] = []
-    step = Step("one", lambda: [], lambda: None, lambda: [made], run)
-    with pytest.raises(KeyboardInterrupt):
-        Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
-    Steps(tmp_path / "journal.json", [step]).run(lambda _: None)
-    assert calls == [False, True]
 
 
 def test_the_base_model_comes_after_the_approval_and_once(way, tmp_path, monkeypatch):
