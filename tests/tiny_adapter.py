@@ -66,3 +66,13 @@ def seal(folder: Path, record: Any = None) -> Path:
     (folder / "run.json").unlink(missing_ok=True)
     (folder / "run.json").write_text(json.dumps(sealed({**record, "files": listed(folder)})))
     return folder
+
+
+def edited(adapter: Path, folder: Path, **changes) -> Path:
+    """A copy of an adapter with other settings."""
+    folder.mkdir()
+    for file in adapter.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}))
+    return seal(folder)

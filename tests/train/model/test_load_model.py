@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -18,13 +17,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from curation.errors import CurationError, Refusal
 from curation.recipe.load import TrainSettings
 from curation.rendering.template import load_template
-from train.data.packing import Collator, Sequences
-from train.model.base import check_vocabulary, commit_of, find_base
+from train.model.base import find_base
 from train.model.families.table import KNOWN
-from train.model.gpus import GIB, count_parameters, estimate, memory_bytes, step_flops
-from train.model.leaks import check_packing, leak
+from train.model.gpus import count_parameters
 from train.model.load_model import attention, check_device, check_weights, load, lora_config, parameters
-from train.model.sizes import limits, model_settings, positions, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 SMALL = TrainSettings(lora_r=4, gradient_checkpointing=False)
@@ -49,67 +45,6 @@ def test_the_32b_architecture_has_536_870_912_trainable_parameters():
     assert parameters(model) == (536_870_912, 32_763_876_352 + 536_870_912)
 
 
-@pytest.mark.parametrize(
-    ("config", "most"),
-    [
-        ({}, None),
-        ({"max_position_embeddings": 32768, "rope_parameters": {"rope_type": "default"}}, 32768),
-        ({"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 2.0}}, 8192),
-        # As Qwen2.5's model card asks for it, and Llama 3.1, whose config counts the scaled positions.
-        (
-            {
-                "max_position_embeddings": 32768,
-                "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768},
-            },
-            131072,
-        ),
-        (
-            {
-                "max_position_embeddings": 131072,
-                "rope_parameters": {
-                    "rope_type": "llama3",
-                    "factor": 8.0,
-                    "original_max_position_embeddings": 8192,
-                },
-            },
-            131072,
-        ),
-    ],
-)
-def test_positions_are_those_of_the_config_and_of_its_scaling(config, most):
-    assert positions(config) == most
-
-
-def test_sizes_alone_give_the_same_parameters():
-    found = count_parameters(KNOWN[BIG], TrainSettings())
-    assert (found.adapter, found.base) == (536_870_912, 32_763_876_352)
-
-
-@pytest.mark.parametrize(("checkpointing", "pflop"), [(False, 4.43), (True, 6.55)])
-def test_a_full_step_of_the_32b_is_as_many_operations_as_the_roofline_says(checkpointing, pflop):
-    settings = TrainSettings(gradient_checkpointing=checkpointing)
-    assert step_flops(KNOWN[BIG], settings) / 1e15 == pytest.approx(pflop, rel=0.01)
-
-
-def test_the_32b_needs_a_card_of_141_gb_and_a_7b_in_4_bit_one_of_24():
-    big = memory_bytes(KNOWN[BIG], TrainSettings())
-    assert big["weights"] / GIB == pytest.approx(61.0, abs=0.1)
-    fits = {told.gpu: told.fits for told in estimate(KNOWN[BIG], TrainSettings(), 5_000)}
-    assert [fits[name] for name in ("H200", "A100", "RTX 4090")] == [True, False, False]
-    small = TrainSettings(load_in_4bit=True, batch_size=1, lora_r=32, max_seq_length=1024)
-    seven = "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"
-    assert {t.gpu: t.fits for t in estimate(KNOWN[seven], small, 1_000)}["RTX 4090"]
-
-
-def test_float32_takes_twice_the_memory_and_the_time_of_bfloat16():
-    half, whole = TrainSettings(), TrainSettings(bf16=False)
-    for use in ("weights", "activations"):
-        assert memory_bytes(KNOWN[BIG], whole)[use] > 1.6 * memory_bytes(KNOWN[BIG], half)[use]
-    told = [estimate(KNOWN[BIG], settings, 5_000)[0] for settings in (half, whole)]
-    assert [one.fits for one in told] == [True, False]
-    assert told[1].hours == pytest.approx(2 * told[0].hours)
-
-
 @pytest.mark.parametrize("settings", [{"use_rslora": True}, {"use_dora": True}, {}])
 def test_the_adapter_is_of_the_kind_that_the_recipe_asks_for(folder, settings):
     base, asked = find_base("example/tiny", folder=folder), TrainSettings(lora_r=4, **settings)
@@ -130,59 +65,6 @@ def test_the_adapter_begins_the_same_whatever_was_drawn_before(folder):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_packed_examples_do_not_see_each_other(folder):
-    model = load(find_base("example/tiny", folder=folder), SMALL).model
-    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64), 2) < 1e-5
-    assert leak(model, [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64, flat=True), 2) < 1e-5
-
-
-def test_the_leak_test_finds_a_leak(folder):
-    model = load(find_base("example/tiny", folder=folder), SMALL).model
-    forward = model.forward
-
-    def leaking(**given):
-        given.pop("position_ids")
-        return forward(**given)
-
-    model.forward = leaking
-    sequences = Sequences(np.arange(7, dtype=np.int32), np.ones(7, dtype=np.bool_), np.array([0, 4, 7]))
-    with pytest.raises(Refusal, match="packed examples see each other with this model's attention"):
-        check_packing(model, sequences, 400, Collator(0, 64), 1)
-
-
-def test_the_leak_test_finds_what_leaks_only_in_a_batch_of_several(folder):
-    """As flash attention does in transformers: it reads positions of a single row alone."""
-    model = load(find_base("example/tiny", folder=folder), SMALL).model
-    forward = model.forward
-
-    def flash(**given):
-        if len(given["input_ids"]) > 1:
-            given.pop("position_ids")
-        return forward(**given)
-
-    model.forward = flash
-    sequences = Sequences(np.arange(7, dtype=np.int32), np.ones(7, dtype=np.bool_), np.array([0, 4, 7]))
-    check_packing(model, sequences, 400, Collator(0, 64, flat=True), 2)
-    with pytest.raises(Refusal, match="packed examples see each other"):
-        check_packing(model, sequences, 400, Collator(0, 64), 2)
-
-
-class Split(torch.nn.Module):
-    """As Unsloth leaves a model on a card with little room: the embedding is not where the adapter is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = torch.nn.Parameter(torch.zeros(400, 1, device="meta"), requires_grad=False)
-        self.adapter = torch.nn.Parameter(torch.ones(400))
-
-    def forward(self, input_ids, position_ids):
-        return SimpleNamespace(logits=(self.adapter[input_ids] * input_ids).unsqueeze(-1))
-
-
-def test_the_leak_test_goes_to_where_the_adapter_is():
-    assert leak(Split(), [5, 6, 7, 8], [9, 10, 11], 400, Collator(0, 64), 1) == 0.0
-
-
 def test_flash_attention_is_for_16_bits_and_for_the_package_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr("train.model.load_model.is_flash_attn_2_available", lambda: True)
@@ -190,26 +72,6 @@ def test_flash_attention_is_for_16_bits_and_for_the_package_that_has_it(monkeypa
     assert attention(torch.float32) == "sdpa"
     monkeypatch.setattr("train.model.load_model.is_flash_attn_2_available", lambda: False)
     assert attention(torch.bfloat16) == "sdpa"
-
-
-def test_another_architecture_is_refused(copy):
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "architectures": ["GPT2LMHeadModel"]}))
-    with pytest.raises(CurationError, match="the architecture is GPT2LMHeadModel; expected one of Qwen2For"):
-        find_base("example/tiny", folder=copy)
-
-
-def test_a_folder_with_another_model_than_the_recipe_names_is_refused(folder):
-    with pytest.raises(CurationError, match=f"not {BIG}: hidden_size 256 instead of 5120"):
-        find_base(BIG, folder=folder)
-
-
-@pytest.mark.parametrize("value", [None, "many"])
-def test_a_config_without_its_sizes_is_one_line(copy, value):
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "num_attention_heads": value}))
-    with pytest.raises(CurationError, match=r"config\.json: no num_attention_heads; expected the config"):
-        find_base("example/tiny", folder=copy)
 
 
 @pytest.mark.parametrize(
@@ -241,62 +103,10 @@ def test_a_weight_that_is_missing_is_never_made_up(copy):
         check_weights(find_base("example/tiny", folder=copy))
 
 
-def test_missing_weights_are_one_line(copy):
-    (copy / "model.safetensors").unlink()
-    with pytest.raises(CurationError, match=r"no weights; expected model\.safetensors"):
-        find_base("example/tiny", folder=copy)
-
-
-def test_weights_cut_short_are_one_line(copy):
-    weights = copy / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(CurationError, match="not whole"):
-        find_base("example/tiny", folder=copy)
-
-
-def test_a_model_that_is_not_here_says_how_to_fetch_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(
-        CurationError, match="not on this machine; fetch it with `hf download example/none --rev"
-    ):
-        find_base("example/none", "abc")
-
-
-def test_other_weights_of_the_same_shape_are_another_base(copy, folder):
-    weights = load_file(copy / "model.safetensors")
-    weights["lm_head.weight"] = weights["lm_head.weight"] + 1
-    save_file(weights, copy / "model.safetensors")
-    prints = {find_base("example/tiny", folder=place).fingerprint for place in (copy, folder)}
-    assert len(prints) == 2
-
-
-def test_a_base_model_has_the_same_settings_whichever_transformers_wrote_them(folder):
-    new = json.loads((folder / "config.json").read_text())
-    old = {key: value for key, value in new.items() if key not in {"rope_parameters", "head_dim"}}
-    old |= {"rope_theta": 1e6, "rope_scaling": None, "sliding_window": 4096, "use_sliding_window": False}
-    assert model_settings(old) == model_settings(new)
-    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
-    written = {"rope_parameters": {**yarn, "rope_type": yarn["type"], "rope_theta": 1e6}}
-    assert model_settings({**old, "rope_scaling": yarn}) == model_settings({**new, **written})
-    assert model_settings({**old, "rope_scaling": yarn}) != model_settings(old)
-
-
-def test_a_tokenizer_with_more_ids_than_embeddings_is_refused(folder, tmp_path):
-    with pytest.raises(Refusal, match="the tokenizer's largest id is 700, the model has 448 embeddings"):
-        check_vocabulary(sizes_of("example/tiny", folder), 700, tmp_path)
-
-
 def test_layers_that_the_model_lacks_are_named(folder):
     settings = TrainSettings(target_modules=["q_proj", "c_attn"])
     with pytest.raises(CurationError, match="no layer c_attn; the model has q_proj, k_proj"):
         load(find_base("example/tiny", folder=folder), settings)
-
-
-def test_what_cannot_be_exported_is_told_beforehand():
-    assert limits(KNOWN[BIG], TrainSettings()) == []
-    assert limits(KNOWN[BIG], TrainSettings(use_dora=True))[0].startswith("use_dora: `aj merge` and")
-    llama = {"architectures": ["LlamaForCausalLM"]}
-    assert limits(llama, TrainSettings())[0].startswith("LlamaForCausalLM: `aj export` covers Qwen2")
 
 
 def test_4_bit_needs_a_gpu(folder):
@@ -304,35 +114,6 @@ def test_4_bit_needs_a_gpu(folder):
         pytest.skip("there is a GPU")
     with pytest.raises(CurationError, match="load_in_4bit needs a CUDA GPU"):
         load(find_base("example/tiny", folder=folder), TrainSettings(load_in_4bit=True))
-
-
-ONE, OTHER = "1" * 40, "2" * 40
-
-
-def noted(folder: Path, name: str, commit: str) -> None:
-    """What `hf download --local-dir` leaves beside a file."""
-    notes = folder / ".cache/huggingface/download"
-    notes.mkdir(parents=True, exist_ok=True)
-    (notes / f"{name}.metadata").write_text(f"{commit}\netag\n1764000000.0\n")
-
-
-def test_a_folder_tells_its_commit_where_the_hub_s_client_made_it(copy):
-    assert commit_of(copy) is None
-    noted(copy, "config.json", ONE)
-    noted(copy, "model.safetensors", ONE)
-    assert commit_of(copy) == ONE
-    noted(copy, "model.safetensors", OTHER)
-    assert commit_of(copy) is None, "files of two commits"
-    snapshot = tiny_model(copy / "models--example--tiny" / "snapshots" / OTHER)
-    assert commit_of(snapshot) == OTHER
-
-
-def test_another_commit_than_the_frozen_one_is_refused(copy):
-    noted(copy, "config.json", ONE)
-    assert find_base("example/tiny", ONE, copy).commit == ONE
-    assert find_base("example/tiny", "main", copy).as_dict()["commit"] == ONE
-    with pytest.raises(Refusal, match=f"at commit {ONE}, the frozen recipe names {OTHER}"):
-        find_base("example/tiny", OTHER, copy)
 
 
 class Unsloth:

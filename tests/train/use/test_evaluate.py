@@ -19,7 +19,7 @@ from curation.sealed import read_sealed, write_sealed
 from train.data.gatekeeper import admit
 from train.run.model_folder import Model, find_model
 from train.run.output import read_run
-from train.ship.evaluation import Evaluation, Measured, Verdict, passing_evaluation, verdicts_of
+from train.ship.evaluation import Evaluation, Verdict, passing_evaluation, verdicts_of
 from train.ship.export import check_exportable, export
 from train.ship.merge import merge
 from train.use import evaluate as evaluating
@@ -34,7 +34,6 @@ from train.use.evaluate import (
     tool_metrics,
 )
 from train.use.inference import open_inference
-from train.use.intervals import change, ratio
 from train.use.tool_calls import Answer, AnswerCall, Score
 
 BOUNDS = [{"metric": "loss", "max": 99.0}, {"metric": "tools.quiet_share", "min": 0.0}]
@@ -181,16 +180,6 @@ def test_a_model_trained_from_another_recipe_is_refused(tmp_path, made):
         evaluate(made.out, frozen=other.frozen, data=other.data, base=made.base, rows=1)
 
 
-def test_what_was_not_measured_fails():
-    metrics = {"loss": Measured(2.0, 1.9, 2.1, 10)}
-    bounds = [
-        {"metric": "loss", "max": 2.0},
-        {"metric": "tools.valid_share", "min": 0.5},
-        {"metric": "loss", "min": 3},
-    ]
-    assert [verdict.passed for verdict in verdicts_of(bounds, metrics)] == [True, False, False]
-
-
 def test_turns_that_call_come_before_those_that_could():
     call = [{"id": "1", "name": "bash", "arguments": "{}"}]
     said = decode(
@@ -210,16 +199,6 @@ def test_turns_that_call_come_before_those_that_could():
     assert choose_turns([without], 5) == []
 
 
-def test_intervals_hold_the_value_and_are_seeded():
-    generator = np.random.Generator(np.random.PCG64(1))
-    nats, tokens = generator.random(300) * 50, np.full(300, 20.0)
-    found = ratio(nats, tokens, 17)
-    assert found == ratio(nats, tokens, 17)
-    assert found.low < found.value < found.high
-    exact = nats.std() / 20 / np.sqrt(300) * 1.96
-    assert (found.high - found.low) / 2 == pytest.approx(exact, rel=0.15)
-
-
 def test_turns_of_one_row_count_as_one_draw_for_the_interval():
     def said(turns):
         call = [{"id": "1", "name": "bash", "arguments": "{}"}]
@@ -235,12 +214,6 @@ def test_turns_of_one_row_count_as_one_draw_for_the_interval():
     assert said(5) == said(1)
     assert (said(5).value, said(5).rows) == (0.25, 80)
     assert said(5).high - said(5).low == pytest.approx(2 * 1.96 * np.sqrt(0.25 * 0.75 / 80), rel=0.15)
-
-
-def test_a_change_is_paired_so_that_equal_models_differ_by_nothing():
-    nats = np.arange(1.0, 50.0)
-    found = change(nats, nats, np.ones(49), 17)
-    assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
 def test_the_result_reads_as_json(found):
