@@ -1,4 +1,4 @@
-"""Hypothesis strategies for conversations in the row's shape."""
+"""Conversations in the row's shape: Hypothesis strategies, and one of an agent that calls tools."""
 
 import json
 
@@ -49,3 +49,22 @@ TOOL = st.fixed_dictionaries(
 TOOLS = st.none() | st.lists(TOOL | TOOL.map(lambda f: {"type": "function", "function": f}), max_size=2).map(
     lambda tools: json.dumps(tools, ensure_ascii=False)
 )
+
+SCHEMA = {
+    "name": "bash",
+    "description": "Run it's <command>",
+    "parameters": {"type": "object", "properties": {"command": {"type": "string"}}},
+}
+TOOLS_TEXT = json.dumps([{"type": "function", "function": SCHEMA}])
+CALLS = [
+    {"id": "a", "name": "bash", "arguments": '{"command":"docker ps"}'},
+    {"id": "b", "name": "bash", "arguments": '{"n": 1.0, "big": 123456789012345678901234567890}'},
+]
+AGENT = [
+    message("system", "You keep house."),
+    message("user", "What runs?"),
+    message("assistant", None, tool_calls=CALLS),
+    message("tool", "web", tool_call_id="a"),
+    message("tool", "db", tool_call_id="b"),
+    message("assistant", "<think>\ntwo\n</think>\n\nweb and db"),
+]

@@ -227,3 +227,17 @@ def judged(dataset: Path, *gates: dict, metrics: dict = RUN_METRICS, **changes) 
     recipe = tiny_recipe(gates=list(gates), **changes)
     manifest = manifest_of(dataset, recipe)
     return measure(dataset, recipe.gates, metrics, manifest=manifest, recipe=recipe)
+
+
+FILES = [
+    *("train/part-00000.parquet", "train/part-00001.parquet", "eval/part-00000.parquet"),
+    *("ledger/part-00000.parquet", "ledger/part-00001.parquet", "samples.parquet", "recipe.json"),
+    *("manifest.json", "gates.json", "report.html", "README.md", "croissant.json"),
+]
+
+
+def forge(dataset: Path, change: pl.Expr) -> None:
+    """Change a column of the first shard, then make gates and manifest anew over it."""
+    path = dataset / FILES[0]
+    write_parquet(path, pl.read_parquet(path).with_columns(change))
+    seal(dataset, tiny_recipe())

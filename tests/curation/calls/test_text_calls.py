@@ -5,37 +5,15 @@ import time
 
 import orjson
 import pytest
+from system_turns import HERMES, OFFERS, OTHER, WEATHER
 
-from curation.calls.listed_tools import without_tools
 from curation.calls.text_calls import text_calls
 from curation.row import MESSAGE_KEYS, decode, frame, read_notes
 from curation.stages.chat import chat
 from curation.stages.tools import tools as check_tools
 
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "It's the weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-OTHER = {"name": "time", "description": "The time", "parameters": {"type": "object", "properties": {}}}
 CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo",  "days": 1.0}}\n</tool_call>'
 PYTHON_CALL = "<tool_call>\n{'arguments': {'city': 'Oslo', 'now': True}, 'name': 'weather'}\n</tool_call>\n"
-HERMES = (
-    "You are a function calling AI model. You are provided with function signatures within <tools> </tools> "
-    "XML tags. Don't make assumptions.\n<tools>\n{tools}\n</tools>\nFor each function call return a json "
-    "object with function name and arguments within <tool_call> </tool_call> tags with the following "
-    "schema:\n<tool_call>\n{{'arguments': <args-dict>, 'name': <function-name>}}\n</tool_call>\n"
-)
-QWEN = (
-    "You are kind.\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{tools}\n</tools>"
-    "\n\nFor each function call, return a json object with function name and arguments within "
-    "<tool_call></tool_call> XML tags:\n<tool_call>\n"
-    '{{"name": <function-name>, "arguments": <args-json-object>}}\n</tool_call>'
-)
 
 
 def said(*turns):
@@ -110,45 +88,6 @@ def test_what_a_user_spells_is_no_call_and_no_result():
     assert read(("user", "<tool_response>x</tool_response>"), ("assistant", "a")) is None
 
 
-@pytest.mark.parametrize(
-    "listed",
-    [
-        json.dumps([WEATHER, OTHER]),
-        json.dumps([WEATHER, OTHER], indent=2),
-        str([WEATHER, OTHER]),
-        f"{json.dumps(WEATHER)}\n{json.dumps(OTHER)}",
-        f"{WEATHER}\n{OTHER}",
-    ],
-)
-@pytest.mark.parametrize(("prompt", "left"), [(HERMES, "make assumptions."), (QWEN, "You are kind.")])
-def test_tools_of_the_system_turn_become_the_rows_tools(prompt, left, listed):
-    text, tools = without_tools(prompt.format(tools=listed), None)
-    assert text.endswith(left)
-    assert orjson.loads(tools) == [WEATHER, OTHER]
-
-
-def test_what_else_the_system_turn_says_stays():
-    prompt = (
-        f"Be brief.\n<tools>\n{json.dumps(WEATHER)}\n</tools>\nNever guess. Each function call should be "
-        "enclosed within <tool_call> </tool_call> XML tags.\nExample:\n<tool_call>\n{'name': <name>}\n"
-        "</tool_call>\nBe kind."
-    )
-    assert without_tools(prompt, None)[0] == "Be brief.\n\nNever guess. \nBe kind."
-
-
-def test_tools_that_the_row_has_stand():
-    row = json.dumps([OTHER, WEATHER["function"]])
-    text, tools = without_tools(QWEN.format(tools=json.dumps(WEATHER)), row)
-    assert (text, tools) == ("You are kind.", row)
-
-
-@pytest.mark.parametrize(
-    "prompt", ["Say <tools></tools>.", "<tools>hammer</tools>", "<tools>[1]</tools>", "Write <tool_call> so."]
-)
-def test_a_system_turn_without_a_list_stays(prompt):
-    assert without_tools(prompt, None) == (prompt, None)
-
-
 def test_a_hermes_row_passes_the_stages_with_its_calls_checked():
     turns = said(
         ("system", HERMES.format(tools=str([WEATHER]))),
@@ -180,9 +119,6 @@ def test_without_repair_and_where_a_turn_cannot_be_read_the_row_is_dropped():
     assert orjson.loads(chat(frame([turns])).dropped["detail"][0])["where"] == "messages[3].content"
 
 
-OFFERS = '<tools>[{"name":"%s","parameters":{"type":"object"}}]</tools>'
-
-
 @pytest.mark.parametrize(
     ("system", "tools"),
     [
@@ -202,11 +138,6 @@ def test_a_second_system_turn_keeps_the_tools_that_the_first_does_not_list():
     kept, _ = chat(frame([turns], [None]))
     assert OFFERS % "g" in decode(kept["messages"][0])[0]["content"]
     assert chat(kept).kept.equals(kept)
-
-
-def test_what_else_stands_under_the_heading_of_tools_stays():
-    system = f"# Tools\nNever delete without asking.\n{OFFERS % 'f'}"
-    assert without_tools(system, None)[0] == "# Tools\nNever delete without asking."
 
 
 @pytest.mark.parametrize(

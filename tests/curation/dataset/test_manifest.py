@@ -149,12 +149,6 @@ def test_the_listing_holds_every_file_but_manifest_approval_and_times(tmp_path):
     assert [f.path for f in shard_files(a_manifest(files=listed), "eval")] == [names[0]]
 
 
-def test_the_root_is_the_digest_of_split_id_and_repeat():
-    lines = [("train", "sha256:aa", 1), ("train", "sha256:aa", 2), ("eval", "sha256:bb", 1)]
-    text = b"train\tsha256:aa\t1\ntrain\tsha256:aa\t2\neval\tsha256:bb\t1\n"
-    assert root_digest(lines) == hashlib.sha256(text).hexdigest()
-
-
 def test_the_stored_schema_is_the_one_of_the_model():
     assert orjson.loads(SCHEMA.read_bytes()) == manifest_schema()
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.mixture.clusters import clusters, eval_rows
-from curation.stages.near_duplicates.linking import Forest
 
 
 def index(rows: list[tuple[int, str | None, str]]) -> pl.DataFrame:
@@ -62,15 +61,3 @@ def test_eval_is_whole_clusters_within_every_groups_room(rows, share, seed):
         frame.with_columns(held=held).group_by("group").agg(pl.len(), pl.col("held").sum()).iter_rows()
     ):
         assert taken <= share * size + 1e-6, group
-
-
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20))), st.randoms())
-def test_the_forest_does_not_depend_on_the_order_of_pairs(pairs, random):
-    shuffled = [pair if random.random() < 0.5 else pair[::-1] for pair in pairs]
-    random.shuffle(shuffled)
-    one, other = Forest(), Forest()
-    for a, b in pairs:
-        one.join(a, b)
-    for a, b in shuffled:
-        other.join(a, b)
-    assert [one.find(n) for n in range(21)] == [other.find(n) for n in range(21)]

@@ -17,7 +17,7 @@ from curation.mixture.quotas import (
     select,
     source_quotas,
 )
-from curation.row import digest, ranks_of, seeded
+from curation.row import digest
 
 
 def has(**rows: int) -> dict[str, Available]:
@@ -221,12 +221,6 @@ def test_the_lowest_digests_are_taken():
     assert chosen["pos"].to_list() == sorted(lowest)
     assert chosen["repeat"].to_list() == [1] * 7
     assert chosen.schema == {"pos": pl.UInt64, "piece": pl.UInt32, "repeat": pl.UInt16}
-
-
-def test_ranks_are_the_digests_of_the_row_module():
-    rows = pl.DataFrame({"id": ["x", "y"]})
-    assert ranks_of(rows, 17).to_list() == [digest(17, "x"), digest(17, "y")]
-    assert seeded("order", rows["id"], 17, 1).to_list() == [digest(17, "x", 1), digest(17, "y", 1)]
 
 
 def test_a_source_repeats_whole_passes_and_then_its_lowest_rows():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.stages.near_duplicates.linking import REPORT_EVERY, link_datasketch, link_small
+from curation.stages.near_duplicates.linking import REPORT_EVERY, Forest, link_datasketch, link_small
 from curation.stages.near_duplicates.shingles import jaccard, shingles
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -93,3 +93,15 @@ def test_copies_of_a_dropped_row_go_to_its_survivor(backend):
 def test_many_copies_stay_linear():
     links = link_small(["the same seven words over and over"] * 20_000, [1] * 20_000, 0.8)
     assert links.survivors.tolist() == [-1] + [0] * 19_999
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20))), st.randoms())
+def test_the_forest_does_not_depend_on_the_order_of_pairs(pairs, random):
+    shuffled = [pair if random.random() < 0.5 else pair[::-1] for pair in pairs]
+    random.shuffle(shuffled)
+    one, other = Forest(), Forest()
+    for a, b in pairs:
+        one.join(a, b)
+    for a, b in shuffled:
+        other.join(a, b)
+    assert [one.find(n) for n in range(21)] == [other.find(n) for n in range(21)]

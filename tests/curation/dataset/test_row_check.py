@@ -1,0 +1,49 @@
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tiny_dataset import FILES, forge, tiny_dataset, write_parquet
+
+from curation.release.approval import approve
+from curation.release.verify import VerifyResult, verify
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    dataset = tiny_dataset(tmp_path_factory.mktemp("whole") / "tiny")
+    approve(dataset, "Ada")
+    return dataset
+
+
+@pytest.fixture
+def dataset(whole, tmp_path) -> Path:
+    """A copy of an approved dataset, to be harmed."""
+    return shutil.copytree(whole, tmp_path / "tiny")
+
+
+def first(result: VerifyResult) -> str:
+    return str(result.problems[0])
+
+
+def test_a_truncated_shard_is_named(dataset):
+    path = dataset / FILES[0]
+    path.write_bytes(path.read_bytes()[:-40])
+    found = [str(problem) for problem in verify(dataset).problems]
+    assert found[0].startswith(f"{FILES[0]}: ")
+    assert any("not a shard any more" in text for text in found)
+
+
+def test_the_first_changed_row_is_named_even_when_the_manifest_was_forged(dataset):
+    path = dataset / FILES[0]
+    rows = pl.read_parquet(path)
+    third = pl.int_range(pl.len()) == 3
+    forge(dataset, pl.when(third).then(pl.lit("[]")).otherwise("tools").alias("tools"))
+    assert first(verify(dataset)) == f"{FILES[0]}: row 3: its content is not that of its id {rows['id'][3]}"
+
+
+def test_other_columns_make_no_shard(dataset):
+    path = dataset / FILES[0]
+    write_parquet(path, pl.read_parquet(path).with_columns(extra=1))
+    found = [str(problem) for problem in verify(dataset).problems]
+    assert any("not a shard any more: columns" in text for text in found)
