@@ -1,4 +1,4 @@
-"""Quotas add up, are off by at most one, respect the caps; rows rank by digest."""
+"""Quotas add up, are off by at most one, and respect the caps; rows are taken by digest."""
 
 from fractions import Fraction
 

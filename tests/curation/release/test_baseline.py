@@ -11,7 +11,6 @@ from curation.release.approval import approve
 from curation.release.baseline import BASELINE, baseline, baseline_bytes
 from curation.release.freeze import freeze
 from curation.release.verify import verify
-from reports.facts.changes import setting_changes
 from reports.pages.documents import documents, remake_report
 from tests.small_recipe import small_recipe
 
@@ -78,12 +77,3 @@ def test_what_is_no_baseline_is_one_line_with_the_key(here, name):
     recipe = load_recipe(small_recipe(here, baseline=name))
     with pytest.raises(RecipeError, match=r"recipe\.yaml:\d+: baseline: "):
         baseline_bytes(recipe)
-
-
-def test_settings_differ_by_key():
-    before = {"mixture": {"total": 1, "shares": {"a": 0.5}}, "name": "x", "gates": []}
-    now = {"mixture": {"total": 2, "shares": {"a": 0.5}}, "name": "y", "gates": [1], "seed": 3}
-    assert [tuple(change) for change in setting_changes(before, now)] == [
-        ("mixture.total", "1", "2"),
-        ("seed", None, "3"),
-    ]

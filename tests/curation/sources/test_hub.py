@@ -1,4 +1,4 @@
-"""Which files of a repository are meant, and how the hub is asked: patiently, and never beyond reason."""
+"""How the hub is asked: patiently, and never beyond reason."""
 
 import hashlib
 from email.utils import formatdate

@@ -1,6 +1,4 @@
-"""The dataset card and the Croissant metadata."""
-
-import json
+"""The dataset card."""
 
 import polars as pl
 import pytest
@@ -61,20 +59,3 @@ def test_licences_are_those_of_the_sources_that_gave_rows(tmp_path, licence, hea
 
 def test_text_of_the_recipe_cannot_break_the_tables():
     assert plain("a|b\n<script>[x](y)`") == "a\\|b \\<script\\>\\[x\\](y)\\`"
-
-
-def test_croissant_names_every_shard_with_its_digest(dataset):
-    found = json.loads((dataset / "croissant.json").read_bytes())
-    manifest = read_manifest(dataset)
-    objects = {o["@id"]: o for o in found["distribution"] if o["@type"] == "cr:FileObject"}
-    shards = {f.path: f.sha256 for f in manifest.files if f.path.startswith(("train/", "eval/"))}
-    assert {name: o["sha256"] for name, o in objects.items()} == shards
-    assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
-
-
-def test_croissant_fields_are_the_columns_of_the_shards(dataset):
-    found = json.loads((dataset / "croissant.json").read_bytes())
-    for records in found["recordSet"]:
-        split = records["@id"]
-        columns = {field["@id"].removeprefix(f"{split}/") for field in records["field"]}
-        assert columns == set(pl.read_parquet_schema(next((dataset / split).glob("*.parquet"))))

@@ -1,13 +1,8 @@
-"""Charts: round numbers beside an axis, places that follow the figures, texts that stay texts."""
-
-import re
-import xml.etree.ElementTree as ET
+"""A plot: round numbers beside an axis, and places that follow the figures."""
 
 import pytest
 
-from reports.pages import charts
-from reports.pages.plot import WIDTH, axis, fitting, percent, plain, px, scientific, short, text_px
-from reports.pages.training import loss_chart
+from reports.pages.plot import WIDTH, axis, percent, plain, px, scientific, short
 
 
 @pytest.mark.parametrize(
@@ -39,35 +34,6 @@ def test_an_axis_places_its_ends_at_the_ends_of_the_field():
     assert (x(x.low), x(x.high)) == (0, WIDTH)
     y = x.along(150, 0)
     assert (y(y.low), y(y.high)) == (150, 0)
-
-
-def test_bars_are_as_long_as_their_figures():
-    drawn = ET.fromstring(charts.steps([("read", 400), ("chat", 200), ("written", 0)]))
-    widths = [float(bar.attrib["width"]) for bar in drawn.iter("{http://www.w3.org/2000/svg}rect")]
-    assert widths == [WIDTH, WIDTH / 2, 0]
-
-
-def test_names_are_cut_and_stay_text():
-    name = "<script>alert('one')</script> & a group with a very long name"
-    drawn = charts.shares({name: (0.5, 0.4), "short": (0.5, 0.6)}, "rows")
-    assert "<script" not in drawn
-    assert any("\u2026" in (text.text or "") for text in ET.fromstring(drawn).iter())
-    assert text_px(fitting("\u690d\u7269" * 20)) < 180
-    assert fitting("custom") == "custom"
-
-
-@pytest.mark.parametrize("context", [128, 2048, 32_768])
-def test_the_context_is_inside_the_histogram(context):
-    drawn = charts.lengths([(0, 128, 3), (128, 256, 900)], context)
-    (at,) = re.findall(r'x1="([\d.]+)"[^>]*stroke-dasharray', drawn)
-    assert 0 < float(at) <= WIDTH
-    assert f"context {context:,}" in drawn
-
-
-def test_a_loss_that_is_no_number_leaves_a_gap():
-    points = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": None}, {"step": 3, "loss": 1.0}]
-    (line,) = re.findall(r'points="([^"]+)"', loss_chart(points, []))
-    assert len(line.split()) == 2
 
 
 def test_lengths_are_written_to_a_tenth_of_a_pixel():

@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from reports.pages.training import curve, thinned, training_documents, write_evaluation
+from reports.pages.training import curve, loss_chart, thinned, training_documents, write_evaluation
 
 RECORD = {
     "model": "AJ-Tiny-v1.0.0-lora",
@@ -143,3 +143,9 @@ def test_an_evaluation_is_a_section_of_the_same_report(folder):
 
 def test_an_adapter_without_metrics_gets_no_report(tmp_path):
     assert write_evaluation(tmp_path, {}) is None
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap():
+    points = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": None}, {"step": 3, "loss": 1.0}]
+    (line,) = re.findall(r'points="([^"]+)"', loss_chart(points, []))
+    assert len(line.split()) == 2

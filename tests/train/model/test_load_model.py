@@ -1,4 +1,4 @@
-"""The base model and its adapter: sizes, refusals, and packing that leaks nothing."""
+"""The base model with its adapter: how it is loaded, and what is refused."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Language: what is kept, who decides, and that the cheap judges agree with the truth."""
+"""Language: what is kept, what is dropped, and what nobody can tell."""
 
 import subprocess
 import sys
