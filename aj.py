@@ -4,12 +4,14 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 
 import click
 
-from curation.commands.answers import DONE, colour
-from curation.commands.verbs import commands
+from curation.commands.printing import DONE, colour
+from curation.commands.verbs import HELP, commands
 from curation.errors import NO_ROOM, CurationError, Terminated, terminate
 from curation.visible import visible
 
@@ -36,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with commands.make_context("aj", given, color=colour()) as context:
             return answer(context)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        with suppress(OSError):
+            click.echo(error.format_message(), err=True)
         return WRONG
     except click.UsageError as error:
         return fail(error.ctx.command_path if error.ctx else "aj", wrong(error), WRONG)
@@ -45,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None
         return DONE
+    except OSError as error:
+        # What was to be printed cannot be, such as the help on a full disk.
+        if error.errno not in DISK_ERRORS:
+            raise
+        sys.stdout = None
+        return fail("aj", f"output: {error.strerror}", WRONG)
 
 
 def answer(context: click.Context) -> int:
@@ -71,7 +80,8 @@ def answer(context: click.Context) -> int:
 def fail(speaker: str, message: str, code: int) -> int:
     """Tell on stderr, in red on a terminal, why a command did not do what was asked; returns `code`."""
     # Names of files and repositories are others' words: no control code reaches the terminal.
-    click.secho(f"{speaker}: {visible(message)}", fg="red", err=True, color=colour())
+    with suppress(OSError):
+        click.secho(f"{speaker}: {visible(message)}", fg="red", err=True, color=colour())
     return code
 
 
@@ -79,9 +89,10 @@ def wrong(error: click.UsageError) -> str:
     """What is wrong with a command line, and what was probably meant."""
     match error:
         case click.NoSuchCommand():
-            message, near = f"no such command {error.command_name}", error.possibilities
+            message, near = f"no such command {error.command_name}", nearest(error.command_name, HELP)
         case click.NoSuchOption():
-            message, near = f"no such option {error.option_name}", error.possibilities
+            options = [name for each in error.ctx.command.params for name in each.opts] if error.ctx else []
+            message, near = f"no such option {error.option_name}", nearest(error.option_name, options)
         case click.MissingParameter(param=click.Parameter() as missing):
             message, near = f"{missing.param_type_name} {named(missing)} is missing", None
         case click.BadParameter(param=click.Parameter() as bad):
@@ -89,8 +100,17 @@ def wrong(error: click.UsageError) -> str:
         case _:
             message, near = error.message[:1].lower() + error.message[1:].rstrip("."), None
     if near:
-        return f"{message}; did you mean {near[0]}?"
+        return f"{message}; did you mean {near}?"
     return f"{message}; see {error.ctx.command_path if error.ctx else 'aj'} --help"
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant: one that begins so, else one spelt nearly so."""
+    known = {name.lstrip("-"): name for name in names}
+    bare = word.lstrip("-")
+    begins = [name for name in known if name.startswith(bare)]
+    found = begins or get_close_matches(bare, known, n=1, cutoff=0.7)
+    return known[found[0]] if found else None
 
 
 def named(parameter: click.Parameter) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import llvmlite
@@ -44,16 +45,21 @@ class _Implementation(CompileResultCacheImpl):
 
 
 class _Cache(FunctionCache):
-    """numba's cache; a full disk or a file that cannot be read costs time only."""
+    """numba's cache; a full disk, or a file that cannot be read or is broken, costs time only."""
 
     _impl_class = _Implementation
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with suppress(OSError):
+        try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:
+            # What broken bytes raise is for pickle and LLVM to say; the loop is compiled and stored anew.
+            with suppress(Exception):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):
+        with suppress(OSError, EOFError, UnpicklingError):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 

@@ -146,7 +146,10 @@ def test_options_may_stand_anywhere(arguments, found):
          "see aj train --help"),
         ("curat r", "aj: no such command curat; did you mean curate?"),
         ("xyz", "aj: no such command xyz; see aj --help"),
-        ("--verbose curate", "aj: no such option --verbose; did you mean --version?"),
+        ("--verbose curate", "aj: no such option --verbose; see aj --help"),
+        ("curate --bogus r", "aj curate: no such option --bogus; see aj curate --help"),
+        ("curate --work 2 r", "aj curate: no such option --work; did you mean --workers?"),
+        ("chat model", "aj: no such command chat; see aj --help"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_is_told_in_one_line(capsys, arguments, told):
@@ -234,3 +237,17 @@ def test_a_reader_that_goes_early_is_no_fault():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 2), (["check", "--help"], 2), (["--version"], 2), ([], 2), (["x"], 2)],
+)
+def test_a_full_disk_under_the_help_is_no_traceback(arguments, code):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*AJ, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*AJ, *arguments], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert done.returncode in (0, code)

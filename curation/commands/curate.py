@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, NO, failures_in_red
 from curation.commands.needs import load_early
 from curation.commands.options import PATH, positive, takes_force, takes_recipe, takes_workers
+from curation.commands.printing import DONE, NO, failures_in_red
 from curation.commands.verbs import verb
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE
 from curation.commands.curate import curate_and_tell
 from curation.commands.needs import TRAINING, need
 from curation.commands.options import PATH, takes_force
+from curation.commands.printing import DONE
 from curation.commands.verbs import verb
 
 

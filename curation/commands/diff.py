@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, one_line
 from curation.commands.options import PATH, takes_force, takes_json, takes_path
+from curation.commands.printing import DONE, one_line
 from curation.commands.verbs import verb
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, aside
 from curation.commands.needs import load_early
 from curation.commands.options import takes_force, takes_recipe
+from curation.commands.printing import DONE, aside
 from curation.commands.verbs import verb
 
 

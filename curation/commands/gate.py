@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, NO, failures_in_red, one_line
 from curation.commands.options import PATH, takes_dataset, takes_force, takes_json
+from curation.commands.printing import DONE, NO, failures_in_red, one_line
 from curation.commands.verbs import verb
 
 

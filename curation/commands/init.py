@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE
 from curation.commands.options import PATH, takes_force, takes_path
+from curation.commands.printing import DONE
 from curation.commands.verbs import verb
 from curation.errors import CurationError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE
 from curation.commands.needs import load_early
 from curation.commands.options import takes_recipe
+from curation.commands.printing import DONE
 from curation.commands.verbs import verb
 from curation.commands.whole_way import takes_model, whole_way
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from curation.commands.answers import DONE, colour
 from curation.commands.needs import TRAINING, need
 from curation.commands.options import PATH, positive, takes_base_model, takes_force, takes_json, takes_path
+from curation.commands.printing import DONE, colour
 from curation.commands.verbs import verb
 from curation.errors import CurationError
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE
 from curation.commands.needs import TRAINING, need
 from curation.commands.options import positive, takes_base_model, takes_path
+from curation.commands.printing import DONE
 from curation.commands.verbs import verb
 
 

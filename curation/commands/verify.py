@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, NO, failures_in_red
 from curation.commands.options import PATH, takes_json, takes_path
+from curation.commands.printing import DONE, NO, failures_in_red
 from curation.commands.verbs import verb
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from curation.commands.answers import DONE, NO, one_line
 from curation.commands.options import takes_dataset, takes_json
+from curation.commands.printing import DONE, NO, one_line
 from curation.commands.verbs import verb
 from curation.errors import CurationError
 

@@ -121,3 +121,13 @@ def test_a_loop_found_in_the_cache_is_not_compiled_again(monkeypatch, tmp_path):
     again = compiled_with()(add_one)
     assert again(2) == 3
     assert again.stats.cache_hits
+
+
+@pytest.mark.parametrize("bytes_left", [0, 40])
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_broken_machine_code_is_compiled_anew(place, kind, bytes_left):
+    assert printed(BYTES_OF_ARGUMENT, "HAL") == "HAL"
+    for path in place.glob(f"kernels/*/**/*.{kind}"):
+        path.write_bytes(path.read_bytes()[:bytes_left])
+    assert printed(BYTES_OF_ARGUMENT, "HAL") == "HAL"
+    assert all(path.stat().st_size > 40 for path in place.glob(f"kernels/*/**/*.{kind}"))

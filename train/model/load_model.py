@@ -83,14 +83,14 @@ def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> 
     """
     check_targets(base.config, settings)
     check_device(settings)
-    with told_when_full(str(base.folder), settings):
+    with naming_full_memory(str(base.folder), settings):
         if (backend or backend_of(settings)) == "unsloth":
             return load_unsloth(base, settings)
         return load_peft(base, settings)
 
 
 @contextlib.contextmanager
-def told_when_full(what: str, settings: TrainSettings) -> Iterator[None]:
+def naming_full_memory(what: str, settings: TrainSettings) -> Iterator[None]:
     """One line where the GPU's memory does not suffice for `what`."""
     try:
         yield

@@ -16,7 +16,7 @@ from curation.errors import CurationError
 from curation.files import alone_in, canonical
 from train.data.gatekeeper import admit
 from train.model.leaks import TOLERANCE, check_packing
-from train.model.load_model import load, told_when_full
+from train.model.load_model import load, naming_full_memory
 from train.model.patches import put_back
 from train.model.sizes import furthest_command
 from train.run import checkpoints
@@ -138,7 +138,7 @@ def fit(
     loaded = load(prepared.base, prepared.settings)
     journal.say(summary(prepared, loaded, start))
     if prepared.settings.packing:
-        with told_when_full("the leak test", prepared.settings):
+        with naming_full_memory("the leak test", prepared.settings):
             found = check_packing(
                 loaded.model,
                 prepared.examples.sequences,

@@ -293,14 +293,14 @@ def wrong_turns(spoken: Sequence[Spoken]) -> list[dict[str, Any]]:
             "id": one.turn.row.id,
             "message": one.turn.position,
             "expected": [f"{call['name']} {call['arguments']}"[:QUOTED] for call in one.turn.calls],
-            "got": [told_call(call)[:QUOTED] for call in one.answer.calls],
+            "got": [quoted_call(call)[:QUOTED] for call in one.answer.calls],
             "said": one.answer.content[:QUOTED],
         }
         for one in wrong[:SHOWN]
     ]
 
 
-def told_call(call: Any) -> str:
+def quoted_call(call: Any) -> str:
     """A generated call in one line."""
     return f"{call.name} {call.arguments}" if call.problem is None else f"no call: {call.problem}"
 

@@ -9,7 +9,7 @@ import curation.commands
 from curation.commands.verbs import GROUPS, HELP, commands
 
 # What several verbs use.
-SHARED = {"__init__", "answers", "needs", "options", "verbs", "whole_way"}
+SHARED = {"__init__", "printing", "needs", "options", "verbs", "whole_way"}
 
 
 def test_every_verb_has_its_file_and_every_file_its_verb():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.commands.answers import colour, failures_in_red, one_line
+from curation.commands.printing import colour, failures_in_red, one_line
 
 
 def red(text: str) -> str:
