@@ -14,6 +14,7 @@ import polars as pl
 from curation.arrow import FrameWriter, read_batches, read_frame
 from curation.dataset.shards import token_counter
 from curation.readers.reading import Chunk, read
+from curation.recipe.metrics import full_names
 from curation.recipe.source import Source
 from curation.recipe.stages import STAGES
 from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
@@ -88,8 +89,7 @@ class Tally:
         counts["out"] += kept.height
         for reason, count in dropped["reason"].value_counts().iter_rows():
             counts["dropped"][reason] = counts["dropped"].get(reason, 0) + count
-        for what, count in split.counts.items():
-            self.metrics[f"{stage}.{what}"] += count
+        self.metrics.update(full_names(stage, split.counts))
 
     def summary(self) -> dict[str, Any]:
         return {"stages": self.stages, "metrics": dict(self.metrics), "stage_cpu_s": dict(self.cpu_s)}
@@ -282,7 +282,7 @@ def keyed(task: Task, work: Path, out: Path) -> dict[str, Any]:
         read_frame(work / "tasks" / key / "prepared.arrow").filter(here) for key in task.params["prepared"]
     ]
     outcome = bind(task, task.params["stage"], "bind")(pl.concat(frames))
-    return write_outcome(out, outcome)
+    return write_outcome(out, task.params["stage"]["stage"], outcome)
 
 
 def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
@@ -290,17 +290,19 @@ def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
     kind = stage_kind(task.params["stage"]["stage"])
     assert isinstance(kind, Reduce)
     files = [work / "tasks" / key / "prepared.arrow" for key in task.params["prepared"]]
-    return write_outcome(out, bind(task, task.params["stage"], "bind")(files))
+    outcome = bind(task, task.params["stage"], "bind")(files)
+    return write_outcome(out, task.params["stage"]["stage"], outcome)
 
 
-def write_outcome(out: Path, outcome: Any) -> dict[str, Any]:
+def write_outcome(out: Path, stage: str, outcome: Any) -> dict[str, Any]:
     """drops.arrow and pairs.arrow in the order of position, and the counts."""
     with FrameWriter(out / "drops.arrow", DROPS_SCHEMA) as drops:
         drops.write(outcome.drops.sort("pos", "piece"))
     with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:
         pairs.write(outcome.pairs.sort("pos", "piece", "other_pos", "other_piece"))
     reasons = dict(outcome.drops["reason"].value_counts().iter_rows())
-    return {"dropped": reasons, "metrics": {k: float(v) for k, v in outcome.metrics.items()}}
+    counts = {name: float(n) for name, n in full_names(stage, outcome.counts).items()}
+    return {"dropped": reasons, "metrics": counts}
 
 
 def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:

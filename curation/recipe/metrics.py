@@ -5,9 +5,11 @@ What is measured on the files of a dataset is computed in curation/dataset/gate_
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
+
+from curation.recipe.stages import STAGES
 
 Kind = Literal["share", "count", "number"]
 
@@ -20,10 +22,9 @@ class MetricDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     by               the run, the stage of this name while it goes on, or the files of the finished dataset
     per_source       whether it is measured for every source by itself
     needs_tokenizer  whether it is not measured without one
-    share_of         the two counts of which it is part and whole, `<stage>.<count>`; where there is neither
-                     these nor a sum, what the stage or the run calls by its name
-    of_nothing       the share where the whole is nothing
-    sum_of           it is the sum of the counts whose names begin so
+    share_of         the two counts of which it is part and whole, by their full names; without these it is
+                     what the stage or the run counts under its own name
+    of_nothing       the share where the whole was counted and is nothing
     """
 
     meaning: str
@@ -33,7 +34,6 @@ class MetricDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     needs_tokenizer: bool = False
     share_of: tuple[str, str] | None = None
     of_nothing: float = 1.0
-    sum_of: str | None = None
 
 
 RUN, FILES = "run", "files"
@@ -100,7 +100,6 @@ METRICS: dict[str, MetricDeclaration] = {
         meaning="how often personal data or a secret was found",
         kind="count",
         by="pii",
-        sum_of="pii.",
     ),
     "tokens.max": MetricDeclaration(
         meaning="the tokens of the longest row",
@@ -134,6 +133,8 @@ FIGURES = {
 }
 
 SOURCE_METRICS = frozenset(name for name, metric in METRICS.items() if metric.per_source)
+# The counts of stages that are published as they are, or that shares are made of.
+_COUNTS = METRICS.keys() | {count for metric in METRICS.values() for count in metric.share_of or ()}
 # Measured while a run goes on; absent where the stage that measures it is not in the recipe.
 RUN_METRICS = frozenset(name for name, metric in METRICS.items() if metric.by != FILES)
 
@@ -182,14 +183,30 @@ def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
     return {name: declared.meaning for name, declared in EVALUATED.items() if name in measured}
 
 
+Number = TypeVar("Number", int, float)
+
+
+def full_names(stage: str, counts: Mapping[str, Number]) -> dict[str, Number]:
+    """What a stage counted by the names of this table: `<stage>.<count>`, or as its entry says.
+
+    A count that no metric and no figure takes is a mistake in the table or in the stage.
+    """
+    prefix = STAGES[stage].counts_named or stage
+    named = {f"{prefix}.{count}": n for count, n in counts.items()}
+    unknown = [name for name in named if name not in _COUNTS and not name.startswith(tuple(FIGURES))]
+    assert not unknown, f"{stage} counts what recipe/metrics.py does not declare: {', '.join(unknown)}"
+    return named
+
+
 def measured_by_run(counted: Mapping[str, float], stages: Iterable[str]) -> dict[str, float]:
-    """What a run measured, as the gates name it, from its counts; absent where no stage measures it."""
+    """What a run measured, as the gates name it, from its counts by their full names.
+
+    What was not counted is not measured and absent: a gate on it fails.
+    """
     found = {name: n for name, n in counted.items() if name in METRICS or name.startswith(tuple(FIGURES))}
     present = set(stages)
     for name, metric in METRICS.items():
-        if metric.by in present and metric.share_of is not None:
-            part, whole = (counted.get(count, 0) for count in metric.share_of)
+        if metric.by in present and metric.share_of is not None and counted.keys() >= set(metric.share_of):
+            part, whole = (counted[count] for count in metric.share_of)
             found[name] = part / whole if whole else metric.of_nothing
-        elif metric.by in present and metric.sum_of is not None:
-            found[name] = sum(n for count, n in counted.items() if count.startswith(metric.sum_of))
     return found

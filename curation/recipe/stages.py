@@ -171,6 +171,7 @@ class StageDeclaration(Step, frozen=True, kw_only=True):
 
     settings        as the recipe writes them
     counts_as       what its drops are in source.invalid_share and source.duplicate_share
+    counts_named    what stands before the names of its counts, where that is not its own name
     counts_tokens   whether it needs a tokenizer, and the rows that it keeps have their number of tokens
     without         what is to be said of a dataset that was made without it
     missed          what `aj check` says of a recipe that leaves it out
@@ -180,6 +181,7 @@ class StageDeclaration(Step, frozen=True, kw_only=True):
 
     settings: type[StageSettings]
     counts_as: Literal["invalid", "duplicate"] | None = None
+    counts_named: str = ""
     counts_tokens: bool = False
     without: str = ""
     missed: str = ""
@@ -324,6 +326,7 @@ STAGES: dict[str, StageDeclaration] = {
         meaning="keeps one of the rows whose text is nearly the same, each pair compared exactly",
         reasons={"near_duplicate": "nearly the same text as a row that stays"},
         counts_as="duplicate",
+        counts_named="dedupe",
         without="No stage looks for near duplicates",
         proposed="- near_duplicates",
         example="- near_duplicates: {similarity: 0.8, keep: [custom, wildchat]}",

@@ -47,7 +47,7 @@ def find_duplicates(prepared: pl.DataFrame) -> Outcome:
         survivor_pos=first["pos"],
         survivor_piece=first["piece"],
     ).filter((pl.col("pos") != pl.col("survivor_pos")) | (pl.col("piece") != pl.col("survivor_piece")))
-    return Outcome(drops.sort("pos", "piece").cast(pl.Schema(DROPS_SCHEMA)), no_pairs(), {})
+    return Outcome(drops.sort("pos", "piece").cast(pl.Schema(DROPS_SCHEMA)), no_pairs())
 
 
 def _bind_prepare(settings: Any, context: Context) -> PrepareFn:

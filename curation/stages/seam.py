@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -24,8 +25,9 @@ class Split:
     `detail: str` (a JSON object with the evidence). A stage that splits rows into pieces returns
     more rows than it got, with `piece` numbered from 1.
 
-    counts: what the stage alone can count, such as {"rows": 9, "valid": 8}. They are summed over the run
-    as `<stage>.<name>`, from which curation/recipe/metrics.py makes metrics.
+    counts: what the stage alone can count, such as {"rows": 9, "valid": 8}, of nothing too: a count that is
+    left out was not measured. They are summed over the run as `<stage>.<name>`, from which
+    curation/recipe/metrics.py makes metrics; it declares every name.
     """
 
     kept: pl.DataFrame
@@ -44,12 +46,12 @@ class Outcome(NamedTuple):
     pairs    verified pairs: pos u64, piece u32, other_pos u64, other_piece u32, similarity f64
              (those at or above the threshold join the row's cluster; those below are kept for
              the report only)
-    metrics  named numbers for the gates and the report, e.g. {"dedupe.capped": 0}
+    counts   as in Split, e.g. {"capped": 0}
     """
 
     drops: pl.DataFrame
     pairs: pl.DataFrame
-    metrics: dict[str, float]
+    counts: Mapping[str, float] = MappingProxyType({})
 
 
 DROPS_SCHEMA: dict[str, Any] = {

@@ -113,7 +113,7 @@ def bind(settings: NearDuplicates, context: Context) -> Callable[[Sequence[Path]
     def outcome(paths: Sequence[Path]) -> Outcome:
         rows = _Prepared([open_table(path) for path in paths])
         if not rows.count:
-            return Outcome(no_drops(), no_pairs(), {f"dedupe.{name}": 0.0 for name in (*COUNTS, "pairs")})
+            return Outcome(no_drops(), no_pairs(), dict.fromkeys((*COUNTS, "pairs"), 0.0))
         order = rows.survivor_order()
         links = find_links(rows, order, settings)
         return outcome_of(rows, order, links, settings.similarity, context.seed)
@@ -227,9 +227,8 @@ def outcome_of(
         },
         schema=PAIRS_SCHEMA,
     ).sort("pos", "piece", "other_pos", "other_piece")
-    metrics = {f"dedupe.{name}": value for name, value in links.metrics.items()}
-    metrics["dedupe.pairs"] = float(is_pair.sum())
-    return Outcome(drops.sort("pos", "piece"), pairs, metrics)
+    counts = {**links.metrics, "pairs": float(is_pair.sum())}
+    return Outcome(drops.sort("pos", "piece"), pairs, counts)
 
 
 def just_under(

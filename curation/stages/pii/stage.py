@@ -66,15 +66,16 @@ def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind]
     """Rows without personal data of the given kinds: masked, dropped or flagged.
 
     Needs `messages`, `notes`. A masked row's note is {"stage": "pii", "repair": "mask", "masked":
-    {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Counts the findings by
-    kind. Idempotent.
+    {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Counts all that was
+    `found`, and the findings by kind. Idempotent.
     """
     messages = rows["messages"]
     suspects = messages.str.contains(rf"\\{_ESCAPE}")
     for kind in kinds:
         suspects = suspects | _may_hold(messages, kind)
     split = rewrite_together(rows, suspects, partial(_verdicts, action=action, kinds=frozenset(kinds)))
-    return replace(split, counts=found_in(pl.concat([split.kept["notes"], split.dropped["notes"]])))
+    found = found_in(pl.concat([split.kept["notes"], split.dropped["notes"]]))
+    return replace(split, counts={"found": found.total(), **found})
 
 
 def found_in(notes: pl.Series) -> Counter[str]:

@@ -114,8 +114,9 @@ def test_the_example_of_a_stage_is_right(name):
 def test_a_metric_is_made_by_something_there_is():
     assert {metric.by for metric in METRICS.values()} <= {"run", "files", *STAGES}
     for name, metric in METRICS.items():
-        made_of = metric.share_of or ((metric.sum_of,) if metric.sum_of else ())
-        assert all(count.split(".")[0] == metric.by for count in made_of), name
+        if metric.by in STAGES:
+            prefix = f"{STAGES[metric.by].counts_named or metric.by}."
+            assert all(count.startswith(prefix) for count in metric.share_of or (name,)), name
         assert metric.per_source == name.startswith("source.")
 
 

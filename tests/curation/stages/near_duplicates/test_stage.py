@@ -135,14 +135,14 @@ def test_the_outcome_is_the_same_however_rows_are_spread_over_files(small, monke
     assert expected.drops.schema == pl.Schema(DROPS_SCHEMA)
     assert expected.pairs.schema == pl.Schema(PAIRS_SCHEMA)
     assert expected.drops.height > 40
-    assert set(expected.metrics) >= {"dedupe.capped", "dedupe.pairs", "dedupe.candidates"}
+    assert set(expected.counts) >= {"capped", "pairs", "candidates"}
     for files in (2, 7):
         found = outcome(rows, tmp_path, files)
         assert found.drops.equals(expected.drops)
         assert found.pairs.equals(expected.pairs)
     empty = outcome(rows.clear(), tmp_path)
     assert empty.drops.schema == expected.drops.schema
-    assert set(empty.metrics) >= {"dedupe.capped", "dedupe.pairs", "dedupe.candidates"}
+    assert set(empty.counts) >= {"capped", "pairs", "candidates"}
 
 
 def test_equal_ids_stay_by_position_and_piece(tmp_path):

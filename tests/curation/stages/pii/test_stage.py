@@ -202,4 +202,4 @@ def test_personal_data_is_counted_by_kind():
     assert found_in(pl.Series(notes)) == {"email": 5, "phone": 1}
     rows = frame([[message("user", "write to a@b.example.org")], [message("user", "hello")]])
     for action in ("mask", "drop", "flag"):
-        assert pii(rows, action=action).counts == {"email": 1}
+        assert pii(rows, action=action).counts == {"found": 1, "email": 1}
