@@ -23,6 +23,7 @@ from curation.calls.parameter_tables import table_schema
 from curation.calls.schema_cost import MAX_STEPS, References, SchemaError
 from curation.calls.schema_types import repair_types
 from curation.errors import CurationError
+from curation.recipe.kinds import BUILT_IN_SCHEMAS
 
 # Steps of a regular expression that looks around or refers back; others run in linear time.
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
@@ -263,9 +264,8 @@ OPEN = Toolset(is_open=True)
 
 def tools_file(schema: str, data_root: Path) -> Path:
     """The file behind a recipe's `schema`: a built-in name, or a path from the data root."""
-    built_in = Path(schemas.__file__).with_name(f"{schema}.json")
-    if "/" not in schema and built_in.is_file():
-        return built_in
+    if schema in BUILT_IN_SCHEMAS:
+        return Path(schemas.__file__).with_name(f"{schema}.json")
     path = data_root / schema
     if not path.is_file():
         raise CurationError(

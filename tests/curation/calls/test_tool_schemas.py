@@ -96,3 +96,13 @@ def test_a_broken_tools_file_is_one_line(tmp_path, text, message):
     with pytest.raises(CurationError, match=message) as caught:
         read_tools(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_schema_is_a_built_in_name_or_a_file_in_any_folder_of_the_data_root(tmp_path):
+    (tmp_path / "tools").mkdir()
+    for name in ("tools/flights.json", "recipe.schema"):
+        (tmp_path / name).write_text("[]")
+        assert tools_file(name, tmp_path) == tmp_path / name
+    assert tools_file("aj_tools", tmp_path).is_file()
+    with pytest.raises(CurationError, match="neither a built-in name"):
+        tools_file("tools/trains.json", tmp_path)
