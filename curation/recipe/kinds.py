@@ -37,7 +37,9 @@ ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
 # Who does the work: we, or a package of that name, which an extra of that name brings.
 Backend = Annotated[Literal["native", "datasketch"], _names("package")]
 
-BUILT_IN_SCHEMAS = ("aj_tools", "any")
+# Takes every tool.
+ANY_TOOL = "any"
+BUILT_IN_SCHEMAS = ("aj_tools", ANY_TOOL)
 
 
 class Named(msgspec.Struct, frozen=True):

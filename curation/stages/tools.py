@@ -44,15 +44,14 @@ import polars as pl
 
 from curation import row
 from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right, offered_tools
+from curation.calls.given_tools import Definitions, definitions, given_tools
 from curation.calls.result_pairs import Pairing, Problem, RowTurn, blocks
-from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
+from curation.calls.tool_schemas import Toolset, tools_file
 from curation.errors import CurationError
+from curation.recipe.kinds import ANY_TOOL
 from curation.recipe.stages import ToolRepair, Tools
 from curation.stages.seam import Context, Rows, RowsFn, Split
 
-Definitions = str | Sequence[Mapping[str, Any]]
-
-ANY = "any"
 _REPAIRS: frozenset[str] = frozenset(get_args(ToolRepair))
 
 _decode = msgspec.json.Decoder(list[RowTurn]).decode
@@ -74,15 +73,14 @@ def tools(
     `repaired` ones. Raises CurationError if the given definitions are unusable.
     """
     kinds = _REPAIRS if repair is True else frozenset(repair or ())
-    default = _toolset(schema)
-    by_source = {name: _toolset(given) for name, given in (sources or {}).items()}
+    given = given_tools(schema, sources or {})
     has_calls = pl.col("messages").str.contains('"tool_calls":[{', literal=True)
     has_results = pl.col("messages").str.contains('"role":"tool"', literal=True)
     calling = (has_calls | has_results).fill_null(False)
     index = rows.select(pl.arg_where(calling | pl.col("tools").is_not_null())).to_series()
     chosen = rows[index].select("messages", "tools", "source", calling.alias("calling"))
     verdicts = [
-        _examine(messages, own, by_source.get(source, default), kinds, bash_syntax, calling)
+        _examine(messages, own, given.of(source), kinds, bash_syntax, calling)
         for messages, own, source, calling in chosen.with_columns(
             pl.col("messages").cast(pl.Binary)
         ).iter_rows()
@@ -207,17 +205,6 @@ def _noted(notes: str | None, verdict: _Verdict) -> str | None:
     return notes
 
 
-def _toolset(given: Definitions) -> Toolset:
-    if given == ANY:
-        return OPEN
-    text = given if isinstance(given, str) else orjson.dumps(list(given)).decode()
-    found = compile_tools(text, repair=False)
-    if found.problem is not None:
-        where = found.problem.get("path", "$")
-        raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")
-    return found
-
-
 def _bind(settings: Tools, context: Context) -> RowsFn:
     unknown = sorted(set(settings.sources) - set(context.sources))
     if unknown and context.sources:
@@ -225,20 +212,16 @@ def _bind(settings: Tools, context: Context) -> RowsFn:
         raise CurationError(f"tools: sources: no source is named {unknown[0]!r}; the recipe has: {known}")
     return partial(
         tools,
-        schema=_definitions(settings.schema, context),
-        sources={name: _definitions(schema, context) for name, schema in settings.sources.items()},
+        schema=definitions(settings.schema, context.data_root),
+        sources={name: definitions(schema, context.data_root) for name, schema in settings.sources.items()},
         repair=settings.repair,
         bash_syntax=settings.bash_syntax,
     )
 
 
-def _definitions(schema: str, context: Context) -> str:
-    return ANY if schema == ANY else read_tools(tools_file(schema, context.data_root))
-
-
 def _files(settings: Tools, context: Context) -> list[Path]:
     named: Iterable[str] = (settings.schema, *(settings.sources[name] for name in sorted(settings.sources)))
-    return [tools_file(schema, context.data_root) for schema in dict.fromkeys(named) if schema != ANY]
+    return [tools_file(schema, context.data_root) for schema in dict.fromkeys(named) if schema != ANY_TOOL]
 
 
 STAGE = Rows(bind=_bind, files=_files)

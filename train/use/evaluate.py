@@ -5,6 +5,7 @@ that call tools, whether the generated calls parse, fit their schemas, name the 
 arguments. Intervals are bootstrapped over rows, seeded, so the same model gives the same file.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation.calls.checks import BashSyntax
+from curation.calls.given_tools import GivenTools, definitions, given_tools
 from curation.errors import CurationError, Refusal
 from curation.progress import Progress
-from curation.recipe.load import stage_plan
+from curation.recipe.load import Recipe, stage_files, stage_plan
 from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import FROZEN_FOLDER
 from curation.sealed import write_sealed
@@ -72,12 +74,23 @@ class RowLoss(NamedTuple):
     tokens: int
 
 
+class Judge(NamedTuple):
+    """How the recipe's tools stage judges calls: its `bash_syntax`, its `schema` and `sources`."""
+
+    bash: BashSyntax
+    given: GivenTools
+
+    def tools(self, row: EvalRow) -> Tools:
+        """What the calls of a row are checked against."""
+        return Tools(row.tools, self.bash, self.given.of(row.source))
+
+
 class Asked(NamedTuple):
     """The turns that a model takes, and how its calls are judged."""
 
     turns: Sequence[AskedTurn]
     max_tokens: int
-    bash: BashSyntax
+    judge: Judge
 
 
 class Spoken(NamedTuple):
@@ -119,7 +132,7 @@ def evaluate(
         )
     check_weights(model)
     speaker = open_inference(model, base)
-    asked = Asked(choose_turns(chosen, turns), max_tokens, bash_syntax(admitted))
+    asked = Asked(choose_turns(chosen, turns), max_tokens, judge_of(admitted.recipe))
     losses, spoken = measure(speaker, chosen, asked, path.name)
     with speaker.as_base() as untrained:
         before = measure(untrained, chosen, asked, "base model") if untrained else ([], [])
@@ -175,10 +188,25 @@ def expectations(admitted: Admitted) -> list[dict[str, Any]]:
     return [{"metric": one.metric, "max": one.max, "min": one.min} for one in admitted.recipe.evaluation]
 
 
-def bash_syntax(admitted: Admitted) -> BashSyntax:
-    """What the recipe's tools stage does with a command that is no bash; its default without that stage."""
-    found = (settings for _, _, settings in stage_plan(admitted.recipe) if isinstance(settings, ToolSettings))
-    return next(found, ToolSettings()).bash_syntax
+def judge_of(recipe: Recipe) -> Judge:
+    """The judge that the recipe's tools stage is, by its defaults where the recipe has no such stage.
+
+    A file of `schema` or `sources` that is not on this machine is told on stderr: rows that it was for are
+    offered nothing but their own tools then, so that no other call counts as valid. CurationError when a
+    file holds no definitions.
+    """
+    found = (settings for _, _, settings in stage_plan(recipe) if isinstance(settings, ToolSettings))
+    settings = next(found, ToolSettings())
+    root = recipe.data_folder
+    absent = [path for _, path in stage_files(settings) if not (root / path).is_file()]
+    for path in absent:
+        print(f"{root / path}: not there; calls that it was to judge count as not valid", file=sys.stderr)
+
+    def read(schema: str) -> str:
+        return "[]" if schema in absent else definitions(schema, root)
+
+    sources = {name: read(schema) for name, schema in settings.sources.items()}
+    return Judge(settings.bash_syntax, given_tools(read(settings.schema), sources))
 
 
 def eval_rows(admitted: Admitted) -> list[EvalRow]:
@@ -197,7 +225,7 @@ def measure(
             losses.append(row_loss(speaker, row))
             progress.add(1, 1)
         for turn in asked.turns:
-            spoken.append(speak(speaker, turn, asked.max_tokens, asked.bash))
+            spoken.append(speak(speaker, turn, asked.max_tokens, asked.judge))
             progress.add(1, 1)
     return losses, spoken
 
@@ -225,12 +253,12 @@ def row_loss(speaker: Inference, row: EvalRow) -> RowLoss:
     return RowLoss(row, nats, tokens)
 
 
-def speak(speaker: Inference, turn: AskedTurn, max_tokens: int, bash: BashSyntax) -> Spoken:
+def speak(speaker: Inference, turn: AskedTurn, max_tokens: int, judge: Judge) -> Spoken:
     """Let the model take a turn."""
     encoder: Encoder = speaker.encoder
     prompt = prompt_ids(encoder, turn.row.messages[: turn.position], turn.row.tools)
     answer = parse_answer(text_of(encoder, speaker.answer(prompt, max_tokens)))
-    return Spoken(turn, answer, score(answer, turn.calls, Tools(turn.row.tools, bash)))
+    return Spoken(turn, answer, score(answer, turn.calls, judge.tools(turn.row)))
 
 
 def loss_metrics(losses: Sequence[RowLoss], base: Sequence[RowLoss], seed: int) -> dict[str, Measured]:

@@ -3,7 +3,9 @@
 import json
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from frozen_dataset import frozen_dataset
@@ -13,9 +15,12 @@ from transformers import AutoModelForCausalLM
 from curation.errors import CurationError, Refusal
 from curation.recipe.metrics import evaluated_meanings
 from curation.recipe.rules import evaluated
+from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import read_frozen
-from curation.row import decode, encode
+from curation.row import decode, encode, frame, message
 from curation.sealed import read_sealed, write_sealed
+from curation.stages.seam import Context
+from curation.stages.tools import STAGE
 from train.data.gatekeeper import admit
 from train.run.model_folder import Model, find_model
 from train.run.output import read_run
@@ -28,9 +33,9 @@ from train.use.evaluate import (
     EvalRow,
     Spoken,
     as_text,
-    bash_syntax,
     choose_turns,
     evaluate,
+    judge_of,
     tool_metrics,
 )
 from train.use.inference import open_inference
@@ -248,6 +253,11 @@ def test_a_model_whose_bytes_changed_is_not_measured(tmp_path, made, kind):
         evaluate(model, frozen=made.frozen, data=made.data, base=made.base, max_tokens=8)
 
 
+def bare_recipe(root, stages):
+    """All that the judge looks at."""
+    return SimpleNamespace(stages=stages, data_folder=root)
+
+
 @pytest.mark.parametrize(
     ("stages", "expected"),
     [
@@ -257,5 +267,66 @@ def test_a_model_whose_bytes_changed_is_not_measured(tmp_path, made, kind):
         (["chat"], "drop"),
     ],
 )
-def test_commands_are_judged_as_the_recipes_tools_stage_judges_them(stages, expected):
-    assert bash_syntax(SimpleNamespace(recipe=SimpleNamespace(stages=stages))) == expected
+def test_commands_are_judged_as_the_recipes_tools_stage_judges_them(tmp_path, stages, expected):
+    assert judge_of(bare_recipe(tmp_path, stages)).bash == expected
+
+
+CALLS = {
+    "of AJ": ("bash", '{"command":"ls"}'),
+    "of AJ, not bash": ("bash", '{"command":"if"}'),
+    "of AJ, without its command": ("bash", "{}"),
+    "of the file": ("fly", '{"to":"Kew"}'),
+    "of the file, wrongly": ("fly", '{"to":3}'),
+    "of nobody": ("sow", "{}"),
+}
+OWN = '[{"name":"sow","parameters":{"type":"object"}}]'
+
+
+@pytest.mark.parametrize("own", [None, "[]", OWN])
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        None,
+        {},
+        {"schema": "any"},
+        {"schema": "any", "bash_syntax": "flag"},
+        {"schema": "tools/fly.json"},
+        {"sources": {"flights": "tools/fly.json"}},
+        {"schema": "tools/fly.json", "sources": {"flights": "any", "garden": "aj_tools"}},
+    ],
+)
+def test_a_call_is_valid_where_the_tools_stage_of_the_recipe_keeps_it(tmp_path, settings, call, own):
+    (tmp_path / "tools").mkdir()
+    parameters = {"type": "object", "properties": {"to": {"type": "string"}}}
+    (tmp_path / "tools/fly.json").write_text(json.dumps([{"name": "fly", "parameters": parameters}]))
+    name, arguments = CALLS[call]
+    entry = {"id": "1", "name": name, "arguments": arguments}
+    said = [
+        message("user", "x"),
+        message("assistant", tool_calls=[entry]),
+        message("tool", "ok", tool_call_id="1"),
+        message("assistant", "done"),
+    ]
+    sources = ("flights", "garden")
+    bound = STAGE.bind(
+        msgspec.convert(settings or {}, ToolSettings), Context(sources=sources, data_root=tmp_path)
+    )
+    judge = judge_of(bare_recipe(tmp_path, ["chat"] if settings is None else [{"tools": settings}]))
+    for source in sources:
+        rows = frame([said], [own]).with_columns(source=pl.lit(source))
+        tools = judge.tools(EvalRow("1", source, "g", said, own))
+        problem = tools.problem(AnswerCall(name, json.loads(arguments), None, arguments))
+        assert (problem is None) == (bound(rows).kept.height == 1), (source, problem)
+
+
+def test_a_file_of_tools_that_is_not_here_is_told_and_offers_nothing(tmp_path, capsys):
+    stages = [{"tools": {"schema": "any", "sources": {"flights": "tools/fly.json"}}}]
+    judge = judge_of(bare_recipe(tmp_path, stages))
+    lost = tmp_path / "tools/fly.json"
+    assert capsys.readouterr().err == f"{lost}: not there; calls that it was to judge count as not valid\n"
+    call = AnswerCall("sow", {}, None)
+    rows = {source: EvalRow("1", source, "g", [], None) for source in ("flights", "garden")}
+    assert judge.tools(rows["flights"]).problem(call) == "no tool named sow"
+    assert judge.tools(rows["garden"]).problem(call) is None
+    assert judge.tools(rows["flights"]._replace(tools=OWN)).problem(call) is None

@@ -1,0 +1,50 @@
+"""The tools of a recipe: what the calls of rows without tools of their own are checked against.
+
+The settings `schema` and `sources` of the tools stage, read in one way by the stage and by `aj evaluate`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
+from curation.errors import CurationError
+from curation.recipe.kinds import ANY_TOOL
+
+Definitions = str | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class GivenTools:
+    """One toolset for all sources, and those of single sources in its place."""
+
+    default: Toolset = field(default_factory=Toolset)
+    by_source: Mapping[str, Toolset] = field(default_factory=dict)
+
+    def of(self, source: str) -> Toolset:
+        """What a row of a source is given."""
+        return self.by_source.get(source, self.default)
+
+
+def given_tools(schema: Definitions, sources: Mapping[str, Definitions]) -> GivenTools:
+    """The toolsets of definitions as lists, as their JSON text, or "any". Raises CurationError."""
+    return GivenTools(_toolset(schema), {name: _toolset(given) for name, given in sources.items()})
+
+
+def definitions(schema: str, data_root: Path) -> str:
+    """The definitions that a recipe's `schema` names, as JSON text, or "any". Raises CurationError."""
+    return schema if schema == ANY_TOOL else read_tools(tools_file(schema, data_root))
+
+
+def _toolset(given: Definitions) -> Toolset:
+    if given == ANY_TOOL:
+        return OPEN
+    text = given if isinstance(given, str) else orjson.dumps(list(given)).decode()
+    found = compile_tools(text, repair=False)
+    if found.problem is not None:
+        where = found.problem.get("path", "$")
+        raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")
+    return found
