@@ -29,15 +29,10 @@ from curation.recipe.load import (
     source_digest,
     stage_plan,
 )
-from curation.recipe.stages import Length, NearDuplicates
+from curation.recipe.readers import READERS
+from curation.recipe.stages import STAGES, Length, NearDuplicates
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
-
-
-READERS = "adventure, alpaca, bfcl, herbal, lines, map, messages, qa, sharegpt, trajectory, wildchat"
-STAGES = (
-    "normalise, chat, tools, language, length, pii, exact_duplicates, near_duplicates, contamination, exclude"
-)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +121,7 @@ STAGES = (
         (
             "reader: herbal",
             "reader: pdf",
-            f"r.yaml:8: sources.books.reader: expected one of {READERS}, got 'pdf'",
+            f"r.yaml:8: sources.books.reader: expected one of {', '.join(sorted(READERS))}, got 'pdf'",
         ),
         (
             "uri: chats.jsonl",
@@ -321,7 +316,7 @@ STAGES = (
         (
             "  - normalise",
             "  - shuffle",
-            f"r.yaml:12: stages[0]: unknown stage 'shuffle'; the stages are: {STAGES}",
+            f"r.yaml:12: stages[0]: unknown stage 'shuffle'; the stages are: {', '.join(STAGES)}",
         ),
         (
             "  - normalise",

@@ -120,8 +120,10 @@ def test_a_metric_is_made_by_something_there_is():
         assert metric.per_source == name.startswith("source.")
 
 
-# Names that no column, message key or format of a file has, too.
-DISTINCT = {*READERS, *STAGES} - {"messages", "tools", "language", "lines", "map", "exclude"}
+# Names that are ordinary words, too: of a column, a message key, a format of a file.
+ORDINARY = {"messages", "tools", "language", "lines", "map", "exclude"}
+DISTINCT = {*READERS, *STAGES} - ORDINARY
+ADVICE = "a name of the tables; if it means something else here, add it to ORDINARY"
 # The demo of the training writes a recipe.
 MAY_NAME = {"train/use/demo.py": {"exact_duplicates", "length"}}
 
@@ -131,10 +133,11 @@ def test_names_of_readers_and_stages_stand_in_their_own_rooms_only():
     for path in files("curation", "reports", "train"):
         place = path.relative_to(ROOT).as_posix()
         if not place.startswith(rooms):
-            assert not (texts(path) & DISTINCT) - MAY_NAME.get(place, set()), place
+            named = (texts(path) & DISTINCT) - MAY_NAME.get(place, set())
+            assert not named, f"{place}: {', '.join(sorted(named))}: {ADVICE}"
     for path in sorted((ROOT / "reports" / "templates").glob("*.jinja")):
         quoted = set(re.findall(r"\"([a-z_]+)\"", path.read_text(encoding="utf-8")))
-        assert not quoted & DISTINCT, path.name
+        assert not quoted & DISTINCT, f"{path.name}: {', '.join(sorted(quoted & DISTINCT))}: {ADVICE}"
 
 
 SMALLEST = """\
