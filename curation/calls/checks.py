@@ -5,7 +5,7 @@ stands: `problem_of` says what the tools stage says where it may repair nothing.
 """
 
 from collections import Counter
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -13,8 +13,7 @@ from curation.calls.bash_syntax import bash_error
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
 from curation.calls.result_pairs import Problem, RowCall, RowTurn
 from curation.calls.tool_schemas import Tool, Toolset, compile_tools, explain
-
-BashSyntax = Literal["drop", "flag", "ignore"]
+from curation.recipe.stages import BashSyntax
 
 _JSON_KINDS = {
     list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean",

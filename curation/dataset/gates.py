@@ -14,7 +14,7 @@ from curation.errors import RecipeError, Refusal
 from curation.figures import figure
 from curation.recipe.load import Recipe
 from curation.recipe.metrics import SOURCE_METRICS
-from curation.recipe.model import Gate, Waiver
+from curation.recipe.model import Gate, Severity, Waiver
 from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
 
 GATES = "gates.json"
@@ -54,7 +54,7 @@ class GateResult(Part, frozen=True):
     measured: int | float | None
     sources: list[SourceResult]
     passed: bool
-    severity: Literal["error", "warn"]
+    severity: Severity
     waiver: WaiverRef | None
     detail: str | None
 

@@ -15,6 +15,7 @@ import orjson
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest
 from curation.recipe.load import Recipe, recipe_from
+from curation.recipe.model import Unit
 from curation.sealed import Sealed, read_sealed, schema_of, write_sealed
 
 MANIFEST = "manifest.json"
@@ -102,7 +103,7 @@ class GroupCounts(Part, frozen=True):
 class MixtureCounts(Part, frozen=True):
     """The solved mixture. `total` is what it aimed for, in `unit`, over all groups."""
 
-    unit: Literal["rows", "tokens"]
+    unit: Unit
     total: int
     groups: dict[str, GroupCounts]
 

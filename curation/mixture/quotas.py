@@ -14,10 +14,8 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from curation.recipe.model import OnShortage, Unit
 from curation.row import ranks_of
-
-Unit = Literal["rows", "tokens"]
-OnShortage = Literal["stop", "shrink", "redistribute", "repeat"]
 
 # How far `on_shortage: repeat` goes (DESIGN.md §5).
 MAX_REPEATS = 16

@@ -26,6 +26,7 @@ from curation.mixture.quotas import (
     redistributed,
     repeats_needed,
 )
+from curation.recipe.model import Unit
 
 HALF_LIFE = 15.387756
 # Up to here copies are nearly as good as fresh rows (the same paper, §1).
@@ -81,7 +82,7 @@ class ShortGroup(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Why a mixture cannot be had and what can be done; `msgspec.to_builtins` makes it JSON."""
 
-    unit: Literal["rows", "tokens"]
+    unit: Unit
     total: int | Literal["max"]
     max_repeat: int
     short: dict[str, ShortGroup]

@@ -44,6 +44,9 @@ Code = Annotated[
     str,
     msgspec.Meta(pattern=r"^[A-Za-z0-9]+$", description="letters and digits such as DeepSeekR1Qwen32B"),
 ]
+Unit = Literal["rows", "tokens"]
+OnShortage = Literal["stop", "shrink", "redistribute", "repeat"]
+Severity = Literal["error", "warn"]
 Above0 = Annotated[float, msgspec.Meta(gt=0)]
 From0 = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -95,10 +98,10 @@ class Mixture(Section, frozen=True, kw_only=True):
     """
 
     shares: dict[Name, Share]
-    unit: Literal["rows", "tokens"] = "rows"
+    unit: Unit = "rows"
     total: Positive | Literal["max"] = "max"
     max_repeat: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 4
-    on_shortage: Literal["stop", "shrink", "redistribute", "repeat"] = "stop"
+    on_shortage: OnShortage = "stop"
 
 
 class Splitting(Section, frozen=True, kw_only=True):
@@ -129,7 +132,7 @@ class Gate(Section, frozen=True, kw_only=True):
     min: float | None = None
     per: Literal["source"] | None = None
     bounds: dict[str, float] = {}
-    severity: Literal["error", "warn"] = "error"
+    severity: Severity = "error"
     name: Text | None = None
 
     @property

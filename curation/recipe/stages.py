@@ -6,7 +6,7 @@ this table. The lines `key    meaning` of a docstring are the meanings of the se
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -23,6 +23,18 @@ from curation.recipe.kinds import (
     ToolSchema,
 )
 
+# What settings may say, named for those who act on it.
+TextForm = Literal["NFC", "none"]
+LostLetters = Literal["flag", "drop"]
+SpeltTokens = Literal["drop", "neutralise"]
+ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
+BashSyntax = Literal["drop", "flag", "ignore"]
+Undetermined = Literal["keep", "drop"]
+TooLong = Literal["split", "drop", "cut"]
+PiiAction = Literal["mask", "drop", "flag"]
+PiiKind = Literal["email", "phone", "ip", "card", "secret"]
+PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
+
 
 class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of the settings of a stage."""
@@ -35,8 +47,8 @@ class Normalise(StageSettings, frozen=True):
     replacement  what happens to a row with U+FFFD in it, where letters were lost
     """
 
-    form: Literal["NFC", "none"] = "NFC"
-    replacement: Literal["flag", "drop"] = "flag"
+    form: TextForm = "NFC"
+    replacement: LostLetters = "flag"
 
 
 class Chat(StageSettings, frozen=True):
@@ -47,10 +59,7 @@ class Chat(StageSettings, frozen=True):
     """
 
     repair: bool = True
-    control_tokens: Literal["drop", "neutralise"] = "drop"
-
-
-ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
+    control_tokens: SpeltTokens = "drop"
 
 
 class Tools(StageSettings, frozen=True):
@@ -66,7 +75,7 @@ class Tools(StageSettings, frozen=True):
     schema: ToolSchema = "aj_tools"
     sources: dict[SourceName, ToolSchema] = msgspec.field(default_factory=dict)
     repair: bool | list[ToolRepair] = True
-    bash_syntax: Literal["drop", "flag", "ignore"] = "drop"
+    bash_syntax: BashSyntax = "drop"
 
 
 class Language(StageSettings, frozen=True):
@@ -77,7 +86,7 @@ class Language(StageSettings, frozen=True):
     """
 
     keep: Languages = msgspec.field(default_factory=lambda: ["en"])
-    undetermined: Literal["keep", "drop"] = "keep"
+    undetermined: Undetermined = "keep"
 
 
 class Length(StageSettings, frozen=True):
@@ -90,10 +99,7 @@ class Length(StageSettings, frozen=True):
 
     max_tokens: ContextTokens
     min_tokens: Count = 0
-    too_long: Literal["split", "drop", "cut"] = "split"
-
-
-PiiKind = Literal["email", "phone", "ip", "card", "secret"]
+    too_long: TooLong = "split"
 
 
 class Pii(StageSettings, frozen=True):
@@ -103,8 +109,8 @@ class Pii(StageSettings, frozen=True):
     kinds   what is looked for
     """
 
-    action: Literal["mask", "drop", "flag"] = "mask"
-    kinds: list[PiiKind] = msgspec.field(default_factory=lambda: ["email", "phone", "ip", "card", "secret"])
+    action: PiiAction = "mask"
+    kinds: list[PiiKind] = msgspec.field(default_factory=lambda: list(PII_KINDS))
 
 
 class ExactDuplicates(StageSettings, frozen=True):

@@ -39,14 +39,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from curation.calls.listed_tools import TOOLS
 from curation.calls.python_calls import ENDS
 from curation.calls.text_calls import text_calls
-from curation.recipe.stages import Chat
+from curation.recipe.stages import Chat, SpeltTokens
 from curation.row import Message, decode, encode, note
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split
@@ -61,8 +61,6 @@ from curation.turns.control_tokens import (
     tokenizer_file,
 )
 from curation.turns.order import Fault, settle
-
-TokenAction = Literal["drop", "neutralise"]
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _ANY = f"(?:null|{_STRING})"
@@ -87,7 +85,7 @@ def chat(
     rows: pl.DataFrame,
     *,
     repair: bool = True,
-    control_tokens: TokenAction = "drop",
+    control_tokens: SpeltTokens = "drop",
     tokens: Sequence[str] = CONTROL_TOKENS,
 ) -> Split:
     """Rows that are sound conversations, repaired where that is safe; reasons above.

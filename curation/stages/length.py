@@ -4,20 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from curation.errors import RecipeError
-from curation.recipe.stages import Length
+from curation.recipe.stages import Length, TooLong
 from curation.rendering.template import BUILT_IN, Template, load_template
 from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.rendering.tokens import NFC_GROWS, Counter, load_counter
 from curation.row import Message, decode, drop, encode, note
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.turns.exchanges import exchanges
-
-TooLong = Literal["split", "drop", "cut"]
 
 # A piece of piece p is numbered p * PIECES + k.
 PIECES = 4096

@@ -25,16 +25,14 @@ import re
 import unicodedata
 from collections import Counter
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
-from curation.recipe.stages import Normalise
+from curation.recipe.stages import LostLetters, Normalise, TextForm
 from curation.row import decode, encode, note
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split
-
-Form = Literal["NFC", "none"]
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _NEWLINE = re.compile("\r*\n|[\r\x0b\x0c\u2028\u2029]")
@@ -106,9 +104,7 @@ _ODD_ESCAPES = re.compile(r"\\[bfru]|\x7f")
 _REPLACEMENT = "\ufffd"
 
 
-def normalise(
-    rows: pl.DataFrame, *, form: Form = "NFC", replacement: Literal["flag", "drop"] = "flag"
-) -> Split:
+def normalise(rows: pl.DataFrame, *, form: TextForm = "NFC", replacement: LostLetters = "flag") -> Split:
     """Rows with clean text; those with U+FFFD are flagged, or dropped with `replacement_character`.
 
     Needs `messages`, `tools`, `notes`. A changed row gets a note {"stage": "normalise", "repair":
@@ -119,7 +115,7 @@ def normalise(
     return rewrite(rows, suspects, partial(_clean_row, form=form, drops=replacement == "drop"))
 
 
-def _suspects(messages: pl.Series, form: Form) -> pl.Series:
+def _suspects(messages: pl.Series, form: TextForm) -> pl.Series:
     """Which rows may change, or hold what is flagged."""
     wide = (messages.str.len_bytes() != messages.str.len_chars()).arg_true()
     pattern = _SUSPECT_WIDE if form == "none" else f"{_SUSPECT_WIDE}|[{_UNSETTLED}]"
@@ -131,7 +127,7 @@ def _suspects(messages: pl.Series, form: Form) -> pl.Series:
 
 
 def _clean_row(
-    text: str, tools: str | None, notes: str | None, *, form: Form, drops: bool
+    text: str, tools: str | None, notes: str | None, *, form: TextForm, drops: bool
 ) -> Rewritten | Rejected | None:
     messages = decode(text)
     changed: Counter[str] = Counter()
@@ -163,7 +159,7 @@ def _flag(notes: str | None, lost: int) -> str:
     return line if notes is None else f"{notes}\n{line}"
 
 
-def clean(text: str, form: Form, changed: Counter[str], *, trim: bool = True, odd: bool = True) -> str:
+def clean(text: str, form: TextForm, changed: Counter[str], *, trim: bool = True, odd: bool = True) -> str:
     """`text` as the top of this file says; counts what it changes by kind.
 
     trim: white space too. odd: whether there may be anything but white space and printable ASCII.
@@ -178,7 +174,7 @@ def clean(text: str, form: Form, changed: Counter[str], *, trim: bool = True, od
     return text
 
 
-def _clean_characters(text: str, form: Form, changed: Counter[str]) -> str:
+def _clean_characters(text: str, form: TextForm, changed: Counter[str]) -> str:
     if not text.isascii():
         text = _reread(text, changed)
         text = _compose(text, form, changed)
@@ -221,7 +217,7 @@ def _counted(pattern: re.Pattern[str], new: str, text: str, kind: str, changed: 
     return text
 
 
-def _compose(text: str, form: Form, changed: Counter[str]) -> str:
+def _compose(text: str, form: TextForm, changed: Counter[str]) -> str:
     if form == "none" or text.isascii() or unicodedata.is_normalized(form, text):
         return text
     changed["nfc"] += 1

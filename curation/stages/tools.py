@@ -43,13 +43,13 @@ import orjson
 import polars as pl
 
 from curation import row
-from curation.calls.checks import BashSyntax, CallCheck, is_plainly_right, offered_tools
+from curation.calls.checks import CallCheck, is_plainly_right, offered_tools
 from curation.calls.given_tools import Definitions, definitions, given_tools
 from curation.calls.result_pairs import Pairing, Problem, RowTurn, blocks
 from curation.calls.tool_schemas import Toolset, tools_file
 from curation.errors import CurationError
 from curation.recipe.kinds import ANY_TOOL
-from curation.recipe.stages import ToolRepair, Tools
+from curation.recipe.stages import BashSyntax, ToolRepair, Tools
 from curation.stages.seam import Context, Rows, RowsFn, Split
 
 _REPAIRS: frozenset[str] = frozenset(get_args(ToolRepair))

@@ -23,8 +23,7 @@ from curation.dataset.gates import GateResult, GatesFile, SourceResult
 from curation.dataset.manifest import Manifest, read_recipe, shard_files
 from curation.recipe.load import Recipe, stage_plan
 from curation.recipe.metrics import METRICS
-from curation.recipe.stages import NOTES, REASONS
-from curation.stages.pii.personal_data import KINDS
+from curation.recipe.stages import NOTES, PII_KINDS, REASONS
 from reports.facts.changes import changes_since, read_baseline
 from reports.facts.ledger_facts import ledger_facts
 from reports.facts.remarks import Remark, remarks, verdict
@@ -70,7 +69,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "threshold": min(near_thresholds(recipe).values(), default=None),
         "settings_text": settings_text,
         "nearest": nearest,
-        "personal_kinds": KINDS,
+        "personal_kinds": PII_KINDS,
         "measured_by": {name: metric.by for name, metric in METRICS.items()},
         "reason_meanings": REASONS,
         "note_meanings": NOTES,

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curation.calls.checks import BashSyntax
 from curation.calls.given_tools import GivenTools, definitions, given_tools
 from curation.errors import CurationError, Refusal
 from curation.progress import Progress
 from curation.recipe.load import Recipe, stage_files, stage_plan
+from curation.recipe.stages import BashSyntax
 from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import FROZEN_FOLDER
 from curation.sealed import write_sealed

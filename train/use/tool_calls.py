@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from curation.calls.checks import BashSyntax, in_words, offered_tools, problem_of
+from curation.calls.checks import in_words, offered_tools, problem_of
 from curation.calls.result_pairs import RowCall
 from curation.calls.text_calls import CLOSE, OPEN, after_thinking
 from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS, compact
+from curation.recipe.stages import BashSyntax
 from curation.turns.chat_api import Function, arguments_text
 
 NEVER_CLOSED = "never closed"

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 import polars as pl
 
-from curation.recipe.stages import Language
+from curation.recipe.stages import Language, Undetermined
 from curation.row import drop
 from curation.stages.language.models import UNDETERMINED
 from curation.stages.language.tiers import languages
@@ -15,7 +14,7 @@ from curation.turns.prose import proses
 
 
 def language(
-    rows: pl.DataFrame, *, keep: Sequence[str] = ("en",), undetermined: Literal["keep", "drop"] = "keep"
+    rows: pl.DataFrame, *, keep: Sequence[str] = ("en",), undetermined: Undetermined = "keep"
 ) -> Split:
     """Keep rows in the languages `keep` (ISO 639-1); code-heavy and very short ones are `undetermined`.
 

@@ -22,10 +22,8 @@ from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import NamedTuple
 
-from curation.recipe.stages import PiiKind
+from curation.recipe.stages import PII_KINDS, PiiKind
 from curation.stages.pii.secret_keys import find_secrets
-
-KINDS: tuple[PiiKind, ...] = ("email", "phone", "ip", "card", "secret")
 
 
 class Finding(NamedTuple):
@@ -40,7 +38,7 @@ class Finding(NamedTuple):
 Finder = Callable[[str], Iterator[Finding]]
 
 
-def find(text: str, kinds: frozenset[PiiKind] = frozenset(KINDS)) -> list[Finding]:
+def find(text: str, kinds: frozenset[PiiKind] = frozenset(PII_KINDS)) -> list[Finding]:
     """What a text holds, in order and without overlap.
 
     Secrets win over other kinds at the same place, then cards, e-mails, addresses, phones.

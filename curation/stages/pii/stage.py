@@ -13,19 +13,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import polars as pl
 
-from curation.recipe.stages import Pii, PiiKind
+from curation.recipe.stages import PII_KINDS, Pii, PiiAction, PiiKind
 from curation.row import Message, decode, encode, note
 from curation.stages.pii.json_strings import edit_strings
-from curation.stages.pii.personal_data import KINDS, find
+from curation.stages.pii.personal_data import find
 from curation.stages.rewriting import Rejected, Rewritten, Verdict, rewrite_together
 from curation.stages.seam import Context, Rows, RowsFn, Split
-
-Action = Literal["mask", "drop", "flag"]
 
 # What a text, or the JSON text of a row, must hold for anything of a kind to be in it: one of its
 # groups of patterns, and of this each. The first of a group is looked for in all rows, so it is one
@@ -62,7 +60,7 @@ _PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE|IP|CARD|SECRET)_(\d{1,9})\]")
 _NUMBER = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\w.+-])\d{13,19}(?![\w.+-])', re.DOTALL)
 
 
-def pii(rows: pl.DataFrame, *, action: Action = "mask", kinds: Sequence[PiiKind] = KINDS) -> Split:
+def pii(rows: pl.DataFrame, *, action: PiiAction = "mask", kinds: Sequence[PiiKind] = PII_KINDS) -> Split:
     """Rows without personal data of the given kinds: masked, dropped or flagged.
 
     Needs `messages`, `notes`. A masked row's note is {"stage": "pii", "repair": "mask", "masked":
@@ -100,7 +98,7 @@ def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:
     return may_hold
 
 
-def _verdicts(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
+def _verdicts(rows: pl.DataFrame, *, action: PiiAction, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
     conversations = [decode(text) for text in rows["messages"]]
     # A row has many messages, and most of them nothing that is worth a closer look.
     suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], kinds)
@@ -114,7 +112,7 @@ def _verdicts(rows: pl.DataFrame, *, action: Action, kinds: frozenset[PiiKind]) 
 
 
 def _verdict(
-    found: dict[str, int], action: Action, row: Rewritten, masked: Sequence[Message]
+    found: dict[str, int], action: PiiAction, row: Rewritten, masked: Sequence[Message]
 ) -> Rewritten | Rejected:
     notes = row.notes
     if action == "mask":
