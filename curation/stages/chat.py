@@ -1,33 +1,20 @@
 """The shape of a conversation, and text that would turn into control tokens.
 
-Reasons:
+Reasons and repairs, each repair a note with its count, are explained in curation/recipe/stages.py. What the
+table does not say:
 
-bad_role                  a role that is none of the four, nor another name of one
-                          (curation/turns/roles.py), or tool calls of anyone but the assistant
-empty_turn                nothing is left of the user or the assistant but empty turns
-no_user, no_assistant     nobody asks, or nobody answers
-bad_order                 a system turn in the middle, calls or results before the first user turn,
-                          two turns of one role that cannot be one
-ends_without_assistant    the row ends on a tool result that answers no call of the turn before it:
-                          who knows what it belongs to
-control_token             a message, a tool call or the tools spell a control token
-
-Repairs, each a note with its count:
-
-calls_in_text             `<tool_call>`, `<tool_response>` and `<tools>` in the text become the calls, the
-                          results and the tools that they are, and a turn that is `[name(key=1), …]`
-                          the calls, where the row offers the tools (curation/calls/text_calls.py)
-role_alias                human, gpt, developer, observation … are named as our four roles
-empty_turn                empty turns go, except tool results and turns that only call
-merged_system             several system turns at the start become one
-repeated_system           the system turn again, word for word, goes
-leading_assistant         a greeting before the first user turn goes
-merged_turns              successive turns of one speaker become one, parted by a blank line
-trimmed_end               trailing user and system turns that nobody answers go
-trailing_result           trailing tool results go that answer the calls of the turn before them, so
-                          that the row ends on what the assistant did
-opened_think              `<think>` is put before thinking that is closed but never opened
-control_tokens            a space after the first character: `< |im_end|>`
+bad_role          also tool calls of anyone but the assistant; other names of the four roles are mended
+                  (curation/turns/roles.py)
+bad_order         a system turn in the middle, calls or results before the first user turn, two turns of one
+                  role that cannot be one
+control_token     in a message, a tool call or the tools; neutralised by a space after its first
+                  character: `< |im_end|>`
+calls_in_text     `<tool_call>`, `<tool_response>` and `<tools>`, and a turn that is `[name(key=1), …]`
+                  where the row offers the tools (curation/calls/text_calls.py)
+empty_turn        tool results and turns that only call are not empty
+merged_turns      parted by a blank line
+trailing_result   only results that answer calls of the turn before them: the row ends on what the
+                  assistant did
 
 An orphan tool result between two turns stays where it is: the `tools` stage judges it.
 

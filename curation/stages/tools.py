@@ -4,31 +4,23 @@ A row's calls are checked against its own `tools`, else against the tools of the
 or `sources` for a single source; `any` there takes every tool and checks form alone). An empty
 `tools` array counts as none.
 
-Reasons, the first in reading order; `detail` says where (`message` counts from 0):
+Reasons, repairs and flags are explained in curation/recipe/stages.py; the first reason in reading order
+counts. Of a reason `detail` says where (`message` counts from 0, `path` is a JSONPath), a repair is a note
+{"stage": "tools", "repair": kind, "count": n}. What the table does not say:
 
-schema_invalid      the row's own tools are no definitions or no JSON Schema (2020-12 unless
-                    `$schema` says), refer outside themselves, or ask for too much work
-unknown_tool        a call to a tool that is not offered
-arguments_not_json  arguments that are no JSON
-arguments_invalid   arguments that violate the schema, or hold a key twice; `path` is a JSONPath
-bash_syntax         a `bash` command that is not bash (`bash_syntax: drop`)
-orphan_result       a tool result that answers no open call
-missing_result      a call without result before the conversation goes on. A call in the row's
-                    last message needs none (single-turn sets end so), nor do AJ's `think` and
-                    `complete`
-repeated_call_id    two calls of a row with one id
+schema_invalid      also tools that refer outside themselves or ask for too much work; JSON Schema is 2020-12
+                    unless `$schema` says
+arguments_invalid   also a key that is written twice
+bash_syntax         a reason only of `bash`, under `drop`. Else a flag, and for `remote_bash` and
+                    `remote_bash_all`, which may run PowerShell, always a flag; none under `ignore`
+missing_result      a call in the row's last message needs no result (single-turn sets end so), nor do AJ's
+                    `think` and `complete`
+json                single quotes, trailing commas, Python literals, bare control characters
+nesting             {"arguments": {…}}, or a JSON string of JSON
+ids                 they become call_<n>, and their results follow
+order               a result without id belongs to the calls of the tool that it names, else to all in
+                    call order
 
-Repairs, each a note {"stage": "tools", "repair": kind, "count": n} and each switchable:
-
-types     type names of programming languages in the row's schemas ("dict", "float", "tuple", "any"), and
-          tables of parameters that are no schemas ({"n": {"type": "int, optional"}})
-json      single quotes, trailing commas, Python literals, bare control characters in arguments
-nesting   arguments one level too deep ({"arguments": {…}}), or a JSON string of JSON
-ids       missing, empty or repeated call ids become call_<n>; their results follow
-order     results without id belong to the calls of the tool that they name, else to all in call order
-
-Flags: {"stage": "tools", "flag": "bash_syntax", …} for `bash` commands if the setting says `flag`,
-and for `remote_bash` and `remote_bash_all` always but under `ignore`: they may run PowerShell.
 What needs no repair is not touched by a byte.
 """
 

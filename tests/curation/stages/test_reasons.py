@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,11 @@ def test_no_reason_or_note_is_explained_that_nothing_gives():
     # A note of keys alone, such as {"split": [1, 2]}.
     keys = {word for path in rooms for word in re.findall(r"\b([a-z_]+)=", path.read_text(encoding="utf-8"))}
     assert not {*REASONS, *NOTES} - spelt - parts - keys
+
+
+@pytest.mark.parametrize("stage", ["chat", "tools"])
+def test_what_a_stage_says_beyond_the_table_is_of_reasons_and_notes_of_its_own(stage):
+    said = import_module(f"curation.stages.{stage}").__doc__
+    names = re.findall(r"^([a-z_]+)  ", said, re.MULTILINE)
+    assert len(names) >= 5
+    assert set(names) <= {*STAGES[stage].reasons, *STAGES[stage].notes}

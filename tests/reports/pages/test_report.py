@@ -2,7 +2,6 @@
 
 import re
 from html.parser import HTMLParser
-from importlib import import_module
 
 import polars as pl
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from curation.dataset.gates import read_gates
 from curation.dataset.manifest import read_manifest
 from curation.jobs.curate import curate
-from curation.recipe.stages import NOTES, REASONS
 from curation.rendering.template import load_template
 from reports.facts import shard_facts
 from reports.pages import report as report_module
@@ -115,19 +113,6 @@ def test_tools_with_names_of_a_megabyte_make_no_large_page(tmp_path):
     assert (tmp_path / "out" / REPORT).stat().st_size < 1_000_000
     assert "999,901 more characters" in page_of(tmp_path / "out").whole_text
     assert pl.read_parquet(tmp_path / "out" / "samples.parquet")["tools"].str.len_bytes().max() is None
-
-
-@pytest.mark.parametrize("stage", ["chat", "tools"])
-def test_every_reason_and_repair_that_a_stage_documents_has_a_meaning(stage):
-    said = import_module(f"curation.stages.{stage}").__doc__
-    reasons, repairs = (
-        re.split(rf"^{part}\b[^\n]*", said, flags=re.MULTILINE)[1].split("\n\n")[1]
-        for part in ("Reasons", "Repairs")
-    )
-    for lines, known in ((reasons, REASONS), (repairs, NOTES)):
-        names = re.findall(r"^([a-z_]+(?:, [a-z_]+)*)  ", lines, re.MULTILINE)
-        assert len(names) >= 5
-        assert not {name for line in names for name in line.split(", ")} - set(known)
 
 
 def test_personal_data_in_samples_is_masked(hostile_dataset):
