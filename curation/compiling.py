@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import llvmlite
@@ -59,7 +58,8 @@ class _Cache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError, EOFError, UnpicklingError):
+        # The index is read before it is written, and may be what is broken.
+        with suppress(Exception):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 
