@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from curation.commands.needs import load_early
 from curation.commands.options import takes_force, takes_recipe
 from curation.commands.printing import DONE, aside
 from curation.commands.verbs import verb
@@ -20,12 +19,12 @@ def command(
 ) -> int:
     """Fetch a recipe's sources, or those of a frozen recipe."""
     from curation.jobs.fetch import as_json as for_programs
-    from curation.jobs.fetch import as_text, fetch
+    from curation.jobs.fetch import as_text, fetch, recipe_at
 
     found = fetch(recipe, offline=offline, force=force, data_root=data_root, tell=aside)
     if base_model and not offline:
         from curation.sources.fetch_model import fetch_base_model
 
-        fetch_base_model(load_early(recipe, data_root), tell=aside)
+        fetch_base_model(recipe_at(recipe, data_root), tell=aside)
     click.echo(for_programs(found) if as_json else as_text(found, recipe))
     return DONE

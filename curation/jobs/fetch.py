@@ -18,6 +18,7 @@ from typing import NamedTuple
 import httpx
 import msgspec
 from huggingface_hub.constants import HF_HUB_CACHE
+from msgspec import structs
 
 from curation.errors import CurationError, Refusal, SourceError
 from curation.files import alone_in, cache_folder, sync
@@ -90,9 +91,24 @@ def fetch(
         return [finish(job) for job in jobs]
 
 
+def recipe_at(path: Path, data_root: Path | None) -> Recipe:
+    """A recipe; that of a frozen one with its base model at the commit that was frozen."""
+    if not is_frozen(path):
+        return load_recipe(path, data_root=data_root)
+    frozen = read_frozen(path, know_signers=False)
+    recipe = frozen_recipe(frozen, path)
+    model = structs.replace(recipe.base_model, revision=frozen.base_revision)
+    return structs.replace(recipe, base_model=model)
+
+
+def is_frozen(path: Path) -> bool:
+    """Whether a file is a frozen recipe, and not a recipe."""
+    return path.is_file() and looks_frozen(read_bytes(path))
+
+
 def read(path: Path, data_root: Path | None) -> tuple[Recipe, Mapping[str, FrozenSource]]:
     """A recipe; of a frozen one also its sources as they were read."""
-    if path.is_file() and looks_frozen(read_bytes(path)):
+    if is_frozen(path):
         frozen = read_frozen(path, know_signers=False)
         return frozen_recipe(frozen, path), frozen.sources
     return load_recipe(path, data_root=data_root), {}

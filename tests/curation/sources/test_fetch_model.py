@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from hub_layouts import tokenizer_model
-from hub_recipe import digests, hub_recipe, only, seven_sources
+from hub_recipe import digests, frozen_from, hub_recipe, only, seven_sources
 from hub_server import HubServer
 from huggingface_hub import snapshot_download
 
+import aj
 from curation.errors import SourceError
+from curation.jobs.fetch import fetch, recipe_at
 from curation.recipe.load import load_recipe
 from curation.sources.fetch_model import fetch_base_model
 
@@ -39,3 +41,15 @@ def test_the_base_model_comes_into_the_hubs_own_cache_without_pickles(hub, tmp_p
     hub.repos["org/model"].commit({"config.json": b"{}", "pytorch_model.bin": b"pickle"})
     with pytest.raises(SourceError, match=r"base_model\.id: .* aj loads no other weights"):
         fetch_base_model(recipe)
+
+
+def test_the_weights_of_a_frozen_recipe_come_at_the_commit_that_was_frozen(hub, tmp_path, monkeypatch):
+    files = {"tokenizer.json": b"{}"}
+    repo = hub.repos["org/model"] = tokenizer_model(files)
+    recipe = hub_recipe(tmp_path, only("kisanvaani"))
+    fetch(recipe)
+    first = fetch_base_model(load_recipe(recipe)).commit
+    frozen = frozen_from(recipe, tmp_path)
+    repo.commit({**repo.commits[repo.branches["main"]], "config.json": b'{"changed": true}'})
+    assert aj.main(["fetch", str(frozen), "--base-model"]) == 0
+    assert fetch_base_model(recipe_at(frozen, None)).commit == first
