@@ -147,6 +147,7 @@ def test_options_may_stand_anywhere(arguments, found):
         ("curat r", "aj: no such command curat; did you mean curate?"),
         ("xyz", "aj: no such command xyz; see aj --help"),
         ("--verbose curate", "aj: no such option --verbose; see aj --help"),
+        ("curate --out= r", "aj curate: --out: expected a path, got nothing; see aj curate --help"),
         ("curate --bogus r", "aj curate: no such option --bogus; see aj curate --help"),
         ("curate --work 2 r", "aj curate: no such option --work; did you mean --workers?"),
         ("chat model", "aj: no such command chat; see aj --help"),

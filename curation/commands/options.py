@@ -8,8 +8,17 @@ import click
 
 Decorator = Callable[[Any], Any]
 
-# A file or a folder; whether it is there and can be read, its reader tells.
-PATH = click.Path(path_type=Path, readable=False)
+
+class AnyPath(click.Path):
+    """A file or a folder; whether it is there and can be read, its reader tells."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a path, got nothing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = AnyPath(path_type=Path, readable=False)
 
 
 def positive(text: str) -> int:
