@@ -18,14 +18,21 @@ from typing import NamedTuple
 import httpx
 import msgspec
 from huggingface_hub.constants import HF_HUB_CACHE
-from msgspec import structs
 
 from curation.errors import CurationError, Refusal, SourceError
 from curation.files import alone_in, cache_folder, sync
 from curation.jobs.fetch_plan import Job, look, unchanged
 from curation.progress import Progress
 from curation.recipe.load import Recipe, is_commit, is_hub, load_recipe
-from curation.release.frozen import FrozenSource, frozen_recipe, looks_frozen, read_bytes, read_frozen
+from curation.release.frozen import (
+    Frozen,
+    FrozenSource,
+    at_frozen_commit,
+    frozen_recipe,
+    looks_frozen,
+    read_bytes,
+    read_frozen,
+)
 from curation.sources.download import download, web
 from curation.sources.fetched import (
     TOKENIZER,
@@ -75,7 +82,8 @@ def fetch(
     Raises SourceError for what cannot be had, and Refusal when files are not those that a frozen
     recipe names. Whatever came whole before an error stays for the next run.
     """
-    recipe, frozen = read(path, data_root)
+    recipe, found = read(path, data_root)
+    frozen = {} if found is None else found.sources
     wanted = list(addresses(recipe))
     if not wanted:
         return []
@@ -93,25 +101,16 @@ def fetch(
 
 def recipe_at(path: Path, data_root: Path | None) -> Recipe:
     """A recipe; that of a frozen one with its base model at the commit that was frozen."""
-    if not is_frozen(path):
-        return load_recipe(path, data_root=data_root)
-    frozen = read_frozen(path, know_signers=False)
-    recipe = frozen_recipe(frozen, path)
-    model = structs.replace(recipe.base_model, revision=frozen.base_revision)
-    return structs.replace(recipe, base_model=model)
+    recipe, frozen = read(path, data_root)
+    return recipe if frozen is None else at_frozen_commit(recipe, frozen)
 
 
-def is_frozen(path: Path) -> bool:
-    """Whether a file is a frozen recipe, and not a recipe."""
-    return path.is_file() and looks_frozen(read_bytes(path))
-
-
-def read(path: Path, data_root: Path | None) -> tuple[Recipe, Mapping[str, FrozenSource]]:
-    """A recipe; of a frozen one also its sources as they were read."""
-    if is_frozen(path):
+def read(path: Path, data_root: Path | None) -> tuple[Recipe, Frozen | None]:
+    """A recipe; of a frozen one also what it was read from."""
+    if path.is_file() and looks_frozen(read_bytes(path)):
         frozen = read_frozen(path, know_signers=False)
-        return frozen_recipe(frozen, path), frozen.sources
-    return load_recipe(path, data_root=data_root), {}
+        return frozen_recipe(frozen, path), frozen
+    return load_recipe(path, data_root=data_root), None
 
 
 def found_here(address: Address, frozen: Mapping[str, FrozenSource]) -> Fetched:

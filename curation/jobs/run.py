@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-import msgspec
-
 from curation.dataset.gates import judge_again
 from curation.dataset.manifest import APPROVALS, MANIFEST, read_manifest
 from curation.engine.plan import input_files, make_context, stage_files_of
@@ -25,7 +23,7 @@ from curation.readers.reading import companions
 from curation.recipe.load import Recipe, load_recipe, recipe_digest
 from curation.release.approval import approve, check_approvals
 from curation.release.freeze import freeze
-from curation.release.frozen import FROZEN_FOLDER, parse_frozen
+from curation.release.frozen import FROZEN_FOLDER, at_frozen_commit, parse_frozen
 from curation.release.version import model_name
 from curation.sources.fetched import RECORD, TOKENIZER, addresses, base_model, fetched_sources
 from curation.versions import code_version
@@ -194,12 +192,10 @@ class Run:
 def as_frozen(recipe: Recipe, frozen: Path) -> Recipe:
     """The recipe, its base model at the commit that was frozen."""
     try:
-        revision = parse_frozen(frozen).base_revision
+        return at_frozen_commit(recipe, parse_frozen(frozen))
     except CurationError:
         # Not there, or damaged: then freezing comes first.
         return recipe
-    model = msgspec.structs.replace(recipe.base_model, revision=revision)
-    return msgspec.structs.replace(recipe, base_model=model)
 
 
 def base_files(folder: Path) -> list[Path]:

@@ -198,6 +198,12 @@ def frozen_recipe(frozen: Frozen, path: Path) -> Recipe:
     return recipe
 
 
+def at_frozen_commit(recipe: Recipe, frozen: Frozen) -> Recipe:
+    """The recipe, its base model at the commit that was frozen."""
+    model = msgspec.structs.replace(recipe.base_model, revision=frozen.base_revision)
+    return msgspec.structs.replace(recipe, base_model=model)
+
+
 def previous_frozen(folder: Path, name: str, version: str) -> Path | None:
     """The frozen recipe of that name with the highest version below `version` in a folder.
 
