@@ -26,6 +26,7 @@ from curation.dataset.manifest import (
 )
 from curation.files import canonical
 from curation.recipe.load import Recipe, recipe_digest, recipe_from
+from curation.release.verify import VerifyResult
 from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, root_digest, row_id
 
 SEED = 17
@@ -241,3 +242,8 @@ def forge(dataset: Path, change: pl.Expr) -> None:
     path = dataset / FILES[0]
     write_parquet(path, pl.read_parquet(path).with_columns(change))
     seal(dataset, tiny_recipe())
+
+
+def first_problem(result: VerifyResult) -> str:
+    """What `aj verify` names first."""
+    return str(result.problems[0])

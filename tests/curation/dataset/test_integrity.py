@@ -1,30 +1,9 @@
-import shutil
-from pathlib import Path
-
 import polars as pl
 import pytest
-from tiny_dataset import FILES, forge, seal, tiny_dataset, tiny_recipe, write_parquet
+from tiny_dataset import FILES, first_problem, forge, seal, tiny_recipe, write_parquet
 
-from curation.release.approval import approve
-from curation.release.verify import VerifyResult, verify
+from curation.release.verify import verify
 from curation.row import row_id
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    dataset = tiny_dataset(tmp_path_factory.mktemp("whole") / "tiny")
-    approve(dataset, "Ada")
-    return dataset
-
-
-@pytest.fixture
-def dataset(whole, tmp_path) -> Path:
-    """A copy of an approved dataset, to be harmed."""
-    return shutil.copytree(whole, tmp_path / "tiny")
-
-
-def first(result: VerifyResult) -> str:
-    return str(result.problems[0])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -36,14 +15,14 @@ def test_an_absent_file_is_named(dataset, name):
 
 def test_an_unlisted_file_is_named(dataset):
     (dataset / "train/part-00002.parquet").write_bytes((dataset / FILES[0]).read_bytes())
-    assert first(verify(dataset)) == "train/part-00002.parquet: not listed in the manifest"
+    assert first_problem(verify(dataset)) == "train/part-00002.parquet: not listed in the manifest"
 
 
 def test_a_link_is_no_file_of_a_dataset(dataset, tmp_path):
     (tmp_path / "elsewhere").write_bytes((dataset / "README.md").read_bytes())
     (dataset / "README.md").unlink()
     (dataset / "README.md").symlink_to(tmp_path / "elsewhere")
-    assert "README.md: a link" in first(verify(dataset))
+    assert "README.md: a link" in first_problem(verify(dataset))
 
 
 def test_a_row_forged_with_its_id_is_unknown_to_the_ledger(dataset):
@@ -72,4 +51,4 @@ def test_a_row_told_twice_in_the_ledger_is_noticed(dataset):
     twice = pl.when(pl.col("row") == 9).then(8).otherwise("row").cast(pl.UInt32).alias("row")
     write_parquet(path, lines.with_columns(twice))
     seal(dataset, tiny_recipe())
-    assert first(verify(dataset)) == "ledger: books:books.jsonl: not each of its 10 rows once"
+    assert first_problem(verify(dataset)) == "ledger: books:books.jsonl: not each of its 10 rows once"

@@ -1,29 +1,7 @@
-import shutil
-from pathlib import Path
-
 import polars as pl
-import pytest
-from tiny_dataset import FILES, forge, tiny_dataset, write_parquet
+from tiny_dataset import FILES, first_problem, forge, write_parquet
 
-from curation.release.approval import approve
-from curation.release.verify import VerifyResult, verify
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    dataset = tiny_dataset(tmp_path_factory.mktemp("whole") / "tiny")
-    approve(dataset, "Ada")
-    return dataset
-
-
-@pytest.fixture
-def dataset(whole, tmp_path) -> Path:
-    """A copy of an approved dataset, to be harmed."""
-    return shutil.copytree(whole, tmp_path / "tiny")
-
-
-def first(result: VerifyResult) -> str:
-    return str(result.problems[0])
+from curation.release.verify import verify
 
 
 def test_a_truncated_shard_is_named(dataset):
@@ -39,7 +17,10 @@ def test_the_first_changed_row_is_named_even_when_the_manifest_was_forged(datase
     rows = pl.read_parquet(path)
     third = pl.int_range(pl.len()) == 3
     forge(dataset, pl.when(third).then(pl.lit("[]")).otherwise("tools").alias("tools"))
-    assert first(verify(dataset)) == f"{FILES[0]}: row 3: its content is not that of its id {rows['id'][3]}"
+    assert (
+        first_problem(verify(dataset))
+        == f"{FILES[0]}: row 3: its content is not that of its id {rows['id'][3]}"
+    )
 
 
 def test_other_columns_make_no_shard(dataset):

@@ -4,36 +4,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tiny_dataset import FILES, forge, tiny_dataset
+from tiny_dataset import FILES, first_problem, forge, tiny_dataset
 
 from curation.dataset.integrity import check_dataset
 from curation.errors import CurationError, Refusal
-from curation.release.approval import approve
 from curation.release.freeze import freeze
-from curation.release.verify import VerifyResult, verify
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    dataset = tiny_dataset(tmp_path_factory.mktemp("whole") / "tiny")
-    approve(dataset, "Ada")
-    return dataset
-
-
-@pytest.fixture
-def dataset(whole, tmp_path) -> Path:
-    """A copy of an approved dataset, to be harmed."""
-    return shutil.copytree(whole, tmp_path / "tiny")
+from curation.release.verify import verify
 
 
 def flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at % len(data)] ^= 0x01
     path.write_bytes(data)
-
-
-def first(result: VerifyResult) -> str:
-    return str(result.problems[0])
 
 
 def test_a_whole_dataset_verifies(whole):
@@ -59,12 +41,14 @@ def test_a_flipped_byte_is_caught_by_verify_and_by_freeze(dataset, tmp_path, nam
 def test_a_forged_dataset_is_no_longer_the_approved_one(dataset):
     forge(dataset, (pl.col("tokens") + 1).alias("tokens"))
     assert check_dataset(dataset).problems == []
-    assert "approval.json: approves another dataset: manifest.json had digest" in first(verify(dataset))
+    assert "approval.json: approves another dataset: manifest.json had digest" in first_problem(
+        verify(dataset)
+    )
 
 
 def test_a_dataset_without_its_manifest_is_damaged_and_not_unknown(dataset):
     (dataset / "manifest.json").unlink()
-    assert first(verify(dataset)).startswith("manifest.json: ")
+    assert first_problem(verify(dataset)).startswith("manifest.json: ")
 
 
 def test_an_unapproved_dataset_is_whole(tmp_path):
@@ -95,7 +79,10 @@ def test_a_frozen_recipe_verifies_with_its_data_anywhere(dataset, tmp_path):
 def test_a_frozen_recipe_notices_other_data(dataset, tmp_path):
     frozen = freeze(dataset, tmp_path / "frozen.yaml")
     flip(dataset / FILES[1], 100)
-    assert first(verify(frozen, dataset)) == f"{FILES[1]}: its bytes are not those that the manifest lists"
+    assert (
+        first_problem(verify(frozen, dataset))
+        == f"{FILES[1]}: its bytes are not those that the manifest lists"
+    )
 
 
 def test_every_flipped_byte_of_a_frozen_recipe_is_noticed(whole, tmp_path):

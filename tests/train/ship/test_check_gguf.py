@@ -33,12 +33,6 @@ FILE_TYPES = {"q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 
 
 @pytest.fixture(scope="module")
-def adapter(tmp_path_factory):
-    base = tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory, adapter):
     out = tmp_path_factory.mktemp("gguf")
     return dict(zip(TYPES, export(adapter, TYPES, out=out), strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from full_disk import files_up_to
-from tiny_adapter import seal, tiny_adapter, tiny_base
+from tiny_adapter import seal, tiny_adapter
 
 from curation.errors import CurationError, Refusal
 from curation.sealed import read_sealed
@@ -16,26 +16,6 @@ from train.ship.export import GgufRecord, export
 from train.ship.merge import merge
 
 PURE = ["f16", "bf16", "q8_0"]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory, base):
-    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
-
-
-@pytest.fixture(scope="module")
-def merged(tmp_path_factory, adapter):
-    return merge(adapter, tmp_path_factory.mktemp("merged") / "AJ-Tiny-v1.0.0-merged").out
-
-
-@pytest.fixture
-def without_llama(monkeypatch):
-    monkeypatch.setattr(exporting, "has_llama", lambda: False)
 
 
 @pytest.mark.usefixtures("without_llama")

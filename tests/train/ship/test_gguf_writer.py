@@ -4,36 +4,14 @@ import shutil
 import gguf
 import pytest
 import torch
-from tiny_adapter import tiny_adapter, tiny_base
+from tiny_adapter import tiny_adapter
 from transformers import AutoModelForCausalLM
 
 from curation.errors import CurationError
 from train.model.tensors import Checkpoint, fingerprint
-from train.ship import export as exporting
 from train.ship.export import export
-from train.ship.merge import merge
 
 PURE = ["f16", "bf16", "q8_0"]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory, base):
-    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
-
-
-@pytest.fixture(scope="module")
-def merged(tmp_path_factory, adapter):
-    return merge(adapter, tmp_path_factory.mktemp("merged") / "AJ-Tiny-v1.0.0-merged").out
-
-
-@pytest.fixture
-def without_llama(monkeypatch):
-    monkeypatch.setattr(exporting, "has_llama", lambda: False)
 
 
 def values(reader: gguf.GGUFReader, key: str):

@@ -20,16 +20,6 @@ from train.ship import merge as merging
 from train.ship.merge import beside_adapter, merge
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory, base):
-    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
-
-
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float16"])
 @pytest.mark.parametrize("use_rslora", [False, True])
 def test_every_bit_is_that_of_merge_and_unload(tmp_path, dtype, use_rslora):

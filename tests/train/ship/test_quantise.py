@@ -2,21 +2,10 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from tiny_adapter import tiny_adapter, tiny_base
 
 from curation.errors import CurationError
 from train.ship import export as exporting
 from train.ship.export import export
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory, base):
-    return tiny_adapter(tmp_path_factory.mktemp("adapter") / "AJ-Tiny-v1.0.0-lora", base)
 
 
 @pytest.mark.parametrize("quant", ["q4_k_m", "q5_k_m", "q6_k"])
