@@ -6,6 +6,7 @@ stage with `file: DataPath` has an absent file answered by `aj check` without a 
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -37,9 +38,45 @@ ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
 # Who does the work: we, or a package of that name, which an extra of that name brings.
 Backend = Annotated[Literal["native", "datasketch"], _names("package")]
 
+# Of a key that came after recipes had been frozen: `Annotated[…, LATER]`. Left out where it has its default,
+# so that the digests of older recipes stay what they were (DESIGN.md §5).
+LATER = msgspec.Meta(extra={"later": True})
+
 # Takes every tool.
 ANY_TOOL = "any"
 BUILT_IN_SCHEMAS = ("aj_tools", ANY_TOOL)
+
+
+def as_stored(value: Any) -> Any:
+    """JSON values of a struct, and of those in it: without later keys that have their defaults."""
+    if isinstance(value, msgspec.Struct):
+        later = _later(type(value))
+        return {
+            name: as_stored(held)
+            for name in value.__struct_fields__
+            if (held := getattr(value, name)) != later.get(name, msgspec.NODEFAULT)
+        }
+    if isinstance(value, dict):
+        return {key: as_stored(held) for key, held in value.items()}
+    return [as_stored(held) for held in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _later(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Later keys of a struct → their defaults."""
+    info = types.type_info(kind)
+    assert isinstance(info, types.StructType)
+    return {
+        field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        for field in info.fields
+        if _is_later(field.type)
+    }
+
+
+def _is_later(info: Any) -> bool:
+    return isinstance(info, types.Metadata) and (
+        bool((info.extra or {}).get("later")) or _is_later(info.type)
+    )
 
 
 class Named(msgspec.Struct, frozen=True):

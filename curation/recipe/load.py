@@ -18,7 +18,7 @@ import msgspec
 from curation.errors import RecipeError, to_install
 from curation.files import canonical
 from curation.recipe.conform import Fault, conform, got, raise_faults, suggestion
-from curation.recipe.kinds import BUILT_IN_SCHEMAS, named
+from curation.recipe.kinds import BUILT_IN_SCHEMAS, as_stored, named
 from curation.recipe.metrics import METRICS, SOURCE_METRICS
 from curation.recipe.model import (
     MAX_STEPS,
@@ -86,7 +86,7 @@ class Recipe(RecipeModel, frozen=True, kw_only=True):
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved recipe as JSON values, which `recipe_from` reads back. Free of the machine."""
-        whole: dict[str, Any] = msgspec.to_builtins(model_of(self))
+        whole: dict[str, Any] = as_stored(model_of(self))
         return whole
 
     def at(self, *path: str | int) -> str:
@@ -142,7 +142,7 @@ def completed(model: RecipeModel) -> RecipeModel:
     """The model with all that other keys imply: settings of stages, names of gates, seed, duration."""
     stages: list[str | dict[str, Any]] = []
     for _, stage, settings in stage_plan(model):
-        filled: dict[str, Any] = msgspec.to_builtins(settled(settings))
+        filled: dict[str, Any] = as_stored(settled(settings))
         for one in named(settings):
             if one.kind == "source order":
                 order = filled[str(one.path[0])]
@@ -194,7 +194,7 @@ def recipe_digest(recipe: Recipe) -> str:
 
 def source_digest(recipe: Recipe, name: str) -> str:
     """sha256 of one source as the recipe has it, defaults filled in, in canonical JSON."""
-    return hashlib.sha256(canonical(msgspec.to_builtins(recipe.sources[name]))).hexdigest()
+    return hashlib.sha256(canonical(as_stored(recipe.sources[name]))).hexdigest()
 
 
 def is_hub(uri: str) -> bool:
