@@ -30,7 +30,7 @@ def converter(source: Source, path: Path) -> Convert:
 def wanted_columns(source: Source) -> frozenset[str] | None:
     """The columns of a wide file that the reader looks at; None for all."""
     reader = READERS[source.reader]
-    if not reader.narrow:
+    if not reader.narrow or source.records:
         return None
     known = {name for names in reader.columns.values() for name in names}
     named = {path.partition(".")[0] for path in (source.columns or {}).values()}

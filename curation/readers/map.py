@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import Raw
 from curation.errors import SourceError
 from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
+from curation.readers.regrouping import Gather
 from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader, is_turns
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
@@ -29,13 +31,38 @@ ANYONE = "*"
 _SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
 _SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
 _USERS = spellings("user") | {"customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
-_MARKERS = (
-    {"### Human:": "user", "### Assistant:": "assistant"},
-    {"###Instruction:": "user", "###Output:": "assistant"},
-    {"### Instruction:": "user", "### Response:": "assistant"},
-    {"user:": "user", "assistant:": "assistant"},
-    {"Human:": "user", "Assistant:": "assistant"},
-)
+# Markers of texts: those that open a user's and an assistant's turn, and others that may be there.
+_MARKERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
+    ({"### Human:": "user", "### Assistant:": "assistant"}, {}),
+    ({"###Instruction:": "user", "###Output:": "assistant"}, {}),
+    ({"### Instruction:": "user", "### Response:": "assistant"}, {}),
+    (
+        {"<|im_start|>user": "user", "<|im_start|>assistant": "assistant"},
+        {"<|im_start|>system": "system", "<|im_end|>": "skip"},
+    ),
+    (
+        {"<|start_header_id|>user<|end_header_id|>": "user",
+         "<|start_header_id|>assistant<|end_header_id|>": "assistant"},
+        {"<|start_header_id|>system<|end_header_id|>": "system", "<|eot_id|>": "skip",
+         "<|begin_of_text|>": "skip"},
+    ),
+    (
+        {"<start_of_turn>user": "user", "<start_of_turn>model": "assistant"},
+        {"<end_of_turn>": "skip", "<bos>": "skip"},
+    ),
+    (
+        {"<|user|>": "user", "<|assistant|>": "assistant"},
+        {"<|system|>": "system", "<|end|>": "skip", "</s>": "skip"},
+    ),
+    (
+        {"[INST]": "user", "[/INST]": "assistant"},
+        {"<<SYS>>": "system", "<</SYS>>": "user", "<s>": "skip", "</s>": "skip"},
+    ),
+    ({"user:": "user", "assistant:": "assistant"}, {"system:": "system"}),
+    ({"User:": "user", "Assistant:": "assistant"}, {"System:": "system"}),
+    ({"Human:": "user", "Assistant:": "assistant"}, {"System:": "system"}),
+    ({"Human:": "user", "AI:": "assistant"}, {}),
+)  # fmt: skip
 
 Said = tuple[str, str]
 # The record of the other file (`answers`) with the same join key.
@@ -49,21 +76,28 @@ def converter(source: Source, path: Path) -> Convert:
 
 
 def mapped(source: Source, partner: Partner | None = None) -> Convert:
-    """Turns of a record as the recipe's `map` finds them; neighbours of one role are one turn."""
+    """Turns of a record as the recipe's `map` finds them; neighbours of one role are one turn.
+
+    With `by` a record is a JSON array of those that `curation.readers.gathering` brought together.
+    """
     layout = source.map
     if layout is None:
         raise SourceError(
             "reader map needs `map`: where the turns are, and who speaks (see curation/recipe/source.py)"
         )
-    if (layout.turns is None) == (layout.text is None):
-        raise SourceError("map: exactly one of `turns` and `text` says where the conversation is")
+    if sum(place is not None for place in (layout.turns, layout.text, layout.by)) != 1:
+        raise SourceError("map: exactly one of `turns`, `text` and `by` says where the conversation is")
     sections = _sections(layout) if layout.text is not None else None
 
     def convert(data: bytes) -> Row:
-        record = _SHALLOW.decode(data)
-        said = _split(_needed(record, str(layout.text)), *sections) if sections else _spoken(record, layout)
-        if layout.prompts:
-            said = _interleaved(_prompts(record, layout, partner), said)
+        turns = _LIST.decode(data) if layout.by else []
+        record = _SHALLOW.decode(turns[0] if turns else data)
+        if sections:
+            said = _split(_needed(record, str(layout.text)), *sections)
+        elif layout.by:
+            said = _spoken(_in_order(turns, layout), layout)
+        else:
+            said = _said(record, layout, partner)
         messages = _joined(said, "\n" if layout.join_with is None else layout.join_with)
         if not messages:
             raise Unfit("no turns")
@@ -81,10 +115,53 @@ def _needed(record: Mapping[str, Raw], path: str) -> Raw:
     return value
 
 
-def _spoken(record: Mapping[str, Raw], layout: Map) -> list[Said]:
+def _said(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[Said]:
+    """(role, text) of every turn of a record that holds a list of them."""
+    turns = _LIST.decode(_needed(record, str(layout.turns)))
+    if layout.each:
+        return [said for turn in turns for said in _exchanged(turn, layout)]
+    speakers = _LIST.decode(_needed(record, layout.speakers)) if layout.speakers else None
+    if speakers is not None and len(speakers) != len(turns):
+        raise Unfit(f"{len(turns)} turns but {len(speakers)} speakers")
+    said = _spoken(turns, layout, speakers)
+    return _interleaved(_prompts(record, layout, partner), said) if layout.prompts else said
+
+
+def _exchanged(turn: Raw, layout: Map) -> Iterator[Said]:
+    """The turns of an exchange: an object, or a list whose places are its keys; what is absent is not said."""
+    if bytes(turn)[:1] == b"[":
+        held = {str(place): value for place, value in enumerate(_LIST.decode(turn))}
+        if more := [place for place in held if place not in layout.each]:
+            raise Unfit(f"an exchange of {len(held)} parts; map.each has none for part {more[0]}")
+    else:
+        held = _SHALLOW.decode(turn)
+        refuse(held, "map")
+    if not any(key in held for key in layout.each):
+        raise missing(held, list(layout.each), "each: {%s: …}")
+    for key, role in layout.each.items():
+        text = _text(look_up(held, key), layout)
+        if text and role != "skip":
+            yield role, text
+
+
+def _in_order(turns: list[Raw], layout: Map) -> list[Raw]:
+    """Records by the number under `order`; equal ones as they stand."""
+    if layout.order is None:
+        return turns
+    places = []
+    for turn in turns:
+        text = as_text(_needed(_SHALLOW.decode(turn), layout.order))
+        try:
+            places.append(float(text or ""))
+        except ValueError:
+            raise Unfit(f"expected a number under {layout.order}, found {text!r}") from None
+    return [turns[place] for place in sorted(range(len(turns)), key=places.__getitem__)]
+
+
+def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) -> list[Said]:
     """(role, text) of every turn; `skip` leaves a speaker out."""
     said = []
-    for raw in _LIST.decode(_needed(record, str(layout.turns))):
+    for place, raw in enumerate(turns):
         if bytes(raw)[:1] == b'"':
             turn: dict[str, Raw] = {layout.content: raw}
         else:
@@ -93,18 +170,21 @@ def _spoken(record: Mapping[str, Raw], layout: Map) -> list[Said]:
         content = _text(look_up(turn, layout.content), layout)
         if content is None:
             raise missing(turn, [layout.content], "content: %s")
-        speaker = _text(look_up(turn, layout.role), layout) if layout.role else ANYONE
-        role = _role(speaker, layout)
+        named = speakers[place] if speakers else look_up(turn, layout.role) if layout.role else None
+        speaker = _text(named, layout)
+        role = _role(speaker if layout.role or speakers else ANYONE, layout)
         if role != "skip":
-            named = layout.names and speaker and role == "user"
-            said.append((role, f"{speaker}: {content}" if named else content))
+            is_named = layout.names and speaker and role == "user"
+            said.append((role, f"{speaker}: {content}" if is_named else content))
     return said
 
 
 def _text(raw: Raw | None, layout: Map) -> str | None:
-    """A string, or a list of strings (sentences of a turn, several speakers) joined by a space."""
+    """A string, a number as it is spelt, or a list of strings (sentences, speakers) joined by a space."""
     if raw is None:
         return None
+    if bytes(raw)[:1] not in (b'"', b"[", b"n"):
+        return as_text(raw)
     value = _TEXTS.decode(raw)
     return " ".join(text for text in value if text) if isinstance(value, list) else value
 
@@ -135,21 +215,21 @@ def _split(raw: Raw, pattern: re.Pattern[str], roles: Mapping[str, str]) -> list
     if len(parts) < 3:
         raise Unfit(f"the text has none of the markers: {', '.join(roles)}")
     said = [(roles[mark], part.strip()) for mark, part in zip(parts[1::2], parts[2::2], strict=True)]
+    # Llama 2 writes the system prompt inside the first turn of the user.
+    said = [one for one, then in pairwise([*said, ("", "")]) if one != ("user", "") or then[0] != "system"]
     opening = [("system", parts[0].strip())] if parts[0].strip() else []
     return opening + [(role, part) for role, part in said if role != "skip"]
 
 
 def _prompts(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[Said]:
-    if layout.join is None or partner is None:
-        raise SourceError(
-            "map: `prompts` needs `join`, the key that both files share, and the source's `answers`"
-        )
-    key = as_text(_needed(record, layout.join))
-    other = partner(key or "")
-    if other is None:
-        raise Unfit(f"the other file has no record with {layout.join} {key}")
+    if layout.join is not None:
+        key = as_text(_needed(record, layout.join))
+        other = partner(key or "") if partner else None
+        if other is None:
+            raise Unfit(f"the other file has no record with {layout.join} {key}")
+        record = _SHALLOW.decode(other)
     texts = []
-    for raw in _LIST.decode(_needed(_SHALLOW.decode(other), str(layout.prompts))):
+    for raw in _LIST.decode(_needed(record, str(layout.prompts))):
         value = raw if bytes(raw)[:1] == b'"' else _needed(_SHALLOW.decode(raw), layout.content)
         texts.append(("user", as_text(value) or ""))
     return texts
@@ -184,9 +264,12 @@ def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[
         yield Candidate(LIKELY, {"answers": "question.jsonl", "map": layout})
     yield from _turns_of_any_name(objects)
     for key, value in first.items():
-        for roles in _MARKERS:
-            if isinstance(value, str) and all(mark in value for mark in roles):
-                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": roles}})
+        for needed, more in _MARKERS:
+            if isinstance(value, str) and all(mark in value for mark in needed):
+                there = {
+                    mark: role for mark, role in more.items() if any(mark in str(r.get(key)) for r in objects)
+                }
+                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": {**needed, **there}}})
 
 
 def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
@@ -218,4 +301,9 @@ def _roles(speakers: Sequence[Any]) -> dict[str, str]:
     return {user: "user", **{name: "assistant" for name in order if name != user}}
 
 
-READER = Reader(converter=converter, guess_records=guess_records)
+def gather(source: Source) -> Gather | None:
+    """By what `map.by` names."""
+    return Gather(source.map.by) if source.map and source.map.by else None
+
+
+READER = Reader(converter=converter, gather=gather, guess_records=guess_records)

@@ -20,6 +20,7 @@ from curation.errors import SourceError
 from curation.readers import where
 from curation.readers.answers import check_answers
 from curation.readers.conversion import Found, converted, converter, fits, text_rows, wanted_columns
+from curation.readers.regrouping import gathered, holds, unfolded
 from curation.readers.seam import Taken, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
@@ -136,7 +137,8 @@ def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[C
     """The pieces in which a file is read, in order; the same for the same bytes.
 
     Plain JSON lines are cut at line starts and Parquet at row groups, so that a big file is read in
-    parallel. Everything else is one piece. Raises SourceError for a wrong `encoding`.
+    parallel. Everything else is one piece, and so is a file whose records are gathered into rows.
+    Raises SourceError for a wrong `encoding`.
     """
     _check_encoding(source)
     size = path.stat().st_size
@@ -144,14 +146,15 @@ def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[C
     if _is_text(path, source):
         return whole
     form = records.file_format(path)
+    is_gathered = reader_of(source.reader).gather(source) is not None
     if form == "parquet":
-        if decoding.compression(path):
+        if decoding.compression(path) or is_gathered:
             return [Chunk(path, 0, 0)]
         try:
             return [Chunk(path, part.start, part.stop) for part in tables.parquet_plan(path, chunk_bytes)]
         except BrokenFile:
             return [Chunk(path, 0, 0)]
-    if form != "lines" or size <= chunk_bytes or decoding.compression(path):
+    if form != "lines" or size <= chunk_bytes or decoding.compression(path) or is_gathered:
         return whole
     if source.encoding or decoding.marked_encoding(decoding.first_bytes(path, 4)) not in (None, "utf-8"):
         return whole
@@ -290,7 +293,12 @@ def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
     if _is_text(chunk.path, source):
         return text_rows(chunk.path, source, file=file)
     convert = converter(source, chunk.path)
-    found = records_of(chunk, source, partial(fits, convert), wanted_columns(source))
+    fitting = partial(holds, path=source.records) if source.records else partial(fits, convert)
+    found = records_of(chunk, source, fitting, wanted_columns(source))
+    if source.records:
+        found = unfolded(found, source.records)
+    if (by := reader_of(source.reader).gather(source)) is not None:
+        found = gathered(found, by)
     return converted(found, convert, source)
 
 

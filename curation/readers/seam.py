@@ -14,6 +14,7 @@ import polars as pl
 
 from curation.by_name import by_name
 from curation.readers.answers import answer_files
+from curation.readers.regrouping import Gather
 from curation.recipe.source import Source
 from curation.sources.records import Bad
 from curation.turns.shape import Convert, Row
@@ -59,6 +60,10 @@ def no_text(path: Path) -> Iterator[Candidate]:
     return iter(())
 
 
+def not_gathered(source: Source) -> None:
+    """For readers whose records are rows one by one."""
+
+
 def no_quick_way(source: Source) -> None:
     """For readers without a compiled loop."""
 
@@ -71,6 +76,8 @@ class Reader:
                    SourceError for wrong settings
     rows           the rows of a plain file
     companions     further files whose bytes decide how a file of the source reads
+    gather         for a source, what the records of one row have in common; the converter then takes a
+                   JSON array of them. A file is read in one piece
     quick          for a source, a function of JSON lines that takes those beyond doubt at the speed of a
                    compiled loop; None where it may take none
     guess_records  settings that may fit a file whose first records are these objects
@@ -80,6 +87,7 @@ class Reader:
     converter: Callable[[Source, Path], Convert] | None = None
     rows: TextRows | None = None
     companions: Callable[[Path, Source], list[Path]] = answer_files
+    gather: Callable[[Source], Gather | None] = field(default=not_gathered)
     quick: Callable[[Source], Callable[[Sequence[bytes]], Taken] | None] = field(default=no_quick_way)
     guess_records: Callable[[Path, Sequence[Mapping[str, Any]]], Iterator[Candidate]] = no_records
     guess_text: Callable[[Path], Iterator[Candidate]] = no_text

@@ -11,6 +11,7 @@ from curation.sources.records import Filtered
 from curation.turns.shape import missing
 
 _SHALLOW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def passes(where: Mapping[str, Any]) -> Callable[[str, Any], bool]:
@@ -36,12 +37,12 @@ def _spelling(value: Any) -> str | None:
 
 
 def filtered(data: bytes, where: Mapping[str, Any], passing: Callable[[str, Any], bool]) -> Filtered | None:
-    """The first column of a record that does not pass, or None if all do.
+    """The first column of a record that does not pass, or None if all do. Of several, the first is asked.
 
     Raises Unfit when the record has no such column and `where` does not ask for null, and what
     decoding JSON raises.
     """
-    record = _SHALLOW.decode(data)
+    record = _SHALLOW.decode(data if data.lstrip()[:1] != b"[" else _LIST.decode(data)[0])
     for column in where:
         raw = look_up(record, column)
         if raw is None and not passing(column, None):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import Positive
+from curation.recipe.kinds import LATER, Positive
 from curation.recipe.readers import READERS
 
 if TYPE_CHECKING:
@@ -19,7 +19,14 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """`map`: where the turns of any JSON shape are. Paths are dotted keys: `choices.0.turns`.
 
     turns      path to the list of turns (objects, or plain texts)
+    by         instead of `turns`, where each record is a turn: path to what the records of a conversation
+               have in common; "*" for a file that is one conversation
+    order      with `by`: path to a number by which the turns are sorted; else they come as they stand
     role       key of a turn that says who speaks; without it every turn is that of `roles: {"*": …}`
+    speakers   instead of `role`: path to a list beside `turns` that says who speaks
+    each       instead of `role` and `content`, where each of `turns` is an exchange: its keys in the order
+               in which they are said → who says it, such as {human: user, assistant: assistant}; of a
+               pair {"0": user, "1": assistant}
     content    key of a turn that holds what is said: a text, or a list of texts
     roles      speaker → system, user, assistant, tool or skip; "*" stands for any other speaker
     names      set the speaker's name before what a user says, for sets with many speakers
@@ -28,12 +35,16 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                of `roles` is the marker that opens a turn ("### Human:", "user:")
     system     path to a system prompt
     tools      path to the tools
-    join       key that this file shares with the file named by the source's `answers`
-    prompts    path, in that other file, to the user's turns, one before each turn of this file
+    prompts    path to the user's turns, one before each of `turns`
+    join       key that this file shares with the file named by the source's `answers`, where `prompts` are
     """
 
     turns: str | None = None
+    by: Annotated[str | None, LATER] = None
+    order: Annotated[str | None, LATER] = None
     role: str | None = None
+    speakers: Annotated[str | None, LATER] = None
+    each: Annotated[dict[str, SpokenRole], LATER] = {}
     content: str = "content"
     roles: dict[str, SpokenRole] = {}
     names: bool = False
@@ -59,6 +70,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     licence   under which its rows are used; the card and the report show it
     take      this many records, chosen by digest; the rest are unselected
     weight    its part of the group's quota, times the rows that it has
+    records   path to a list in each record whose elements are the records, such as `paragraphs.qas`; the
+              keys around it stand in each of them
     where     column → value or values a record must have; others are filtered while reading
     encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
     map       where the turns are, in a shape that no other reader knows
@@ -83,6 +96,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     licence: str | None = None
     take: Positive | None = None
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    records: Annotated[str | None, LATER] = None
     where: dict[str, Any] | None = None
     encoding: str | None = None
     map: Mapping | None = None

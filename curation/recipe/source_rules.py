@@ -98,14 +98,28 @@ def not_used(key: str, reader: str) -> str:
 
 def map_faults(layout: Mapping, answers: str | None, at: KeyPath) -> Iterator[Fault]:
     """A `map` that says twice where the conversation is, or not at all; parts that need others."""
-    if (layout.turns is None) == (layout.text is None):
-        yield Fault(at, "needs either 'turns:', a list in each record, or 'text:', one text with markers")
-    if not layout.roles:
+    places = [layout.turns, layout.text, layout.by]
+    if len(places) - places.count(None) != 1:
+        yield Fault(
+            at,
+            "needs one of 'turns:', a list in each record, 'text:', one text with markers, and 'by:',"
+            " the key of a conversation of which each record is a turn",
+        )
+    if not layout.roles and not layout.each:
         whose = "marker in the text" if layout.text is not None else "speaker, or '*' for any,"
         yield Fault((*at, "roles"), f"missing; from each {whose} to user, assistant, system, tool or skip")
-    if layout.prompts is not None and (layout.join is None or answers is None):
-        need = "'join:', the key that both files share, and the source's 'answers:'"
-        yield Fault((*at, "prompts"), f"needs {need}")
+    for key in ("speakers", "each", "prompts"):
+        if getattr(layout, key) and layout.turns is None:
+            yield Fault((*at, key), "only with 'turns:', the list that it goes with")
+    if layout.order is not None and layout.by is None:
+        yield Fault((*at, "order"), "only with 'by:', where each record is a turn")
+    if layout.speakers is not None and layout.role is not None:
+        yield Fault((*at, "speakers"), "'role:' already says who speaks; write one of them")
+    if layout.each and (layout.role or layout.speakers or layout.prompts):
+        yield Fault((*at, "each"), "says who speaks by itself; leave out 'role:', 'speakers:' and 'prompts:'")
+    if (layout.join is None) != (answers is None) or (layout.join and layout.prompts is None):
+        need = "'prompts:', 'join:', the key that both files share, and the source's 'answers:'"
+        yield Fault((*at, "join"), f"the user's turns of another file need all of {need}")
 
 
 def is_encoding(name: str) -> bool:

@@ -7,6 +7,7 @@ names what is left, as a repair that it notes. Both spell them as they stand her
 ROLES = ("system", "user", "assistant", "tool")
 ALIASES = {
     "human": "user",
+    "prompter": "user",
     "gpt": "assistant",
     "chatgpt": "assistant",
     "bot": "assistant",

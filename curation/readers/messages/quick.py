@@ -27,7 +27,7 @@ _SHORTEST = len('{"role":"user"}')
 
 def quick_key(source: Source) -> str | None:
     """The key of the conversations of a source whose lines may be taken here; None if none may."""
-    settled = source.columns is None and source.where is None and source.system is None
+    settled = all(one is None for one in (source.columns, source.where, source.system, source.records))
     names = READERS[source.reader].columns.get("messages")
     return names[0] if names and settled else None
 

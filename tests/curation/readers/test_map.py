@@ -33,11 +33,50 @@ def read_map(layout, record, **settings):
             {"text": "log", "roles": {"user:": "user", "bot:": "assistant"}},
             {"log": "user: hi\nbot: hello"},
         ),
+        (
+            {"turns": "c", "each": {"human": "user", "assistant": "assistant"}},
+            {"c": [{"assistant": "hello", "human": "hi"}]},
+        ),
+        ({"turns": "history", "each": {"0": "user", "1": "assistant"}}, {"history": [["hi", "hello"]]}),
+        (
+            {"turns": "said", "speakers": "who", "roles": {"0": "user", "1": "assistant"}},
+            {"said": ["hi", "hello"], "who": [0, 1]},
+        ),
+        (
+            {"turns": "answers", "prompts": "asked", "roles": {"*": "assistant"}},
+            {"asked": ["hi"], "answers": ["hello"]},
+        ),
+        (
+            {"by": "id", "order": "n", "role": "who", "roles": {"1": "user", "2": "assistant"}},
+            [{"id": 7, "n": "9", "who": 2, "content": "hello"}, {"id": 7, "n": 8, "who": 1, "content": "hi"}],
+        ),
+        (
+            {"text": "t", "roles": {"[INST]": "user", "[/INST]": "assistant", "<s>": "skip", "</s>": "skip"}},
+            {"t": "<s>[INST] hi [/INST] hello </s>"},
+        ),
+        (
+            {"text": "t", "roles": {"<|im_start|>user": "user", "<|im_start|>assistant": "assistant",
+                                    "<|im_end|>": "skip"}},
+            {"t": "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n"},
+        ),
     ],
-    ids=["taskmaster", "topical chat", "crd3", "guanaco", "log"],
+    ids=["taskmaster", "topical chat", "crd3", "guanaco", "log", "exchanges", "pairs", "two lists",
+         "questions beside", "a record a turn", "inst", "chatml"],
 )  # fmt: skip
 def test_map_reads_other_shapes(layout, record):
     assert said(read_map(layout, record)) == [("user", "hi"), ("assistant", "hello")]
+
+
+def test_a_system_prompt_inside_the_first_turn_is_one():
+    roles = {"[INST]": "user", "[/INST]": "assistant", "<<SYS>>": "system", "<</SYS>>": "user"}
+    text = "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nhi [/INST] hello [INST] and? [/INST] so"
+    assert said(read_map({"text": "t", "roles": roles}, {"t": text})) == [
+        ("system", "Be brief."),
+        ("user", "hi"),
+        ("assistant", "hello"),
+        ("user", "and?"),
+        ("assistant", "so"),
+    ]
 
 
 LAYOUT = {"turns": "t", "role": "r", "content": "c", "roles": {"a": "user", "b": "assistant", "x": "skip"}}
@@ -73,6 +112,36 @@ def test_map_interleaves_the_questions_of_another_file():
         convert(b'{"id": 8, "choices": [{"turns": []}]}')
     with pytest.raises(Unfit, match="2 prompts but 1 turns"):
         convert(b'{"id": 7, "choices": [{"turns": ["a"]}]}')
+
+
+@pytest.mark.parametrize(
+    ("layout", "record", "message"),
+    [
+        (
+            {"turns": "c", "each": {"q": "user", "a": "assistant"}},
+            {"c": [{"x": "hi"}]},
+            "expected one of: q, a",
+        ),
+        (
+            {"turns": "c", "each": {"0": "user", "1": "assistant"}},
+            {"c": [["a", "b", "c"]]},
+            "none for part 2",
+        ),
+        (
+            {"turns": "c", "speakers": "w", "roles": {"*": "user"}},
+            {"c": ["a", "b"], "w": ["x"]},
+            "1 speakers",
+        ),
+        (
+            {"by": "id", "order": "n", "roles": {"*": "user"}},
+            [{"id": 1, "n": "first", "content": "a"}],
+            "expected a number under n, found 'first'",
+        ),
+    ],
+)
+def test_map_says_what_a_record_lacks_in_other_shapes(layout, record, message):
+    with pytest.raises(Unfit, match=message):
+        read_map(layout, record)
 
 
 @pytest.mark.parametrize(

@@ -250,8 +250,8 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         (
             "reader: messages",
             "reader: map, map: {roles: {a: user}}",
-            "r.yaml:7: sources.chats.map: needs either 'turns:', a list in each record, or 'text:', one text with"
-            " markers",
+            "r.yaml:7: sources.chats.map: needs one of 'turns:', a list in each record, 'text:', one text with"
+            " markers, and 'by:', the key of a conversation of which each record is a turn",
         ),
         (
             "reader: messages",
@@ -261,9 +261,20 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         ),
         (
             "reader: messages",
-            "reader: map, map: {turns: a, roles: {'*': assistant}, prompts: turns}",
-            "r.yaml:7: sources.chats.map.prompts: needs 'join:', the key that both files share, and the source's"
-            " 'answers:'",
+            "reader: map, map: {turns: a, roles: {'*': assistant}, prompts: turns, join: id}",
+            "r.yaml:7: sources.chats.map.join: the user's turns of another file need all of 'prompts:', 'join:',"
+            " the key that both files share, and the source's 'answers:'",
+        ),
+        (
+            "reader: messages",
+            "reader: map, map: {turns: a, each: {q: user, a: assistant}, role: who}",
+            "r.yaml:7: sources.chats.map.each: says who speaks by itself; leave out 'role:', 'speakers:' and"
+            " 'prompts:'",
+        ),
+        (
+            "reader: messages",
+            "reader: map, map: {text: a, roles: {'Q:': user}, order: n}",
+            "r.yaml:7: sources.chats.map.order: only with 'by:', where each record is a turn",
         ),
         # The mixture.
         (
