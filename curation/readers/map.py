@@ -128,7 +128,7 @@ def _said(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> li
 
 
 def _exchanged(turn: Raw, layout: Map) -> Iterator[Said]:
-    """The turns of an exchange: an object, or a list whose places are its keys; what is absent is not said."""
+    """The turns of an exchange: an object, or a list whose places are its keys. Absent ones are not said."""
     if bytes(turn)[:1] == b"[":
         held = {str(place): value for place, value in enumerate(_LIST.decode(turn))}
         if more := [place for place in held if place not in layout.each]:

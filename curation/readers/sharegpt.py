@@ -26,13 +26,14 @@ class _SharegptTurn(msgspec.Struct, rename={"speaker": "from"}):
 
 _CONVERSATION = READERS["sharegpt"].columns["conversations"]
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
 _TURNS = msgspec.json.Decoder(list[_SharegptTurn])
 
 
 def converter(source: Source, path: Path) -> Convert:
     """`conversations` with tools as a list or a JSON string, and an optional `system`.
 
-    `columns` may name `conversations`, `tools` and `system`.
+    `columns` may name `conversations`, `tools` and `system`, and a turn or turns that follow: `completion`.
     """
     columns = source.columns or {}
     names = (columns["conversations"],) if "conversations" in columns else _CONVERSATION
@@ -42,6 +43,8 @@ def converter(source: Source, path: Path) -> Convert:
         raw = next((value for name in names if (value := look_up(record, name)) is not None), None)
         if raw is None:
             raise missing(record, names, "columns: {conversations: %s}")
+        if "completion" in columns:
+            raw = _completed(record, raw, columns["completion"])
         try:
             turns = _TURNS.decode(raw)
         except msgspec.ValidationError:
@@ -57,6 +60,22 @@ def converter(source: Source, path: Path) -> Convert:
         return Row(messages, tools, [])
 
     return convert
+
+
+def _completed(record: Mapping[str, Raw], raw: Raw, path: str) -> Raw:
+    """The list of turns with those under a path after it. Raises Unfit where there are none."""
+    value = look_up(record, path)
+    data = b"null" if value is None else bytes(value)
+    if data[:1] not in (b"{", b"["):
+        raise missing(record, [path], "columns: {completion: %s}")
+    turns: list[Raw] = _LIST.decode(raw)
+    following: list[Raw] = _LIST.decode(data if data[:1] == b"[" else b"[" + data + b"]")
+    same = len(following) > len(turns) and all(map(_same, turns, following))
+    return Raw(msgspec.json.encode(following if same else [*turns, *following]))
+
+
+def _same(one: Raw, other: Raw) -> bool:
+    return bool(msgspec.json.decode(one) == msgspec.json.decode(other))
 
 
 def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:

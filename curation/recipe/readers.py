@@ -74,9 +74,16 @@ _TURN = (
 READERS: dict[str, ReaderDeclaration] = {
     "messages": ReaderDeclaration(
         meaning="chat messages of role and content with their tool calls: OpenAI's shape and its relatives",
-        columns={"messages": _CONVERSATION, "tools": _TOOLS, "system": ("system",)},
+        columns={
+            "messages": _CONVERSATION,
+            "tools": _TOOLS,
+            "system": ("system",),
+            "completion": (),
+            "key": ("custom_id",),
+        },
         turn_keys=_TURN,
         narrow=True,
+        settings=("answers",),
         example='{uri: "chats/*.jsonl", reader: messages, group: conversational}',
     ),
     "wildchat": ReaderDeclaration(
@@ -96,6 +103,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "conversations": ("conversations", "conversation"),
             "tools": ("tools",),
             "system": ("system",),
+            "completion": (),
         },
         turn_keys=("from", "value", *_TURN),
         refused=_CALLS,

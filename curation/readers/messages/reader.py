@@ -1,13 +1,16 @@
 """Chat messages with role and content, tool calls included: OpenAI's shape and its relatives."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS
+from curation.readers.answers import answer_file, keyed_records
+from curation.readers.columns import as_text, look_up
 from curation.readers.messages.quick import quick
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS
@@ -41,18 +44,27 @@ _SYSTEMS = spellings("system")
 def converter(source: Source, path: Path) -> Convert:
     """Records with a list of messages; the list is found under the usual names, or as `columns` says.
 
-    `columns` may name `messages`, `tools` and `system`.
+    `columns` may name `messages`, `tools` and `system`, and what follows the messages: `completion`, turns, a
+    turn or the assistant's text. With `answers` it stands in the other file, in the record of equal `key`.
     """
     columns = source.columns or {}
     keys = (columns["messages"],) if "messages" in columns else READERS[source.reader].columns["messages"]
     tool_keys = (columns["tools"],) if "tools" in columns else _TOOLS
-    system_key = columns.get("system", "system")
+    system_key, completion = columns.get("system", "system"), columns.get("completion")
+    key = columns.get("key", _COLUMNS["key"][0])
+    answers = answer_file(path, source)
+    if answers is not None and completion is None:
+        raise SourceError("`answers` needs columns: {completion: …}, what follows the messages in that file")
+    partner = keyed_records(answers, key) if answers is not None else None
 
     def looked_for(data: bytes) -> Row:
         if data.lstrip()[:1] == b"[":
             return row_of_turns(decode_turns(data), None)
         record = _SHALLOW.decode(data)
         turns = _turns(record, keys)
+        if completion is not None:
+            other = record if partner is None else answering(partner, record, key)
+            turns = completed(turns, other, completion)
         tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
         return row_of_turns(turns, tools, _system(record.get(system_key), turns))
 
@@ -72,6 +84,29 @@ def converter(source: Source, path: Path) -> Convert:
     return usual if keys[0] == "messages" and not columns else looked_for
 
 
+def answering(partner: Callable[[str], bytes | None], record: Mapping[str, Raw], key: str) -> dict[str, Raw]:
+    """The record of the other file with an equal key. Raises Unfit where there is none."""
+    shared = as_text(look_up(record, key))
+    if shared is None:
+        raise missing(record, [key], "columns: {key: %s}")
+    found = partner(shared)
+    if found is None:
+        raise Unfit(f"the other file has no record with {key} {shared}")
+    return _SHALLOW.decode(found)
+
+
+def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> list[ApiTurn]:
+    """The turns and those that follow them, unless these open with the same ones. Raises Unfit."""
+    value = look_up(record, path)
+    data = b"null" if value is None else bytes(value)
+    if data == b"null":
+        raise missing(record, [path], "columns: {completion: %s}")
+    if data[:1] == b'"':
+        return [*turns, ApiTurn("assistant", _TEXT.decode(data))]
+    following = decode_turns(data if data[:1] == b"[" else b"[" + data + b"]")
+    return following if following[: len(turns)] == turns else [*turns, *following]
+
+
 def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
     """The tools under the first key that holds any; a word under `function` is no tool but a name."""
     for key, raw in found:
@@ -86,9 +121,10 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
     """The first list of turns under one of the keys; a JSON string that holds one will do."""
     problem: BaseException | None = None
     for key in keys:
-        if key not in record:
+        found = look_up(record, key)
+        if found is None:
             continue
-        data = bytes(record[key])
+        data = bytes(found)
         if data[:1] == b'"':
             data = _TEXT.decode(data).strip().encode()
         if data[:1] != b"[":
@@ -98,7 +134,7 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
         except JSON_ERRORS as error:
             problem = problem or error
     if problem is not None:
-        shared = any(b'"from"' in bytes(record[key]) for key in keys if key in record)
+        shared = any(b'"from"' in bytes(found) for key in keys if (found := look_up(record, key)) is not None)
         raise Unfit(
             f"{problem}; turns of `from` and `value` are read by `reader: sharegpt`"
             if shared

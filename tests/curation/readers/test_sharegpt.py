@@ -3,6 +3,8 @@ from shapes import HELLO, calls, read, said
 
 from curation.turns.shape import Unfit
 
+ASKED, ANSWERED = {"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}
+
 
 def test_sharegpt_with_calls_observations_and_tools():
     record = {
@@ -45,3 +47,12 @@ def test_sharegpt_turns_with_role_and_content_are_read_too():
     assert said(read("sharegpt", {"conversations": HELLO})) == [("user", "hi"), ("assistant", "hello")]
     with pytest.raises(Unfit, match="expected turns of `from` and `value`"):
         read("sharegpt", {"conversations": [{"who": "x"}]})
+
+
+@pytest.mark.parametrize("chosen", [ANSWERED, [ANSWERED], [ASKED, ANSWERED]])
+def test_the_chosen_of_two_answers_may_follow_the_turns(chosen):
+    record = {"conversations": [ASKED], "chosen": chosen, "rejected": {"from": "gpt", "value": "no"}}
+    row = read("sharegpt", record, columns={"completion": "chosen"})
+    assert said(row) == [("user", "hi"), ("assistant", "hello")]
+    with pytest.raises(Unfit, match="expected one of: picked"):
+        read("sharegpt", record, columns={"completion": "picked"})

@@ -225,7 +225,7 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
             "reader: messages",
             "reader: messages, columns: {question: q}",
             "r.yaml:7: sources.chats.columns.question: unknown column of 'reader: messages'; known: messages,"
-            " tools, system",
+            " tools, system, completion, key",
         ),
         (
             "reader: herbal",
@@ -234,9 +234,8 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         ),
         (
             "reader: messages",
-            "reader: messages, player: user, book: Culpeper, action: bash, answers: a.jsonl",
-            "r.yaml: 4 faults\n"
-            "  r.yaml:7: sources.chats.answers: 'reader: messages' does not use it; only bfcl, lines, map\n"
+            "reader: messages, player: user, book: Culpeper, action: bash",
+            "r.yaml: 3 faults\n"
             "  r.yaml:7: sources.chats.action: 'reader: messages' does not use it; only trajectory, lines, qa\n"
             "  r.yaml:7: sources.chats.book: 'reader: messages' does not use it; only herbal\n"
             "  r.yaml:7: sources.chats.player: 'reader: messages' does not use it; only adventure",

@@ -2,8 +2,10 @@ import json
 
 import msgspec
 import pytest
-from shapes import HELLO, read, said
+from shapes import HELLO, TALK, read, said, source
 
+from curation.errors import SourceError
+from curation.readers.conversion import converter
 from curation.turns.shape import Unfit
 
 
@@ -56,3 +58,46 @@ def test_tools_stand_under_the_first_key_that_holds_any():
         assert read("messages", {"messages": HELLO, **record}).tools == '[{"name":"f"}]'
     assert read("messages", {"messages": HELLO, "function": "planner"}).tools is None
     assert read("messages", {"messages": HELLO, "tools": "broken"}).tools == "broken"
+
+
+ASKED, SAID = HELLO
+
+
+@pytest.mark.parametrize(
+    ("columns", "record"),
+    [
+        ({"messages": "prompt", "completion": "completion"}, {"prompt": [ASKED], "completion": [SAID]}),
+        (
+            {"messages": "prompt", "completion": "chosen"},
+            {"prompt": [ASKED], "chosen": HELLO, "rejected": [SAID]},
+        ),
+        ({"messages": "chosen"}, {"chosen": HELLO, "rejected": TALK}),
+        ({"messages": "prompt", "completion": "said"}, {"prompt": [ASKED], "said": "hello"}),
+        (
+            {"messages": "inputs.messages", "completion": "outputs.choices.0.message"},
+            {"inputs": {"messages": [ASKED]}, "outputs": {"choices": [{"message": SAID}]}},
+        ),
+    ],
+    ids=["prompt and completion", "preference", "chosen", "text", "traced calls"],
+)
+def test_what_follows_the_messages_may_stand_beside_them(columns, record):
+    assert said(read("messages", record, columns=columns)) == [("user", "hi"), ("assistant", "hello")]
+
+
+def test_what_follows_the_messages_must_be_there():
+    with pytest.raises(Unfit, match=r"keys found: messages, done; expected one of: completion"):
+        read("messages", {"messages": TALK, "done": 1}, columns={"completion": "completion"})
+
+
+def test_a_batch_is_answered_in_another_file(tmp_path):
+    """OpenAI's batches: requests in one file, responses in another, by `custom_id`."""
+    answers = [{"custom_id": "a", "response": {"body": {"choices": [{"message": SAID}]}}}]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    columns = {"messages": "body.messages", "completion": "response.body.choices.0.message"}
+    convert = converter(source("messages", columns=columns, answers="out.jsonl"), tmp_path / "in.jsonl")
+    asked = json.dumps({"custom_id": "a", "body": {"messages": TALK}}).encode()
+    assert said(convert(asked)) == [("user", "hi"), ("assistant", "hello")]
+    with pytest.raises(Unfit, match="no record with custom_id b"):
+        convert(asked.replace(b'"a"', b'"b"'))
+    with pytest.raises(SourceError, match="completion"):
+        converter(source("messages", answers="out.jsonl"), tmp_path / "in.jsonl")
