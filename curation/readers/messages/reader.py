@@ -16,6 +16,7 @@ from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import ApiTurn, decode_turns, offered, row_of_turns
+from curation.turns.response_items import turns_of_items
 from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
@@ -61,7 +62,7 @@ def converter(source: Source, path: Path) -> Convert:
         if data.lstrip()[:1] == b"[":
             return row_of_turns(decode_turns(data), None)
         record = _SHALLOW.decode(data)
-        turns = _turns(record, keys)
+        turns = _turns(record, keys, is_text=completion is not None)
         if completion is not None:
             other = record if partner is None else answering(partner, record, key)
             turns = completed(turns, other, completion)
@@ -103,7 +104,7 @@ def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> lis
         raise missing(record, [path], "columns: {completion: %s}")
     if data[:1] == b'"':
         return [*turns, ApiTurn("assistant", _TEXT.decode(data))]
-    following = decode_turns(data if data[:1] == b"[" else b"[" + data + b"]")
+    following = _decoded(data if data[:1] == b"[" else b"[" + data + b"]")
     return following if following[: len(turns)] == turns else [*turns, *following]
 
 
@@ -117,8 +118,11 @@ def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
     return None
 
 
-def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
-    """The first list of turns under one of the keys; a JSON string that holds one will do."""
+def _turns(record: dict[str, Raw], keys: Sequence[str], *, is_text: bool) -> list[ApiTurn]:
+    """The first list of turns under one of the keys; a JSON string that holds one will do.
+
+    is_text: whether any other text is what the user asks.
+    """
     problem: BaseException | None = None
     for key in keys:
         found = look_up(record, key)
@@ -126,11 +130,14 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
             continue
         data = bytes(found)
         if data[:1] == b'"':
-            data = _TEXT.decode(data).strip().encode()
+            text = _TEXT.decode(data)
+            data = text.strip().encode()
+            if is_text and data[:1] != b"[":
+                return [ApiTurn("user", text)]
         if data[:1] != b"[":
             continue
         try:
-            return decode_turns(data)
+            return _decoded(data)
         except JSON_ERRORS as error:
             problem = problem or error
     if problem is not None:
@@ -141,6 +148,16 @@ def _turns(record: dict[str, Raw], keys: Sequence[str]) -> list[ApiTurn]:
             else str(problem)
         )
     raise missing(record, keys, "columns: {messages: %s}")
+
+
+def _decoded(data: bytes) -> list[ApiTurn]:
+    """Turns, or the items of OpenAI's Responses. Raises Unfit, or what decoding JSON raises."""
+    try:
+        return decode_turns(data)
+    except msgspec.ValidationError:
+        if (turns := turns_of_items(data)) is None:
+            raise
+        return turns
 
 
 def _system(raw: Raw | None, turns: Sequence[ApiTurn]) -> str | None:
