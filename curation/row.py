@@ -23,12 +23,20 @@ MESSAGE_DTYPE = pl.Struct(
         "name": pl.String,
         "tool_calls": pl.List(TOOL_CALL_DTYPE),
         "tool_call_id": pl.String,
+        "weight": pl.UInt8,
     }
 )
+# How canonical JSON spells a turn without loss: `weight` sorts last, and inside a text its quotes would be
+# escaped.
+NO_LOSS = ',"weight":0'
+# Why a turn carries no loss: its makers say so, or those of a row that equals its own, or it was joined with
+# a turn that carries none. Stages have further reasons.
+MARKED, COPY, JOINED = "marked", "copy", "joined"
 
 # What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk; `piece`
 # is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one JSON object a
-# line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence.
+# line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence, and at most one
+# {"no_loss": [[turn, reason], …]}, which only `close_row` writes.
 FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "pos": pl.UInt64,
     "piece": pl.UInt32,
@@ -89,6 +97,61 @@ def decode(messages: str) -> list[Message]:
     return decoded
 
 
+def kept_keys(message: Mapping[str, Any]) -> Message:
+    """A message as a frame has it, of any mapping: its five keys, and `weight` only where it is 0."""
+    found = {key: message.get(key) for key in MESSAGE_KEYS}
+    return found if message.get("weight") is None else {**found, "weight": message["weight"]}
+
+
+def is_trained(message: Mapping[str, Any]) -> bool:
+    """Whether a message carries loss: the assistant says it, and nothing masks it."""
+    return message["role"] == "assistant" and message.get("weight") is None
+
+
+def mask(message: Message, reason: str) -> None:
+    """Take the loss from a turn of the assistant's in an open row; a reason that it has already stands."""
+    message["weight"] = 0
+    message.setdefault("no_loss", reason)
+
+
+def open_row(messages: str, notes: str | None) -> list[Message]:
+    """`decode` for a stage that masks turns, or adds, moves or takes out any.
+
+    The reason of a turn without loss stands in the message, under `no_loss`, so that it goes where the turn
+    goes; `close_row` takes it out again. Whoever makes a message of an old one keeps both keys.
+    """
+    opened = decode(messages)
+    if NO_LOSS in messages:
+        reasons = without_loss(notes)
+        for turn, message in enumerate(opened):
+            if "weight" in message:
+                message["no_loss"] = reasons.get(turn, MARKED)
+    return opened
+
+
+def close_row(messages: Sequence[Message], notes: str | None) -> tuple[str, str | None]:
+    """The text of an open row, and its notes with the turns that carry no loss and why."""
+    masked = no_loss(messages)
+    if notes and _MASKED in notes:
+        notes = "\n".join(line for line in notes.split("\n") if not line.startswith(_MASKED)) or None
+    return encode(messages), note(notes, **masked) if masked["no_loss"] else notes
+
+
+def no_loss(messages: Sequence[Message]) -> dict[str, list[list[Any]]]:
+    """The note of the turns of an open row that carry no loss; takes their reasons out of the messages."""
+    masked = [(turn, message) for turn, message in enumerate(messages) if "weight" in message]
+    return {"no_loss": [[turn, message.pop("no_loss", MARKED)] for turn, message in masked]}
+
+
+_MASKED = '{"no_loss":'
+
+
+def without_loss(notes: str | None) -> dict[int, str]:
+    """Turn → why it carries no loss, of a `notes` cell."""
+    entries = read_notes(notes) if notes and _MASKED in notes else []
+    return {turn: reason for entry in entries for turn, reason in entry.get("no_loss", ())}
+
+
 def row_id(messages: str, tools: str | None) -> str:
     """The digest of a row (DESIGN.md §3) from its canonical messages and its tools text."""
     tail = b"null" if tools is None else orjson.dumps(tools)
@@ -135,7 +198,7 @@ def frame(
 
     Use it to run a single stage by hand: `normalise(frame([[{"role": "user", …}, …]]))`.
     """
-    texts = [encode([{k: m.get(k) for k in MESSAGE_KEYS} for m in c]) for c in conversations]
+    texts = [encode([kept_keys(m) for m in c]) for c in conversations]
     offered = list(tools) if tools is not None else [None] * len(texts)
     return pl.DataFrame(
         {

@@ -37,6 +37,8 @@ SHARD_COLUMNS: dict[str, Any] = {
     "repeat": pl.UInt16,
     "tokens": pl.UInt32,
 }
+# Of datasets made before turns had a `weight`, which is read as null.
+OLDER_MESSAGES = pl.List(pl.Struct([field for field in MESSAGE_DTYPE.fields if field.name != "weight"]))
 # `text`, computed where a gate asks for it, is what was said: every turn's content, one a line.
 SHARD_COLUMNS["text"] = pl.String
 COLUMNS = {"train": SHARD_COLUMNS, "eval": SHARD_COLUMNS, "ledger": LEDGER_SCHEMA}
@@ -238,6 +240,9 @@ def scan(files: list[Path], table: str) -> pl.LazyFrame:
     rows = pl.scan_parquet(files, glob=False)
     if table == "ledger":
         return rows
+    if rows.collect_schema().get("messages") == OLDER_MESSAGES:
+        turns = pl.element().struct.with_fields(weight=pl.lit(None, pl.UInt8))
+        rows = rows.with_columns(pl.col("messages").list.eval(turns))
     said = pl.col("messages").list.eval(pl.element().struct.field("content"))
     return rows.with_columns(text=said.list.join("\n", ignore_nulls=True))
 

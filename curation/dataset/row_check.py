@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from curation.dataset.gate_sql import SHARD_COLUMNS
+from curation.dataset.gate_sql import OLDER_MESSAGES, SHARD_COLUMNS
 from curation.dataset.manifest import SPLITS, ListedFile, Manifest, shard_files
-from curation.row import TOOL_CALL_KEYS, encode, row_id
+from curation.row import TOOL_CALL_KEYS, encode, kept_keys, row_id
 
 
 class Problem(NamedTuple):
@@ -37,7 +37,8 @@ class CheckedRows(NamedTuple):
     problems: list[Problem]
 
 
-# Polars writes struct fields in the order of the schema; canonical JSON sorts its keys.
+# Polars writes struct fields in the order of the schema; canonical JSON sorts its keys. Rows with a turn of
+# `weight` 0, which canonical JSON has only there, are left to the exact way.
 CALL = pl.struct(*[pl.element().struct.field(key) for key in sorted(TOOL_CALL_KEYS)])
 PLAIN = ("content", "name", "role", "tool_call_id")
 CALLS = pl.element().struct.field("tool_calls").list.eval(CALL).alias("tool_calls")
@@ -76,7 +77,7 @@ def read_shard(path: Path) -> pl.DataFrame:
     """id, messages, tools and repeat of a shard. Raises ValueError when its columns are others."""
     shard = pl.read_parquet(path, glob=False, use_pyarrow=False)
     expected = {name: dtype for name, dtype in SHARD_COLUMNS.items() if name != "text"}
-    if dict(shard.schema) != expected:
+    if dict(shard.schema) not in (expected, {**expected, "messages": OLDER_MESSAGES}):
         raise ValueError(f"columns {dict(shard.schema)}; expected {expected}")
     return shard.select("id", "messages", "tools", "repeat")
 
@@ -92,16 +93,24 @@ def shard_problems(file: ListedFile, shard: pl.DataFrame) -> Iterator[Problem]:
 
 
 def recomputed(shard: pl.DataFrame) -> Iterator[str]:
-    """The id of every row, the fast way: right for a row whose stored id it equals."""
-    for messages, tools in shard.select(TEXTS).iter_rows():
+    """The id of every row, the fast way: right for a row whose stored id it equals; none for some rows."""
+    for messages, tools, plain in shard.select(*TEXTS, is_plain(shard)).iter_rows():
         text = f"[{messages[WRAPPED]},{tools[WRAPPED]}]"
-        yield "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        yield "sha256:" + hashlib.sha256(text.encode()).hexdigest() if plain else ""
+
+
+def is_plain(shard: pl.DataFrame) -> pl.Expr:
+    """Whether all turns of a row carry loss that can; so it is in shards older than `weight`."""
+    if shard.schema["messages"] == OLDER_MESSAGES:
+        return pl.lit(True).alias("plain")
+    weights = pl.col("messages").list.eval(pl.element().struct.field("weight").is_null())
+    return weights.list.all().alias("plain")
 
 
 def exact_id(shard: pl.DataFrame, number: int) -> str | None:
     """The id of one row, as it is defined."""
     messages, tools = shard.row(number, named=True)["messages"], shard["tools"][number]
-    return row_id(encode(messages), tools) if messages is not None else None
+    return row_id(encode([*map(kept_keys, messages)]), tools) if messages is not None else None
 
 
 def one_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from curation.arrow import read_frame, to_arrow
 from curation.errors import CurationError
+from curation.row import MESSAGE_DTYPE, NO_LOSS
 from curation.stages.seam import context_of
 from curation.task import Task
 
@@ -30,6 +31,7 @@ MESSAGE = pa.struct(
         ("name", pa.string()),
         ("tool_calls", pa.list_(TOOL_CALL)),
         ("tool_call_id", pa.string()),
+        ("weight", pa.uint8()),
     ]
 )
 SHARD_SCHEMA = pa.schema(
@@ -80,6 +82,7 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
             rows = gather(chosen.slice(start, ROWS_PER_GROUP), kept, count)
             tokens += [t or 0 for t in rows["tokens"]]
             metrics.update(languages_of(rows))
+            metrics.update(without_loss(rows) if params["split"] == "train" else {})
             metrics.update(trained(rows) if trained else {})
             writer.write_table(to_shard(rows))
     return {
@@ -94,6 +97,15 @@ def languages_of(rows: pl.DataFrame) -> dict[str, int]:
     """Rows by language, as the stage `language` found it, by the names that the report reads."""
     counted = rows["language"].drop_nulls().value_counts()
     return {f"language.written.{language}": count for language, count in counted.iter_rows()}
+
+
+def without_loss(rows: pl.DataFrame) -> dict[str, int]:
+    """Turns of the assistant's that carry no loss, by source; nothing for a source without any."""
+    found: Counter[str] = Counter()
+    some = rows.filter(pl.col("messages").str.contains(NO_LOSS, literal=True))
+    for source, messages in some.select("source", "messages").iter_rows():
+        found[f"turns.without_loss.{source}"] += messages.count(NO_LOSS)
+    return dict(found)
 
 
 def trained_counter(task: Task) -> Callable[[pl.DataFrame], dict[str, int]]:
@@ -131,9 +143,7 @@ def to_shard(rows: pl.DataFrame) -> pa.Table:
 
 def structs() -> pl.Expr:
     """The column `messages`, canonical text, as lists of structs."""
-    call = pl.Struct({field.name: pl.String for field in TOOL_CALL})
-    kinds = {field.name: pl.String() for field in MESSAGE}
-    return pl.col("messages").str.json_decode(pl.List(pl.Struct({**kinds, "tool_calls": pl.List(call)})))
+    return pl.col("messages").str.json_decode(pl.List(MESSAGE_DTYPE))
 
 
 def gauge(task: Task) -> tuple["tokens.Counter", "Template"]:

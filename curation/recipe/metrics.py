@@ -130,6 +130,7 @@ FIGURES = {
     "language.written.": "written rows by language",
     "pii.": "findings of personal data by kind",
     "tokens.trained.": "tokens that carry loss, by source",
+    "turns.without_loss.": "turns of the assistant's that carry none in the rows to train on, by source",
 }
 
 SOURCE_METRICS = frozenset(name for name, metric in METRICS.items() if metric.per_source)

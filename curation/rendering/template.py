@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from curation.errors import RecipeError, Refusal
 from curation.rendering.template_parts import MARKUPS, Markup, RenderError, parse_tools, parts, to_json
-from curation.row import Message
+from curation.row import MESSAGE_KEYS, Message
 
 BUILT_IN = tuple(MARKUPS)
 NAMED = (*BUILT_IN, "model")  # any other template is a path
@@ -175,7 +175,7 @@ def render_jinja(
 
 def shape(message: Mapping[str, Any], template: Template) -> Message:
     """A message as a template of unknown make expects it: no null keys, its calls in the template's shape."""
-    shaped = {key: value for key, value in message.items() if value is not None}
+    shaped = {key: value for key, value in message.items() if value is not None and key in MESSAGE_KEYS}
     shaped.setdefault("content", template.null_content)
     if template.calls != "flat" and shaped.get("tool_calls"):
         shaped["tool_calls"] = [openai_call(call, template.calls) for call in shaped["tool_calls"]]

@@ -9,7 +9,7 @@ import polars as pl
 from curation.rendering import tokens
 from curation.rendering.template import Template
 from curation.rendering.template_parts import Markup
-from curation.row import decode
+from curation.row import decode, is_trained
 
 
 def trained_tokens(rows: pl.DataFrame, counter: tokens.Counter, template: Template) -> dict[str, int] | None:
@@ -45,11 +45,11 @@ def trained_tokens(rows: pl.DataFrame, counter: tokens.Counter, template: Templa
 def turns_and_rest(
     markup: Markup, messages: Sequence[Mapping[str, Any]], parts: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """A rendered row cut at its assistant turns: these, each through its end token, and what is between."""
+    """A rendered row cut at the turns that carry loss: these, each through its end token, and the rest."""
     turns: list[str] = []
     rest = [parts[0]]
     for message, part in zip(messages, parts[1:], strict=True):
-        if message["role"] == "assistant":
+        if is_trained(message):
             turns.append(part.removesuffix(markup.tail))
             rest.append(markup.tail)
         else:

@@ -23,6 +23,7 @@ class Amount:
     """What was written of a group or source. unique: different train rows.
 
     tokens, trained  of the train rows, and how many of them carry loss; None when not counted
+    without_loss     turns of the assistant's in train that carry none
     """
 
     train: int = 0
@@ -31,6 +32,7 @@ class Amount:
     tokens: int | None = None
     max_repeat: int = 0
     trained: int | None = None
+    without_loss: int = 0
 
     @property
     def effective(self) -> int:
@@ -92,10 +94,11 @@ def shard_facts(
     metrics = metrics or {}
     rows = read_flat(dataset, manifest)
     trained = {name: int(tokens) for name, tokens in named(metrics, "tokens.trained.")}
+    masked = {name: int(turns) for name, turns in named(metrics, "turns.without_loss.")}
     roles, turns, tools, calling = messages_facts(shard_paths(dataset, manifest))
     return ShardFacts(
-        groups=amounts(rows, "group", trained),
-        sources=amounts(rows, "source", trained),
+        groups=amounts(rows, "group", trained, masked),
+        sources=amounts(rows, "source", trained, masked),
         lengths=lengths(rows, context),
         turns=turns,
         roles=roles,
@@ -128,13 +131,17 @@ def read_flat(dataset: Path, manifest: Manifest) -> pl.DataFrame:
     return pl.concat(frames).collect()
 
 
-def amounts(rows: pl.DataFrame, by: str, trained: Mapping[str, int]) -> dict[str, Amount]:
-    """Written rows by group or source; `trained` are the tokens that carry loss by source."""
+def amounts(
+    rows: pl.DataFrame, by: str, trained: Mapping[str, int], masked: Mapping[str, int]
+) -> dict[str, Amount]:
+    """Written rows by group or source; by source, the tokens that carry loss and the turns that do not."""
     train = pl.col("split") == "train"
+    members = dict(rows.group_by(by).agg(sources=pl.col("source").unique()).iter_rows())
     loss = {
         name: sum(trained.get(source, 0) for source in sources) if trained else None
-        for name, sources in rows.group_by(by).agg(sources=pl.col("source").unique()).iter_rows()
+        for name, sources in members.items()
     }
+    turns = {name: sum(masked.get(source, 0) for source in sources) for name, sources in members.items()}
     amounts = rows.group_by(by).agg(
         train=train.sum(),
         eval=(~train).sum(),
@@ -145,7 +152,7 @@ def amounts(rows: pl.DataFrame, by: str, trained: Mapping[str, int]) -> dict[str
         max_repeat=pl.col("repeat").filter(train).max().fill_null(0),
     )
     return {
-        name: Amount(**entry, trained=loss[name])
+        name: Amount(**entry, trained=loss[name], without_loss=turns[name])
         for entry in amounts.sort(by).iter_rows(named=True)
         for name in [entry.pop(by)]
     }
@@ -241,7 +248,7 @@ def languages_written(metrics: Mapping[str, float]) -> Languages | None:
 
 def languages_of(dataset: Path, manifest: Manifest) -> Languages:
     """The languages of the first train rows. Shard order is seeded: it is a fair choice."""
-    from curation.row import encode
+    from curation.row import encode, kept_keys
     from curation.stages.language.tiers import languages
     from curation.turns.prose import proses
 
@@ -252,7 +259,7 @@ def languages_of(dataset: Path, manifest: Manifest) -> Languages:
         if not file.num_row_groups:
             return Languages([], 0, True)
         table = file.read_row_group(0, columns=["messages"]).slice(0, LANGUAGE_ROWS)
-    verdicts = languages(proses([encode(messages) for messages in table["messages"].to_pylist()]))
+    verdicts = languages(proses([encode([*map(kept_keys, said)]) for said in table["messages"].to_pylist()]))
     counted: dict[str, int] = {}
     for verdict in verdicts:
         counted[verdict.language] = counted.get(verdict.language, 0) + 1

@@ -101,10 +101,12 @@ Each source keeps its own licence; whoever passes the data on must keep to all o
 |---|---|
 | `id` | sha256 of messages and tools |
 | `source`, `group` | where the row comes from, and its group of the mixture |
-| `messages` | list of `role`, `content`, `name`, `tool_calls` (`id`, `name`, `arguments`), `tool_call_id` |
+| `messages` | `role`, `content`, `name`, `tool_calls` (`id`, `name`, `arguments`), `tool_call_id`, `weight` |
 | `tools` | JSON array of the functions offered, or null |
 | `repeat` | 1 for the first copy, 2 and up for repeats that the mixture made |
 | `tokens` | length under the recipe's template and tokenizer, or null |
+
+`weight` is 0 on a turn of the assistant's that is not to be trained on, else null.
 
 ```python
 from datasets import load_dataset

@@ -1,8 +1,9 @@
 """A row as token ids, and which of them are trained: the mask, with the assertions that hold it.
 
 Loss falls on what the assistant said and on its tool calls, through the end token of each turn, and
-on nothing else. What a row merely spells - a user who writes `<｜Assistant｜>` - stays text and never
-becomes a control token; `<think>` and `</think>` in an assistant's content are meant as such.
+on nothing else; on no turn of `weight` 0. What a row merely spells - a user who writes
+`<｜Assistant｜>` - stays text and never becomes a control token; `<think>` and `</think>` in an
+assistant's content are meant as such.
 """
 
 # ruff: noqa: RUF002 - DeepSeek spells its role tokens with fullwidth bars.
@@ -21,6 +22,7 @@ from tokenizers import Tokenizer
 
 from curation.errors import CurationError, Refusal
 from curation.rendering.template import PrefixError, Spans, Template, spans
+from curation.row import is_trained
 
 THINKING = ("<think>", "</think>")
 # Stands inside a spelled control token while the template writes the row; private, so in no real text.
@@ -103,7 +105,7 @@ class Encoder:
         try:
             text, found = spans(self.template, marked, marked_tools)
             check_text(text, found, marked)
-            several = [(text, found)]
+            several = [(text, trained_spans(found, marked))]
         except PrefixError:
             several = list(turn_by_turn(self.template, marked, marked_tools))
         return [self.unmarked(text, found, mark) for text, found in several]
@@ -250,12 +252,12 @@ def spells(
 def turn_by_turn(
     template: Template, messages: Sequence[Mapping[str, Any]], tools: str | None
 ) -> Iterable[tuple[str, Spans]]:
-    """The conversation up to each assistant turn, that turn alone trained.
+    """The conversation up to each assistant turn that carries loss, that turn alone trained.
 
     For templates that write a beginning otherwise once the conversation goes on.
     """
     for position, message in enumerate(messages):
-        if message["role"] == "assistant":
+        if is_trained(message):
             before = template.render(messages[:position], tools, add_generation_prompt=True)
             text = template.render(messages[: position + 1], tools)
             if not text.startswith(before) or not text.endswith(template.end + template.tail):
@@ -266,6 +268,12 @@ def turn_by_turn(
             found = [(len(before), len(text) - len(template.tail))]
             check_calls(text[found[0][0] : found[0][1]], message, position)
             yield text, found
+
+
+def trained_spans(found: Spans, messages: Sequence[Mapping[str, Any]]) -> Spans:
+    """Of the spans of all assistant turns those whose turn carries loss."""
+    turns = [message for message in messages if message["role"] == "assistant"]
+    return [span for span, message in zip(found, turns, strict=True) if is_trained(message)]
 
 
 def check_text(text: str, found: Spans, messages: Sequence[Mapping[str, Any]]) -> None:

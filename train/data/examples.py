@@ -21,12 +21,16 @@ Row = tuple[list[Mapping[str, Any]], str | None]
 
 @dataclass(frozen=True)
 class SourceTokens:
-    """What a source brings: written rows, tokens, trained tokens, and the most copies of one row."""
+    """What a source brings: written rows, tokens, trained tokens, and the most copies of one row.
+
+    without_loss: turns of the assistant's that are not trained.
+    """
 
     rows: int
     tokens: int
     trained: int
     max_repeat: int
+    without_loss: int = 0
 
     @property
     def trained_share(self) -> float:
@@ -87,13 +91,14 @@ def rows_of(rows: pl.DataFrame) -> Iterator[Row]:
 
 
 def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Example]) -> None:
-    """Add a row to its source's rows, tokens, trained tokens and most copies."""
-    counts = tally.setdefault(row["source"], [0, 0, 0, 0])
+    """Add a row to its source's rows, tokens, trained tokens, most copies and turns without loss."""
+    counts = tally.setdefault(row["source"], [0, 0, 0, 0, 0])
     counts[0] += 1
     counts[1] += sum(len(example.ids) for example in examples)
     # The first token of an example is never a target.
     counts[2] += sum(int(example.trained[1:].sum()) for example in examples)
     counts[3] = max(counts[3], row["repeat"])
+    counts[4] += sum(message.get("weight") is not None for message in row["messages"])
 
 
 def check_count(

@@ -61,6 +61,8 @@ def sources(record: Mapping[str, Any]) -> str:
             f"{source['tokens']:,} | {source['trained_share']:.1%} | {source['exposure']:.2f} |"
         )
     note = "\n*Trained* is the share of tokens that the loss falls on; *exposure* is repeats times epochs.\n"
+    if masked := sum(source.get("turns_without_loss", 0) for source in record["sources"].values()):
+        note += f"{masked:,} turns of the assistant's carry no loss: their makers or a stage masked them.\n"
     return "\n".join(rows) + "\n" + note
 
 

@@ -97,6 +97,7 @@ def run_record(
                 "rows": source.rows,
                 "tokens": source.tokens,
                 "trained_share": round(source.trained_share, 4),
+                "turns_without_loss": source.without_loss,
                 "exposure": round(source.max_repeat * prepared.epochs, 3),
             }
             for name, source in prepared.examples.sources.items()

@@ -1,7 +1,8 @@
 """`aj train --show N`: rendered examples, what is trained in colour."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -34,9 +35,11 @@ def show(
     template = load_template(admitted.recipe.template, folder, root=admitted.recipe.data_folder)
     encoder = Encoder(folder, template)
     lines = []
-    for row_id, source, example in chosen(admitted, encoder, count):
+    for row_id, source, messages, example in chosen(admitted, encoder, count):
         trained, tokens = int(example.trained.sum()), len(example.ids)
-        lines.append(f"--- {source}  {row_id}  {tokens:,} tokens, {trained:,} trained ---")
+        masked = sum(m.get("weight") is not None for m in messages)
+        turns = f", {masked} turn{'s' if masked > 1 else ''} without loss" if masked else ""
+        lines.append(f"--- {source}  {row_id}  {tokens:,} tokens, {trained:,} trained{turns} ---")
         lines.append(painted(encoder.whole, example, colour=colour))
     how = f"{GREEN}green{PLAIN}" if colour else f"between {OPEN} and {CLOSE}"
     return "\n".join([*lines, f"--- trained: {how}"])
@@ -56,16 +59,20 @@ def tokenizer_here(admitted: Admitted) -> Path:
         ) from error
 
 
-def chosen(admitted: Admitted, encoder: Encoder, count: int) -> Iterator[tuple[str, str, Example]]:
-    """(id, source, example) of `count` rows: the first of each source, then the second of each."""
-    waiting: dict[str, list[tuple[str, str, Example]]] = {}
+Chosen = tuple[str, str, Sequence[Mapping[str, Any]], Example]
+
+
+def chosen(admitted: Admitted, encoder: Encoder, count: int) -> Iterator[Chosen]:
+    """(id, source, messages, example) of `count` rows: the first of each source, then the second of each."""
+    waiting: dict[str, list[Chosen]] = {}
     for part in admitted.parts("train"):
         for row in part.iter_slices(1):
             source = row["source"][0]
             if len(waiting.setdefault(source, [])) < count:
                 examples = encoder.examples(list(rows_of(row)))[0]
                 check_count(row.row(0, named=True), examples, admitted, encoder)
-                waiting[source] += [(row["id"][0], source, example) for example in examples]
+                messages = row["messages"][0].to_list()
+                waiting[source] += [(row["id"][0], source, messages, example) for example in examples]
         if len(waiting) == len(admitted.recipe.sources) and sum(map(len, waiting.values())) >= count:
             break
     for place in range(count):

@@ -19,6 +19,7 @@ from curation.recipe.load import Recipe, stage_files, stage_plan
 from curation.recipe.stages import BashSyntax
 from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import FROZEN_FOLDER
+from curation.row import is_trained
 from curation.sealed import write_sealed
 from curation.versions import versions
 from train.data.encoding import Encoder
@@ -231,12 +232,15 @@ def measure(
 
 
 def choose_turns(rows: Sequence[EvalRow], limit: int) -> list[AskedTurn]:
-    """Up to `limit` turns that call tools, and as many that could and do not, in order of the rows."""
+    """Up to `limit` turns that call tools, and as many that could and do not, in order of the rows.
+
+    A turn that carries no loss is no example of what to say, and is not asked for.
+    """
     calling: list[AskedTurn] = []
     speaking: list[AskedTurn] = []
     for row in rows:
         for position, message in enumerate(row.messages):
-            if row.tools and message["role"] == "assistant":
+            if row.tools and is_trained(message):
                 turn = AskedTurn(row, position)
                 (calling if turn.calls else speaking).append(turn)
     return [*calling[:limit], *speaking[:limit]]

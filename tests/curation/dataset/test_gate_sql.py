@@ -6,7 +6,7 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.dataset.gate_sql import COLUMNS, check_sql, collect, measure_sql, tables
+from curation.dataset.gate_sql import COLUMNS, OLDER_MESSAGES, check_sql, collect, measure_sql, tables
 from curation.errors import CurationError, RecipeError
 from curation.row import message
 
@@ -228,3 +228,12 @@ def test_a_path_that_looks_like_a_pattern_is_a_path(tmp_path):
     (folder / "train").mkdir(parents=True)
     ROWS.drop("text").write_parquet(folder / "train/part-00000.parquet")
     assert measure_sql("g", "select count(*) from train", tables(folder)) == 3
+
+
+def test_turns_of_shards_that_are_older_than_their_weight_have_none(tmp_path):
+    (tmp_path / "train").mkdir()
+    path = tmp_path / "train" / "part-00000.parquet"
+    ROWS.drop("text").cast({"messages": OLDER_MESSAGES}).write_parquet(path)
+    frame = tables(tmp_path)["train"].select(*COLUMNS["train"]).collect()
+    assert dict(frame.schema) == COLUMNS["train"]
+    assert frame["messages"].explode().struct.field("weight").null_count() == 5

@@ -27,6 +27,12 @@ CONVERSATIONS = {
         message("tool", "db", tool_call_id="c1"),
         message("assistant", "<think>\nTwo.\n</think>\n\nTwo servers.", tool_calls=[CALL]),
     ],
+    "masked turns": [
+        message("user", "Ask the server"),
+        message("assistant", "Which one, and what for?", tool_calls=[CALL]) | {"weight": 0},
+        message("tool", "web", tool_call_id="c1"),
+        message("assistant", "One server."),
+    ],
     "no answer": [message("user", "Anyone?")],
 }
 TOOLS = '[{"name": "bash", "description": "runs a command", "parameters": {"type": "object"}}]'

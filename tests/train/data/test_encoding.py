@@ -171,3 +171,24 @@ def test_the_real_vocabulary_gives_the_real_ids(corpus):
         1
     ] * 4
     assert trained_text(encoder, TURNS, TOOLS)[1] == "There is a.txt.<｜end▁of▁sentence｜>"
+
+
+@given(masked=st.sets(st.sampled_from([2, 4])))
+def test_a_masked_turn_has_no_trained_token_and_every_other_token_is_as_before(encoder, masked):
+    turns = [said | {"weight": 0 if place in masked else None} for place, said in enumerate(TURNS)]
+    [[before]], [[after]] = encoder.examples([(TURNS, TOOLS)]), encoder.examples([(turns, TOOLS)])
+    assert after.ids.tolist() == before.ids.tolist()
+    runs = trained_text(encoder, TURNS, TOOLS)
+    assert trained_text(encoder, turns, TOOLS) == [
+        text for place, text in zip((2, 4), runs, strict=True) if place not in masked
+    ]
+    assert not (after.trained & ~before.trained).any()
+
+
+def test_a_masked_turn_is_no_example_where_each_turn_is_one():
+    encoder = Encoder(made(), Template(name="forgetful", source=FORGETFUL, end="<｜end▁of▁sentence｜>"))
+    turns = [message("user", "one"), message("assistant", "<think>a</think>1") | {"weight": 0}]
+    turns += [message("user", "two"), message("assistant", "<think>b</think>2")]
+    [[example]] = encoder.examples([(turns, None)])
+    text = encoder.whole.decode(example.ids[example.trained].tolist(), skip_special_tokens=False)
+    assert text == "<think>b</think>2<｜end▁of▁sentence｜>"

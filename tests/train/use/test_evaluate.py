@@ -202,6 +202,8 @@ def test_turns_that_call_come_before_those_that_could():
     assert choose_turns([without, with_tools], 5) == [AskedTurn(with_tools, 1), AskedTurn(with_tools, 3)]
     assert [turn.position for turn in choose_turns([with_tools, with_tools], 1)] == [1, 3]
     assert choose_turns([without], 5) == []
+    masked = with_tools._replace(messages=[{**m, "weight": 0} for m in with_tools.messages])
+    assert choose_turns([masked], 5) == []
 
 
 def test_turns_of_one_row_count_as_one_draw_for_the_interval():
