@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from curation.arrow import read_frame
 from curation.dataset.shards import parquet_writer
-from curation.row import LEDGER_SCHEMA, read_notes
+from curation.row import LEDGER_SCHEMA, read_notes, without_loss
 from curation.task import Task
 
 FATES = ("train", "eval", "unselected", "dropped")  # best first
@@ -53,7 +53,7 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
     inputs = read_frame(tasks / chunk["rows"][0] / "inputs.arrow")
     notes = [notes_of(tasks / key / "kept.arrow") for key in reversed(chunk["rows"])]
     events = [fates]
-    for key in chunk["rows"]:
+    for key in (*chunk["rows"], chunk["index"]):
         dropped = read_frame(tasks / key / "dropped.arrow", [*EVENT_COLUMNS, "notes"])
         notes.insert(0, dropped.select("pos", "piece", "notes").filter(pl.col("notes").is_not_null()))
         events.append(
@@ -107,21 +107,36 @@ def lives_of(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def life_of(events: list[Event]) -> Event:
-    """The fate of a split row: the best of its pieces', with all of them in `detail.parts`."""
+    """The fate of a split row: the best of its pieces', with all of them in `detail.parts`.
+
+    In `detail.masked` a turn of a piece is [turn, reason, piece], the piece as its place in `parts`.
+    """
     best = min(events, key=lambda e: (FATES.index(e["fate"]), e["piece"]))
     parts = [[e["id"], e["fate"], e["reason"]] for e in events]
     notes = "\n".join(dict.fromkeys(n for e in events if e["notes"] for n in e["notes"].split("\n")))
-    return {**best, "id": None, "detail": evidence(best["detail"], notes or None, parts)}
+    masked = [
+        [turn, reason, place]
+        for place, event in enumerate(events)
+        for turn, reason in without_loss(event["notes"]).items()
+    ]
+    return {**best, "id": None, "detail": evidence(best["detail"], notes or None, parts, masked)}
 
 
-def evidence(detail: str | None, notes: str | None, parts: list[Any] | None = None) -> str | None:
-    """`detail` with the repairs and flags of the row, and the parts of a split one."""
+def evidence(
+    detail: str | None,
+    notes: str | None,
+    parts: list[Any] | None = None,
+    masked: list[list[Any]] | None = None,
+) -> str | None:
+    """`detail` with the row's repairs and flags, its turns without loss, and the parts of a split one."""
     if notes is None and parts is None:
         return detail
     found = orjson.loads(detail) if detail else {}
     entries = read_notes(notes)
     flags = [entry for entry in entries if "flag" in entry]
-    repairs = [entry for entry in entries if "flag" not in entry]
+    repairs = [entry for entry in entries if "flag" not in entry and "no_loss" not in entry]
+    masked = masked or [[turn, reason] for turn, reason in without_loss(notes).items()]
+    found.update({"masked": masked} if masked else {})
     found.update({"repairs": repairs} if repairs else {})
     found.update({"flags": flags} if flags else {})
     found.update({"parts": parts} if parts else {})

@@ -136,7 +136,7 @@ def dropped_samples(
             ordinal=pl.lit(chunk["ordinal"], pl.UInt64)
         )
         for chunk in chunks
-        for key in chunk["rows"]
+        for key in (*chunk["rows"], chunk["index"])
     ]
     late = fates.filter(pl.col("fate") == "dropped").select(columns)
     every = pl.concat([*early, late.with_columns(ordinal=pl.col("pos") // (1 << 32))])

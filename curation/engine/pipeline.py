@@ -1,7 +1,7 @@
 """A plan run as tasks: read, stages, choice, shards, ledger, samples. Nothing here touches a row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from curation.engine.plan import Plan, PlannedChunk, PlannedStage
 from curation.engine.work import Done
 from curation.progress import Progress
 from curation.recipe.metrics import measured_by_run
+from curation.recipe.stages import TRAINABLE
 from curation.row import digest
 from curation.stages.seam import Keyed, stage_kind
 from curation.task import Task
@@ -183,8 +184,12 @@ class Pipeline:
         state.keys.append(done.key)
         state.kept = done.summary["kept"]
         self.metrics.update(done.summary["metrics"])
+        self.count_stages(done)
+
+    def count_stages(self, done: Done) -> None:
+        """Add what a task's stages did."""
         for name, counts in done.summary["stages"].items():
-            totals = self.stages[name]
+            totals = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
             for key in ("in", "added", "out"):
                 totals[key] += counts[key]
             for reason, count in counts["dropped"].items():
@@ -239,8 +244,25 @@ class Pipeline:
         )
         keys = [outcome.key for outcome in done]
         self.exclude = [*self.exclude, *keys]
+        if masked := {ordinal for outcome in done for ordinal in outcome.summary["masked"]}:
+            self.mask_rows(keys, masked)
         threshold = getattr(stage.settings, "similarity", 1.0)
         self.over_all.append({"name": stage.name, "threshold": threshold, "keys": keys})
+
+    def mask_rows(self, keys: Sequence[str], ordinals: Collection[int]) -> None:
+        """Take the loss from the turns that a stage over all rows named, in the chunks that hold any."""
+        states = [state for state in self.chunks if state.planned.ordinal in ordinals]
+        tasks = [
+            Task(
+                "curation.engine.tasks:mask_rows",
+                {"rows": s.keys[-1], "ordinal": s.planned.ordinal, "masks": list(keys)},
+                self.paths,
+                s.planned.size,
+            )
+            for s in states
+        ]
+        for state, done in zip(states, self.run_tasks("masking", tasks), strict=True):
+            state.keys.append(done.key)
 
     def index(self) -> None:
         """The few columns by which rows are chosen."""
@@ -260,6 +282,9 @@ class Pipeline:
         ]
         for state, done in zip(self.chunks, self.run_tasks("indexing", tasks), strict=True):
             state.index = done.key
+            self.count_stages(done)
+        if not self.stages.get(TRAINABLE, {}).get("dropped"):
+            self.stages.pop(TRAINABLE, None)
 
     def chunk_table(self) -> list[dict[str, Any]]:
         """Every chunk as later tasks need it; `first` is the number of its first row in its file."""

@@ -16,10 +16,25 @@ from curation.dataset.shards import token_counter
 from curation.readers.reading import Chunk, read
 from curation.recipe.metrics import full_names
 from curation.recipe.source import Source
-from curation.recipe.stages import STAGES
-from curation.row import FRAME_SCHEMA, digest, row_ids, seeded
+from curation.recipe.stages import STAGES, TRAINABLE
+from curation.row import (
+    COPY,
+    FRAME_SCHEMA,
+    NO_LOSS,
+    close_row,
+    decode,
+    digest,
+    drop,
+    is_trained,
+    mask,
+    open_row,
+    row_id,
+    row_ids,
+    seeded,
+)
 from curation.stages.seam import (
     DROPS_SCHEMA,
+    MASKS_SCHEMA,
     PAIRS_SCHEMA,
     Keyed,
     PrepareFn,
@@ -81,7 +96,7 @@ class Tally:
         self.metrics: Counter[str] = Counter()
         self.cpu_s: dict[str, float] = defaultdict(float)
 
-    def add(self, name: str, stage: str, rows: pl.DataFrame, split: Split) -> None:
+    def add(self, name: str, rows: pl.DataFrame, split: Split) -> None:
         kept, dropped = split
         counts = self.stages.setdefault(name, {"in": 0, "added": 0, "out": 0, "dropped": {}})
         counts["in"] += rows.height
@@ -89,7 +104,6 @@ class Tally:
         counts["out"] += kept.height
         for reason, count in dropped["reason"].value_counts().iter_rows():
             counts["dropped"][reason] = counts["dropped"].get(reason, 0) + count
-        self.metrics.update(full_names(stage, split.counts))
 
     def summary(self) -> dict[str, Any]:
         return {"stages": self.stages, "metrics": dict(self.metrics), "stage_cpu_s": dict(self.cpu_s)}
@@ -103,7 +117,8 @@ def chain(task: Task, entered: pl.DataFrame, tally: Tally, dropped_rows: FrameWr
         started = time.process_time()
         split = function(frame)
         tally.cpu_s[stage["name"]] += time.process_time() - started
-        tally.add(stage["name"], stage["stage"], frame, split)
+        tally.add(stage["name"], frame, split)
+        tally.metrics.update(full_names(stage["stage"], split.counts))
         dropped_rows.write(split.dropped.with_columns(stage=pl.lit(stage["name"])))
         frame = split.kept if STAGES[stage["stage"]].counts_tokens else uncounted(split.kept)
     return with_ids(frame, entered)
@@ -295,19 +310,65 @@ def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
 
 
 def write_outcome(out: Path, stage: str, outcome: Any) -> dict[str, Any]:
-    """drops.arrow and pairs.arrow in the order of position, and the counts."""
+    """drops.arrow, masks.arrow and pairs.arrow in the order of position, and the counts.
+
+    `masked` are the ordinals of the chunks with a row in masks.arrow.
+    """
     with FrameWriter(out / "drops.arrow", DROPS_SCHEMA) as drops:
         drops.write(outcome.drops.sort("pos", "piece"))
+    with FrameWriter(out / "masks.arrow", MASKS_SCHEMA) as masks:
+        masks.write(outcome.masks.sort("pos", "piece", "turn"))
     with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:
         pairs.write(outcome.pairs.sort("pos", "piece", "other_pos", "other_piece"))
     reasons = dict(outcome.drops["reason"].value_counts().iter_rows())
     counts = {name: float(n) for name, n in full_names(stage, outcome.counts).items()}
-    return {"dropped": reasons, "metrics": counts}
+    masked = (outcome.masks["pos"] // (1 << 32)).unique().sort().to_list()
+    return {"dropped": reasons, "metrics": counts, "masked": masked}
+
+
+def mask_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """The rows of an earlier task, some turns of which a stage over all rows has taken the loss from."""
+    low = task.params["ordinal"] << 32
+    here = pl.col("pos").is_between(low, low + (1 << 32) - 1)
+    masks = pl.concat(
+        read_frame(work / "tasks" / key / "masks.arrow").filter(here) for key in task.params["masks"]
+    )
+    turns = {
+        (pos, piece): some for pos, piece, some in masks.group_by("pos", "piece").agg("turn").iter_rows()
+    }
+    with (
+        FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA),
+    ):
+        for batch in read_batches(kept_of(task, work)):
+            kept.write(masked(batch, turns))
+    return {"kept": kept.rows}
+
+
+def masked(rows: pl.DataFrame, turns: Mapping[tuple[int, int], Sequence[int]]) -> pl.DataFrame:
+    """`rows` without loss on some turns, by position and piece; with the ids that they have so."""
+    new = []
+    for place, (pos, piece) in enumerate(rows.select("pos", "piece").iter_rows()):
+        if (pos, piece) in turns:
+            text, notes = rows["messages"][place], rows["notes"][place]
+            messages = open_row(text, notes)
+            for turn in turns[pos, piece]:
+                mask(messages[turn], COPY)
+            text, notes = close_row(messages, notes)
+            new.append((place, text, notes, row_id(text, rows["tools"][place])))
+    if not new:
+        return rows
+    places, *columns = zip(*new, strict=True)
+    return rows.with_columns(
+        rows[name].scatter(places, pl.Series(values, dtype=pl.String))
+        for name, values in zip(("messages", "notes", "id"), columns, strict=True)
+    )
 
 
 def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """What choosing needs of every row that passed the stages: its id, tokens, and digests.
 
+    A row none of whose turns carries loss is dropped here.
     `offset` is the row's place in kept.arrow. `first_user` is the digest of the first user
     message, null when that is empty; `rank` is digest(seed, id), `order` digest(seed, id, 1).
     """
@@ -315,17 +376,34 @@ def index_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     exclude = drops_of(task, work)
     seed = task.params["seed"]
     start = 0
-    with FrameWriter(out / "index.arrow", INDEX_SCHEMA) as index:
+    tally = Tally()
+    with (
+        FrameWriter(out / "index.arrow", INDEX_SCHEMA) as index,
+        FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
+    ):
         for batch in read_batches(kept_of(task, work)):
             rows = alive(batch.with_row_index("offset", offset=start), exclude)
             start += batch.height
+            split = trainable(rows)
+            tally.add(TRAINABLE, rows, split)
+            dropped.write(split.dropped.with_columns(stage=pl.lit(TRAINABLE)))
+            rows = split.kept
             rows = rows.with_columns(
                 pl.Series("first_user", first_user(rows["messages"]), dtype=pl.String),
                 seeded("rank", rows["id"], seed),
                 seeded("order", rows["id"], seed, 1),
             )
             index.write(count(rows) if count else rows)
-    return {"rows": index.rows}
+    return {**tally.summary(), "rows": index.rows}
+
+
+def trainable(rows: pl.DataFrame) -> Split:
+    """The rows with at least one turn that carries loss; `nothing_to_train` of the others."""
+    suspects = rows["messages"].str.contains(NO_LOSS, literal=True).arg_true()
+    places = [p for p in suspects if not any(map(is_trained, decode(rows["messages"][p])))]
+    gone = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True).scatter(places, True)
+    turns = [{"turns": rows["messages"][place].count(NO_LOSS)} for place in places]
+    return Split(rows.filter(~gone), drop(rows.filter(gone), ["nothing_to_train"] * len(places), turns))
 
 
 # The content of the first user message in canonical JSON, whose keys are sorted: a quote inside a

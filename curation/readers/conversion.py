@@ -13,7 +13,7 @@ from curation.sources import decoding
 from curation.sources.records import Bad, Filtered, Noted, Record
 from curation.text import UnknownEncoding
 from curation.turns.chat_api import say
-from curation.turns.shape import Convert, Row, Unfit
+from curation.turns.shape import Convert, Dropped, Row, Unfit
 
 Found = Row | Bad | Filtered
 
@@ -78,13 +78,15 @@ def _with_system(convert: Convert, system: str, data: bytes) -> Row:
 
 def _careful(data: bytes, error: BaseException, step: Callable[[bytes], Row | Filtered]) -> Found:
     """A second try on mended bytes; if there is nothing to mend, or it does not help, Bad."""
+    if isinstance(error, Dropped):
+        return _refused(data, error)
     try:
         mended, repairs = mend(data)
         if not repairs:
-            return Bad(explain(error), _start(data))
+            return _refused(data, error)
         found = step(mended)
     except _EXPECTED as second:
-        return Bad(explain(second), _start(data))
+        return _refused(data, second)
     if isinstance(found, Row):
         found.notes.extend({"stage": "read", "repair": repair} for repair in repairs)
     return found
@@ -94,10 +96,15 @@ def _noted(record: Noted, step: Callable[[bytes], Row | Filtered]) -> Found:
     try:
         found = step(record.data)
     except _EXPECTED as error:
-        return Bad(explain(error), _start(record.data))
+        return _refused(record.data, error)
     if isinstance(found, Row):
         found.notes.append({"stage": "read", "repair": record.repair})
     return found
+
+
+def _refused(data: bytes, error: BaseException) -> Bad:
+    bad = Bad(explain(error), _start(data))
+    return bad._replace(reason=error.reason, detail=error.detail) if isinstance(error, Dropped) else bad
 
 
 def _start(data: bytes) -> str:
@@ -108,6 +115,8 @@ def fits(convert: Convert, data: bytes) -> bool:
     """Whether a record has the reader's shape, mended if need be."""
     try:
         convert(data)
+    except Dropped:
+        return True
     except _EXPECTED as error:
         try:
             return not isinstance(error, Unfit) and isinstance(convert(mend(data)[0]), Row)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
 from curation.readers.regrouping import Gather
 from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader, is_turns
+from curation.recipe.marks import MARKS
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
+from curation.turns.marks import Marks, weigh
 from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing, refuse
 
@@ -64,7 +66,8 @@ _MARKERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
     ({"Human:": "user", "AI:": "assistant"}, {}),
 )  # fmt: skip
 
-Said = tuple[str, str]
+# Messages, and notes on them.
+Said = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 # The record of the other file (`answers`) with the same join key.
 Partner = Callable[[str], bytes | None]
 
@@ -92,18 +95,19 @@ def mapped(source: Source, partner: Partner | None = None) -> Convert:
     def convert(data: bytes) -> Row:
         turns = _LIST.decode(data) if layout.by else []
         record = _SHALLOW.decode(turns[0] if turns else data)
+        notes: list[dict[str, Any]] = []
         if sections:
             said = _split(_needed(record, str(layout.text)), *sections)
         elif layout.by:
-            said = _spoken(_in_order(turns, layout), layout)
+            said, notes = _spoken(_in_order(turns, layout), layout)
         else:
-            said = _said(record, layout, partner)
+            said, notes = _said(record, layout, partner)
         messages = _joined(said, "\n" if layout.join_with is None else layout.join_with)
         if not messages:
             raise Unfit("no turns")
         if layout.system and (text := as_text(look_up(record, layout.system))):
             messages.insert(0, say("system", text))
-        return Row(messages, offered(look_up(record, layout.tools)) if layout.tools else None, [])
+        return Row(messages, offered(look_up(record, layout.tools)) if layout.tools else None, notes)
 
     return convert
 
@@ -115,33 +119,43 @@ def _needed(record: Mapping[str, Raw], path: str) -> Raw:
     return value
 
 
-def _said(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[Said]:
-    """(role, text) of every turn of a record that holds a list of them."""
+def _said(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> Said:
+    """The turns of a record that holds a list of them."""
     turns = _LIST.decode(_needed(record, str(layout.turns)))
     if layout.each:
-        return [said for turn in turns for said in _exchanged(turn, layout)]
+        return _exchanged(turns, layout)
     speakers = _LIST.decode(_needed(record, layout.speakers)) if layout.speakers else None
     if speakers is not None and len(speakers) != len(turns):
         raise Unfit(f"{len(turns)} turns but {len(speakers)} speakers")
-    said = _spoken(turns, layout, speakers)
-    return _interleaved(_prompts(record, layout, partner), said) if layout.prompts else said
+    said, notes = _spoken(turns, layout, speakers)
+    return (_interleaved(_prompts(record, layout, partner), said) if layout.prompts else said), notes
 
 
-def _exchanged(turn: Raw, layout: Map) -> Iterator[Said]:
-    """The turns of an exchange: an object, or a list whose places are its keys. Absent ones are not said."""
-    if bytes(turn)[:1] == b"[":
-        held = {str(place): value for place, value in enumerate(_LIST.decode(turn))}
-        if more := [place for place in held if place not in layout.each]:
-            raise Unfit(f"an exchange of {len(held)} parts; map.each has none for part {more[0]}")
-    else:
-        held = _SHALLOW.decode(turn)
-        refuse(held, "map")
-    if not any(key in held for key in layout.each):
-        raise missing(held, list(layout.each), "each: {%s: …}")
-    for key, role in layout.each.items():
-        text = _text(look_up(held, key), layout)
-        if text and role != "skip":
-            yield role, text
+def _exchanged(turns: list[Raw], layout: Map) -> Said:
+    """The turns of exchanges, objects or lists whose places are their keys; absent ones are not said."""
+    said: list[dict[str, Any]] = []
+    marks: dict[int, Marks] = {}
+    for turn in turns:
+        if bytes(turn)[:1] == b"[":
+            held = {str(place): value for place, value in enumerate(_LIST.decode(turn))}
+            if more := [place for place in held if place not in layout.each]:
+                raise Unfit(f"an exchange of {len(held)} parts; map.each has none for part {more[0]}")
+        else:
+            held = _SHALLOW.decode(turn)
+            refuse(held, "map")
+        if not any(key in held for key in layout.each):
+            raise missing(held, list(layout.each), "each: {%s: …}")
+        for key, role in layout.each.items():
+            if (text := _text(look_up(held, key), layout)) and role != "skip":
+                if role == "assistant":
+                    marks[len(said)] = _marks(held, layout.each)
+                said.append(say(role, text))
+    return said, weigh(said, marks)
+
+
+def _marks(turn: Mapping[str, Raw], described: Iterable[str | None]) -> list[tuple[str, Raw]]:
+    """The marks of a turn, but for keys that the map describes as something else."""
+    return [(key, value) for key, value in turn.items() if key in MARKS and key not in described]
 
 
 def _in_order(turns: list[Raw], layout: Map) -> list[Raw]:
@@ -158,9 +172,10 @@ def _in_order(turns: list[Raw], layout: Map) -> list[Raw]:
     return [turns[place] for place in sorted(range(len(turns)), key=places.__getitem__)]
 
 
-def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) -> list[Said]:
-    """(role, text) of every turn; `skip` leaves a speaker out."""
-    said = []
+def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) -> Said:
+    """A message for every turn, and notes; `skip` leaves a speaker out."""
+    said: list[dict[str, Any]] = []
+    marks: dict[int, Marks] = {}
     for place, raw in enumerate(turns):
         if bytes(raw)[:1] == b'"':
             turn: dict[str, Raw] = {layout.content: raw}
@@ -175,8 +190,10 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
         role = _role(speaker if layout.role or speakers else ANYONE, layout)
         if role != "skip":
             is_named = layout.names and speaker and role == "user"
-            said.append((role, f"{speaker}: {content}" if is_named else content))
-    return said
+            if not turn.keys().isdisjoint(MARKS):
+                marks[len(said)] = _marks(turn, (layout.content, layout.role))
+            said.append(say(role, f"{speaker}: {content}" if is_named else content))
+    return said, weigh(said, marks)
 
 
 def _text(raw: Raw | None, layout: Map) -> str | None:
@@ -209,7 +226,7 @@ def _sections(layout: Map) -> tuple[re.Pattern[str], dict[str, str]]:
     return re.compile(f"({any_of})", re.MULTILINE), dict(layout.roles)
 
 
-def _split(raw: Raw, pattern: re.Pattern[str], roles: Mapping[str, str]) -> list[Said]:
+def _split(raw: Raw, pattern: re.Pattern[str], roles: Mapping[str, str]) -> list[dict[str, Any]]:
     text = as_text(raw)
     parts = pattern.split(text or "")
     if len(parts) < 3:
@@ -218,10 +235,10 @@ def _split(raw: Raw, pattern: re.Pattern[str], roles: Mapping[str, str]) -> list
     # Llama 2 writes the system prompt inside the first turn of the user.
     said = [one for one, then in pairwise([*said, ("", "")]) if one != ("user", "") or then[0] != "system"]
     opening = [("system", parts[0].strip())] if parts[0].strip() else []
-    return opening + [(role, part) for role, part in said if role != "skip"]
+    return [say(role, part) for role, part in opening + said if role != "skip"]
 
 
-def _prompts(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[Said]:
+def _prompts(record: Mapping[str, Raw], layout: Map, partner: Partner | None) -> list[dict[str, Any]]:
     if layout.join is not None:
         key = as_text(_needed(record, layout.join))
         other = partner(key or "") if partner else None
@@ -231,23 +248,25 @@ def _prompts(record: Mapping[str, Raw], layout: Map, partner: Partner | None) ->
     texts = []
     for raw in _LIST.decode(_needed(record, str(layout.prompts))):
         value = raw if bytes(raw)[:1] == b'"' else _needed(_SHALLOW.decode(raw), layout.content)
-        texts.append(("user", as_text(value) or ""))
+        texts.append(say("user", as_text(value) or ""))
     return texts
 
 
-def _interleaved(prompts: list[Said], said: list[Said]) -> list[Said]:
+def _interleaved(prompts: list[dict[str, Any]], said: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if len(prompts) != len(said):
         raise Unfit(f"{len(prompts)} prompts but {len(said)} turns")
     return [turn for pair in zip(prompts, said, strict=True) for turn in pair]
 
 
-def _joined(said: list[Said], between: str) -> list[dict[str, Any]]:
+def _joined(said: list[dict[str, Any]], between: str) -> list[dict[str, Any]]:
+    """Neighbours of one role as one, but for an assistant's of which one carries loss and the other none."""
     messages: list[dict[str, Any]] = []
-    for role, text in said:
-        if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += between + text
+    for turn in said:
+        before = messages[-1] if messages else None
+        if before and before["role"] == turn["role"] and ("weight" in before) == ("weight" in turn):
+            before["content"] += between + turn["content"]
         else:
-            messages.append(say(role, text))
+            messages.append(turn)
     return messages
 
 

@@ -24,6 +24,7 @@ from curation.readers.regrouping import gathered, holds, unfolded
 from curation.readers.seam import Taken, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
+from curation.row import NO_LOSS, encode, no_loss
 from curation.sources import decoding, records, tables
 from curation.sources.decoding import BrokenFile
 from curation.sources.records import Bad, Filtered, Record
@@ -197,8 +198,8 @@ def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -
 
     Columns: row u32 (from 0 within the chunk, blank lines and CSV headers excluded), messages str?
     (canonical JSON), tools str?, notes str?, reason str?, detail str? (a JSON object). A line has
-    either messages or a reason: `unreadable` ({"error", "text": the first 200 characters}) or
-    `filtered` ({"column", "value"}).
+    either messages or a reason: `unreadable` or what a reader refuses a record for ({"error", "text": the
+    first 200 characters, …}), or `filtered` ({"column", "value"}).
     file: the path from the data root, which a book's citation shows where it has no title.
     limit: read no more than so many records, for a preview.
     """
@@ -277,7 +278,7 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
     # A book is read whole, and its reader says itself what it looked for.
     for path in (p for p in paths[:1] if not _is_text(p, source)):
         for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):
-            if not isinstance(found, Bad):
+            if not isinstance(found, Bad) or found.reason != records.UNREADABLE:
                 return
             first = first or found
             if number + 1 >= _PROBED:
@@ -337,7 +338,9 @@ class _Lines:
         self._sparse: dict[str, dict[int, str]] = {"tools": {}, "notes": {}, "reason": {}, "detail": {}}
 
     def add_row(self, row: Row) -> None:
-        text = orjson.dumps(row.messages, option=orjson.OPT_SORT_KEYS).decode()
+        text = encode(row.messages)
+        if NO_LOSS in text:
+            row.notes.append(no_loss(row.messages))
         if row.tools is not None:
             self._sparse["tools"][len(self.texts)] = row.tools
             self.size += len(row.tools)
@@ -373,6 +376,6 @@ def _json(value: dict[str, Any]) -> str:
 def _refused(found: Bad | Filtered) -> tuple[str, dict[str, Any]]:
     """The reason and the evidence of a record that is no row."""
     if isinstance(found, Bad):
-        return "unreadable", {"error": found.error, "text": found.text[:_SHOWN]}
+        return found.reason, {**found.detail, "error": found.error, "text": found.text[:_SHOWN]}
     value = found.value if isinstance(found.value, bool | int | float | None) else str(found.value)[:_SHOWN]
     return "filtered", {"column": found.column, "value": value}

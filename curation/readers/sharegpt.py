@@ -10,14 +10,16 @@ from msgspec import Raw
 from curation.calls.json_calls import calls
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.recipe.marks import MARKS, ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import answer, ask, decode_turns, offered, row_of_turns, say
+from curation.turns.marks import NO_MARKS, Marked, marks_of, weigh, weigh_row
 from curation.turns.roles import CALLERS, role_of
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 
-class _SharegptTurn(msgspec.Struct, rename={"speaker": "from"}):
+class _SharegptTurn(Marked, rename={"speaker": "from"}, kw_only=True):
     speaker: str
     value: str | None = None
     tool_calls: Raw = Raw(b"null")
@@ -48,16 +50,21 @@ def converter(source: Source, path: Path) -> Convert:
         try:
             turns = _TURNS.decode(raw)
         except msgspec.ValidationError:
-            return _with_roles(record, raw, columns.get("tools", "tools"))
+            row = _with_roles(record, raw, columns.get("tools", "tools"))
+            weigh_row(row.messages, *map(record.get, ROW_MARKS))
+            return row
         if not turns:
             raise Unfit("the conversation has no turns")
         tools = offered(record.get(columns.get("tools", "tools")))
         messages = [_message(turn) for turn in turns]
+        marks = {place: found for place, turn in enumerate(turns) if (found := marks_of(turn)) != NO_MARKS}
+        notes = weigh(messages, {place: zip(MARKS, found, strict=True) for place, found in marks.items()})
+        weigh_row(messages, *map(record.get, ROW_MARKS))
         system = record.get(columns.get("system", "system"))
         if system is not None and bytes(system)[:1] == b'"' and messages[0]["role"] != "system":
             text = msgspec.json.decode(system, type=str)
             messages = ([say("system", text)] if text else []) + messages
-        return Row(messages, tools, [])
+        return Row(messages, tools, notes)
 
     return convert
 
@@ -86,7 +93,7 @@ def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:
         raise Unfit("expected turns of `from` and `value`") from None
 
 
-def _message(turn: _SharegptTurn) -> dict[str, object]:
+def _message(turn: _SharegptTurn) -> dict[str, Any]:
     speaker = turn.speaker.lower()
     for raw in (turn.tool_calls, turn.function_call):
         if bytes(raw) not in (b"null", b"[]"):

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from curation.recipe.marks import MARKS, ROW_MARKS
+
 Form = Literal["records", "text", "either"]
 
 
@@ -69,6 +71,7 @@ _TURN = (
     "tool_call_ids",
     "function_call",
     "reasoning_content",
+    *MARKS,
 )
 
 READERS: dict[str, ReaderDeclaration] = {
@@ -81,6 +84,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "completion": (),
             "key": ("custom_id",),
         },
+        keys=ROW_MARKS,
         turn_keys=_TURN,
         narrow=True,
         settings=("answers",),
@@ -93,6 +97,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "tools": _TOOLS,
             "system": ("system",),
         },
+        keys=ROW_MARKS,
         turn_keys=_TURN,
         narrow=True,
         example='{uri: "hf://datasets/allenai/WildChat-1M", reader: wildchat, group: conversational}',
@@ -105,6 +110,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "system": ("system",),
             "completion": (),
         },
+        keys=ROW_MARKS,
         turn_keys=("from", "value", *_TURN),
         refused=_CALLS,
         narrow=True,

@@ -14,12 +14,13 @@ import msgspec.inspect as types
 
 from curation.files import write_bytes
 from curation.recipe.conform import plain, wanted
+from curation.recipe.marks import MARKS
 from curation.recipe.metrics import EVALUATED, FIGURES, FILES, LOSSES, METRICS, RUN, MetricDeclaration
 from curation.recipe.model import Expectation, Gate, RecipeModel, default_gates, default_stages
 from curation.recipe.readers import READERS, ReaderDeclaration, users_of
 from curation.recipe.schema_file import SCHEMA_FILE, schema_bytes, split_docstring
 from curation.recipe.source import Source
-from curation.recipe.stages import READING, STAGES, StageDeclaration, Step
+from curation.recipe.stages import LAST_LOOK, MASKED, READING, STAGES, StageDeclaration, Step
 
 REFERENCE_FILE = Path(__file__).resolve().parents[2] / "recipes" / "README.md"
 # A default longer than this is put in words of its own.
@@ -251,6 +252,24 @@ def stages() -> Iterator[str]:
         _, meanings = split_docstring(stage.settings.__doc__ or "")
         yield settings_table(stage.settings, meanings)
         yield from step(stage)
+    yield "### After the stages: the last look\n"
+    yield from step(LAST_LOOK)
+    yield from marks()
+
+
+def marks() -> Iterator[str]:
+    """The keys that say what carries loss, and why a turn carries none."""
+    yield "### Turns without loss\n"
+    yield (
+        "A turn is trained unless its makers say otherwise, by one of these keys of the turn:\n"
+        f"{words(key for key, no_loss in MARKS.items() if no_loss == 0)} is 0 or false, or\n"
+        f"{words(key for key, no_loss in MARKS.items() if no_loss == 1)} is 1 or true. With any value of\n"
+        f"{words(key for key, no_loss in MARKS.items() if no_loss is None)}, which speak of parts of a turn\n"
+        "or mean one thing here and another there, the row goes. `weight` of a row is read as that of all\n"
+        "its turns, and `mask` of a row names the role that carries no loss. In the shards such a turn has\n"
+        "`weight` 0, and the ledger's `detail.masked` lists them as [turn, reason].\n"
+    )
+    yield table(("reason", "it carries no loss because"), ((f"`{n}`", why) for n, why in MASKED.items()))
 
 
 def needs(stage: StageDeclaration) -> str:

@@ -201,6 +201,7 @@ READING = Step(
     reasons={
         "unreadable": "it could not be read as a record of its source",
         "filtered": "the recipe's `where` leaves it out",
+        "invalid_mark": "its mark of what carries loss says neither yes nor no",
     },
     notes={
         "byte_order_mark": "a stray mark at the start of a record removed",
@@ -213,7 +214,15 @@ READING = Step(
         "last_observation": "a last observation that nobody answers, taken off",
         "reasoning_content": "thinking in a field of its own, put into the text",
         "tool_call_ids": "a result that answers several calls; only the first is named",
+        "mark_elsewhere": "a mark asks for loss on a turn that is not the assistant's; there is none",
     },
+)
+
+# The last look at a row, after the stages; its name in the ledger.
+TRAINABLE = "trainable"
+LAST_LOOK = Step(
+    meaning="keeps the rows that have a turn to train on",
+    reasons={"nothing_to_train": "none of its turns carries loss: all were marked so or masked"},
 )
 
 STAGES: dict[str, StageDeclaration] = {
@@ -351,5 +360,12 @@ STAGES: dict[str, StageDeclaration] = {
     ),
 }
 
-REASONS = {name: meaning for step in (READING, *STAGES.values()) for name, meaning in step.reasons.items()}
-NOTES = {name: meaning for step in (READING, *STAGES.values()) for name, meaning in step.notes.items()}
+_STEPS = (READING, *STAGES.values(), LAST_LOOK)
+REASONS = {name: meaning for step in _STEPS for name, meaning in step.reasons.items()}
+NOTES = {name: meaning for step in _STEPS for name, meaning in step.notes.items()}
+# Why a turn carries no loss, as a ledger's `detail.masked` says.
+MASKED = {
+    "marked": "its makers say so",
+    "joined": "it was joined with one that carries none",
+    "copy": "it carries none in a row that equals this one",
+}

@@ -4,9 +4,10 @@ A record that the file itself breaks is `Bad`; one that the recipe's `where` lea
 `Filtered`. For Parquet and CSV see `curation.sources.tables`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from curation.sources import decoding
 from curation.sources.decoding import BrokenFile
 
 Format = Literal["lines", "json", "csv", "tsv", "parquet"]
+UNREADABLE = "unreadable"
 
 # One JSON array is held in memory whole; beyond this, JSON lines are the format to use.
 MAX_DOCUMENT_BYTES = 4 << 30
@@ -33,10 +35,12 @@ _WRAPPERS = ("data", "rows", "examples", "records", "items", "train")
 
 
 class Bad(NamedTuple):
-    """A record that the file breaks: why, and how its text begins."""
+    """A record that makes no row: why, how its text begins, the reason's name, and further evidence."""
 
     error: str
     text: str = ""
+    reason: str = UNREADABLE
+    detail: Mapping[str, Any] = MappingProxyType({})
 
 
 class Filtered(NamedTuple):

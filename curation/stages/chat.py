@@ -12,7 +12,8 @@ control_token     in a message, a tool call or the tools; neutralised by a space
 calls_in_text     `<tool_call>`, `<tool_response>` and `<tools>`, and a turn that is `[name(key=1), …]`
                   where the row offers the tools (curation/calls/text_calls.py)
 empty_turn        tool results and turns that only call are not empty
-merged_turns      parted by a blank line
+merged_turns      parted by a blank line; of two that were one of the assistant's, either without loss, the
+                  whole carries none
 trailing_result   only results that answer calls of the turn before them: the row ends on what the
                   assistant did
 
@@ -34,7 +35,7 @@ from curation.calls.listed_tools import TOOLS
 from curation.calls.python_calls import ENDS
 from curation.calls.text_calls import text_calls
 from curation.recipe.stages import Chat, SpeltTokens
-from curation.row import Message, decode, encode, note
+from curation.row import Message, close_row, note, open_row
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.turns.control_tokens import (
@@ -57,9 +58,9 @@ _CALLS = rf'\[(?:[^"\[\]]|{_STRING})+\]'
 
 
 def _turn(role: str, content: str, calls: str = "null") -> str:
-    return (
-        rf'\{{"content":{content},"name":{_ANY},"role":"{role}","tool_call_id":{_ANY},"tool_calls":{calls}\}}'
-    )
+    loss = '(?:,"weight":0)?' if role == "assistant" else ""
+    head = rf'\{{"content":{content},"name":{_ANY},"role":"{role}"'
+    return rf'{head},"tool_call_id":{_ANY},"tool_calls":{calls}{loss}\}}'
 
 
 _ANSWER = f"(?:{_turn('assistant', _SAID)}|{_turn('assistant', _ANY, _CALLS)})"
@@ -102,7 +103,7 @@ def _settle_row(
     said: Spellings,
 ) -> Rewritten | Rejected | None:
     """`everywhere`: the tokens with those of thinking; `said`: without, for assistant turns."""
-    messages, repairs = decode(text), Counter[str]()
+    messages, repairs = open_row(text, notes), Counter[str]()
     merged = True
     while merged:  # turns that became one may spell what none of them did
         read = text_calls(messages, tools) if repair else None
@@ -121,9 +122,10 @@ def _settle_row(
     elif spelt := next(spelt_tokens(messages, tools, everywhere, said), None):
         place, token = spelt
         return Rejected("control_token", {"token": token, "where": place}, notes)
+    text, notes = close_row(messages, notes)
     for name in sorted(name for name, count in repairs.items() if count):
         notes = note(notes, stage="chat", repair=name, count=repairs[name])
-    return Rewritten(encode(messages), tools, notes)
+    return Rewritten(text, tools, notes)
 
 
 def open_thinking(messages: list[Message]) -> int:

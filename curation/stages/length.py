@@ -13,7 +13,7 @@ from curation.recipe.stages import Length, TooLong
 from curation.rendering.template import BUILT_IN, Template, load_template
 from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.rendering.tokens import NFC_GROWS, Counter, load_counter
-from curation.row import Message, decode, drop, encode, note
+from curation.row import Message, close_row, decode, drop, note, open_row
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.turns.exchanges import exchanges
 
@@ -107,7 +107,7 @@ def fates_of(rows: pl.DataFrame, gauge: Gauge) -> list[Fate]:
 
 def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
     """Split or cut a row that is too long; one exchange alone stays whole and is dropped."""
-    messages = decode(row["messages"])
+    messages = open_row(row["messages"], row["notes"])
     found = exchanges(messages)
     whole = [Fate(row["row"], tokens, *gauge.verdict(tokens))]
     if len(found) < 2:
@@ -117,22 +117,24 @@ def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
         kept, kept_tokens = packed[0]
         if kept_tokens > gauge.max_tokens:
             return whole
-        notes = note(row["notes"], stage="length", repair="cut", turns=len(messages) - len(kept))
-        return [
-            Fate(row["row"], kept_tokens, *gauge.verdict(kept_tokens), messages=encode(kept), notes=notes)
-        ]
+        text, notes = close_row(kept, row["notes"])
+        notes = note(notes, stage="length", repair="cut", turns=len(messages) - len(kept))
+        return [Fate(row["row"], kept_tokens, *gauge.verdict(kept_tokens), messages=text, notes=notes)]
     first = row["piece"] * PIECES + 1 if row["piece"] else 1
-    return [
-        Fate(
-            row["row"],
-            piece_tokens,
-            *gauge.verdict(piece_tokens),
-            messages=encode(piece),
-            piece=first + k,
-            notes=note(row["notes"], stage="length", split=[k + 1, len(packed)]),
+    fates = []
+    for k, (piece, piece_tokens) in enumerate(packed):
+        text, notes = close_row(piece, row["notes"])
+        fates.append(
+            Fate(
+                row["row"],
+                piece_tokens,
+                *gauge.verdict(piece_tokens),
+                messages=text,
+                piece=first + k,
+                notes=note(notes, stage="length", split=[k + 1, len(packed)]),
+            )
         )
-        for k, (piece, piece_tokens) in enumerate(packed)
-    ]
+    return fates
 
 
 def pack(

@@ -47,11 +47,13 @@ class Outcome(NamedTuple):
              (those at or above the threshold join the row's cluster; those below are kept for
              the report only)
     counts   as in Split, e.g. {"capped": 0}
+    masks    turns of rows that stay and from here on carry no loss: pos u64, piece u32, turn u32
     """
 
     drops: pl.DataFrame
     pairs: pl.DataFrame
     counts: Mapping[str, float] = MappingProxyType({})
+    masks: pl.DataFrame = pl.DataFrame(schema={"pos": pl.UInt64, "piece": pl.UInt32, "turn": pl.UInt32})
 
 
 DROPS_SCHEMA: dict[str, Any] = {
@@ -62,6 +64,7 @@ DROPS_SCHEMA: dict[str, Any] = {
     "survivor_pos": pl.UInt64,
     "survivor_piece": pl.UInt32,
 }
+MASKS_SCHEMA: dict[str, Any] = {"pos": pl.UInt64, "piece": pl.UInt32, "turn": pl.UInt32}
 PAIRS_SCHEMA: dict[str, Any] = {
     "pos": pl.UInt64,
     "piece": pl.UInt32,

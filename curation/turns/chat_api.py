@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import JSON_ERRORS, compact
+from curation.recipe.marks import MARKS
+from curation.turns.marks import NO_MARKS, Marked, Marks, mark_of_parts, marks_of, weigh
 from curation.turns.roles import ROLES, role_of
 from curation.turns.shape import Row, Unfit
 
@@ -44,7 +46,7 @@ def given(made: Function | ApiCall) -> Raw:
     return next((raw for raw in (made.parameters, made.input, made.args) if len(bytes(raw))), _EMPTY)
 
 
-class ApiTurn(msgspec.Struct):
+class ApiTurn(Marked, kw_only=True):
     """A turn as chat APIs write it. Content is text, a list of parts, or null."""
 
     role: str
@@ -57,7 +59,7 @@ class ApiTurn(msgspec.Struct):
     reasoning_content: str | None = None
 
 
-class LooseTurn(msgspec.Struct):
+class LooseTurn(Marked, kw_only=True):
     """A turn whose tool result may be any JSON value."""
 
     role: str
@@ -127,27 +129,25 @@ def _tightened(turn: LooseTurn) -> ApiTurn | None:
         content = msgspec.json.decode(raw, type=list[Raw])
     else:
         return None
-    return ApiTurn(
-        turn.role,
-        content,
-        turn.name,
-        turn.tool_calls,
-        turn.tool_call_id,
-        turn.tool_call_ids,
-        turn.function_call,
-        turn.reasoning_content,
-    )
+    kept = {key: getattr(turn, key) for key in KEYS if key != "content"}
+    return ApiTurn(content=content, **kept)
 
 
 def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = None) -> Row:
     """The row of a conversation. Raises Unfit for parts that are no text."""
     notes: list[dict[str, Any]] = []
     messages = [] if system is None else [say("system", system)]
+    marks: dict[int, Marks] = {}
     for turn in turns:
         role, content = turn.role, turn.content
         if role not in ROLES:
             role = role_of(role.lower())
+        if (found := marks_of(turn)) != NO_MARKS:
+            marks[len(messages)] = zip(MARKS, found, strict=True)
         if content.__class__ is list:
+            if role == "assistant":
+                parts = mark_of_parts(len(messages), content)
+                marks[len(messages)] = [*marks.get(len(messages), ()), *parts]
             content = _joined(content, role)
         if turn.reasoning_content:
             content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
@@ -168,7 +168,7 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
         )
     if not turns:
         raise Unfit("the conversation has no turns")
-    return Row(messages, tools, notes)
+    return Row(messages, tools, notes + weigh(messages, marks) if marks else notes)
 
 
 def _identifier(value: str | int | None) -> str | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from curation.row import Message
+from curation.row import JOINED, Message, is_trained
 from curation.turns.roles import ROLES, role_of, spellings
 
 # The other names of `tool` are no more than that where a result can stand.
@@ -76,7 +76,7 @@ def settle(messages: Sequence[Message], repair: bool = True) -> Settled | Fault:
 
 
 def name_roles(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTurn] | Fault:
-    """Aliases become roles; tool calls belong to the assistant."""
+    """Aliases become roles; tool calls belong to the assistant, and so do marks of what carries no loss."""
     named: list[PlacedTurn] = []
     for index, message in turns:
         said = message["role"]
@@ -89,7 +89,10 @@ def name_roles(turns: list[PlacedTurn], repairs: Counter[str]) -> list[PlacedTur
         if message["tool_calls"] and role != "assistant":
             return Fault("bad_role", {"index": index, "role": said, "has": "tool_calls"})
         repairs["role_alias"] += role != said
-        named.append(PlacedTurn(index, {**message, "role": role}))
+        message = {**message, "role": role}
+        if role != "assistant":
+            message = {key: value for key, value in message.items() if key not in ("weight", "no_loss")}
+        named.append(PlacedTurn(index, message))
     return named
 
 
@@ -201,10 +204,16 @@ def can_join(first: Message, second: Message) -> bool:
 
 
 def join(first: PlacedTurn, second: PlacedTurn) -> PlacedTurn:
-    """Two turns as one: texts parted by a blank line, calls in order."""
+    """Two turns as one: texts parted by a blank line, calls in order.
+
+    One that carries no loss takes the loss from both: half a turn cannot be trained, and what its makers
+    marked must not be.
+    """
     texts = [m["content"] for m in (first.message, second.message) if not is_blank(m)]
     calls = [call for m in (first.message, second.message) for call in m["tool_calls"] or ()]
     message = {**first.message, "content": "\n\n".join(texts) or None, "tool_calls": calls or None}
+    if is_trained(first.message) != is_trained(second.message):
+        message |= {"weight": 0, "no_loss": JOINED}
     return PlacedTurn(first.place, message)
 
 

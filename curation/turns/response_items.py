@@ -55,17 +55,17 @@ def turns_of_items(data: bytes) -> list[ApiTurn] | None:
             thought += [part.text for part in item.summary] if not item.content else []
             continue
         if item.type == "function_call_output":
-            turns.append(ApiTurn("tool", item.output, tool_call_id=item.call_id))
+            turns.append(ApiTurn(role="tool", content=item.output, tool_call_id=item.call_id))
             is_open = False
             continue
         role = "assistant" if item.type == "function_call" else item.role
         if role is None:
             raise Unfit("a message has no role")
         if item.type == "message":
-            turns.append(ApiTurn(role, item.content))
+            turns.append(ApiTurn(role=role, content=item.content))
         else:
             if not is_open:
-                turns.append(ApiTurn(role, tool_calls=[]))
+                turns.append(ApiTurn(role=role, tool_calls=[]))
             made = ApiCall(id=item.call_id, function=Function(item.name, item.arguments))
             turns[-1].tool_calls = [*(turns[-1].tool_calls or ()), made]
         # What is said before calls is the same turn's.

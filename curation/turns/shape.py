@@ -13,7 +13,7 @@ from curation.recipe.readers import READERS
 class Row(NamedTuple):
     """One input row: a conversation, the tools offered in it, and what reading repaired.
 
-    messages  dicts with the five keys of `curation.row.message`
+    messages  dicts with the five keys of `curation.row.message`, and `weight` 0 where a turn has no loss
     tools     JSON array of function schemas as text, or None
     notes     entries as `curation.row.note` takes them, e.g. {"stage": "read", "flag": …}
     """
@@ -28,6 +28,14 @@ _NONE = (b"", b"null", b"[]", b'"[]"', b'""')
 
 class Unfit(Exception):
     """A record that does not have the reader's shape. The message says what was expected."""
+
+
+class Dropped(Unfit):
+    """A record of the reader's shape that cannot be read as what it means: the reason and the evidence."""
+
+    def __init__(self, reason: str, words: str, detail: Mapping[str, Any]) -> None:
+        super().__init__(words)
+        self.reason, self.detail = reason, detail
 
 
 # A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row

@@ -10,6 +10,7 @@ from curation.dataset.gates import GateResult, GatesFile
 from curation.dataset.manifest import Manifest
 from curation.figures import figure
 from curation.jobs.curate import Finished
+from curation.recipe.stages import READING
 
 
 def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -25,8 +26,7 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
 def funnel(manifest: Manifest) -> str:
     """From rows read to rows written, with the reasons of each stage, in pieces."""
     unread = {
-        reason: sum(s.dropped.get(reason, 0) for s in manifest.sources.values())
-        for reason in ("unreadable", "filtered")
+        reason: sum(s.dropped.get(reason, 0) for s in manifest.sources.values()) for reason in READING.reasons
     }
     rows = [("", "rows", "dropped", "why")]
     rows.append(("read", f"{manifest.rows.read:,}", count(sum(unread.values())), reasons(unread)))

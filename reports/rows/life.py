@@ -74,9 +74,11 @@ def text(row: Life) -> Iterator[str]:
     if row.messages is None:
         yield f"  its text is not in the dataset; it is record {row.row:,} of {visible(row.file)}"
         return
-    for message in orjson.loads(row.messages):
+    masked = dict(row.masked)
+    for turn, message in enumerate(orjson.loads(row.messages)):
         name = f" ({message['name']})" if message["name"] else ""
-        yield visible(f"  {message['role']}{name}")
+        loss = f"  no loss: {masked.get(turn, 'no reason known')}" if "weight" in message else ""
+        yield visible(f"  {message['role']}{name}{loss}")
         yield from indented(message["content"])
         for call in message["tool_calls"] or ():
             yield from indented(f"→ {call['name']} {call['arguments']}")

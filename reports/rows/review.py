@@ -95,6 +95,9 @@ class Review:
         detail: dict[str, Any] = orjson.loads(line["detail"]) if line["detail"] else {}
         notes = [*detail.pop("repairs", ()), *detail.pop("flags", ())]
         parts = [part[0] for part in detail.pop("parts", ()) if part[0]]
+        masked = detail.pop("masked", [])
+        # Those of a split row stand in pieces, of which this shows one.
+        notes += [{"no_loss": masked}] if masked and not parts else []
         messages, tools = self.content(line, [line["id"], *parts])
         sample = {
             **line,

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from curation.row import Message, decode, read_notes
+from curation.row import Message, decode, read_notes, without_loss
 from curation.visible import cut, note_text
 from reports.rows.hiding import Hiding
 
@@ -29,7 +29,10 @@ class ShownCall:
 
 @dataclass(frozen=True)
 class ShownTurn:
-    """One message. `more` counts characters left out; `skipped` messages left out before it."""
+    """One message. `more` counts characters left out; `skipped` messages left out before it.
+
+    no_loss: why it carries none, "" where that is not known; None where it does, or never could.
+    """
 
     role: str
     name: str | None
@@ -38,6 +41,7 @@ class ShownTurn:
     calls: list[ShownCall]
     answers: str | None
     skipped: int = 0
+    no_loss: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def shown(sample: Sample) -> Shown:
     hide = Hiding()
     evidence, _ = cut(sample["detail"] or "", MAX_EVIDENCE)
     messages = decode(sample["messages"]) if sample["messages"] else []
+    reasons = without_loss(sample["notes"])
+    turns = [(message, reasons.get(place, "")) for place, message in enumerate(messages)]
     return Shown(
         place=f"{sample['source']}:{sample['file']}:{sample['row']}",
         source=sample["source"],
@@ -74,24 +80,24 @@ def shown(sample: Sample) -> Shown:
         stage=sample["stage"] or "",
         reason=sample["reason"] or "",
         evidence=hide.text(evidence),
-        notes=[hide.text(note_text(entry)) for entry in read_notes(sample["notes"])],
-        turns=turns_of(messages, hide),
+        notes=[hide.text(note_text(note)) for note in read_notes(sample["notes"]) if "no_loss" not in note],
+        turns=turns_of(turns, hide),
         offered=offered_names(sample["tools"]),
         hidden=hide.count,
     )
 
 
-def turns_of(messages: list[Message], hide: Hiding) -> list[ShownTurn]:
-    """The messages of a row, the middle of a long one left out."""
+def turns_of(messages: list[tuple[Message, str]], hide: Hiding) -> list[ShownTurn]:
+    """The messages of a row, each with why it carries no loss if it does not; the middle of many left out."""
     if len(messages) <= MAX_TURNS:
-        return [turn(message, hide) for message in messages]
+        return [turn(message, reason, hide) for message, reason in messages]
     first, last = messages[: MAX_TURNS - 2], messages[-2:]
-    turns = [turn(message, hide) for message in (*first, *last)]
+    turns = [turn(message, reason, hide) for message, reason in (*first, *last)]
     turns[-2] = replace(turns[-2], skipped=len(messages) - MAX_TURNS)
     return turns
 
 
-def turn(message: Message, hide: Hiding) -> ShownTurn:
+def turn(message: Message, reason: str, hide: Hiding) -> ShownTurn:
     """One message."""
     # Cut first, so that a long text costs no more than a short one; a value at the cut is cut too.
     text, more = cut(message["content"] or "", MAX_TEXT)
@@ -102,6 +108,7 @@ def turn(message: Message, hide: Hiding) -> ShownTurn:
         more=more,
         calls=[call_of(call, hide) for call in message["tool_calls"] or ()],
         answers=message["tool_call_id"],
+        no_loss=reason if "weight" in message else None,
     )
 
 

@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 from curation.dataset.manifest import SPLITS, Manifest, read_manifest, read_recipe, shard_files
 from curation.errors import CurationError
 from curation.recipe.load import stage_plan
+from curation.row import encode, kept_keys
 from reports.facts.dataset_tables import ledger, samples
 
 MOST = 20  # lives or places in one answer
-APART = ("repairs", "flags", "parts", "cluster")  # keys of a detail that have lines of their own
+APART = ("repairs", "flags", "parts", "cluster", "masked")  # keys of a detail that have lines of their own
 SHORTEST_ID = 8  # hex digits that an id may be cut down to
 
 
@@ -67,6 +68,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     stands_for    rows that were dropped as duplicates of it, at most MOST, and how many in all
     cluster       the rows that it, or its survivor, belongs together with; null when it is alone
     messages      its text as JSON, from the shards or the samples; null when the dataset has none
+    masked        (turn, reason) of those of its turns, in `messages`, that carry no loss
     """
 
     source: str
@@ -87,6 +89,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     cluster: Cluster | None
     messages: str | None
     tools: str | None
+    masked: list[tuple[int, str]]
 
 
 def why(dataset: Path, row: str) -> list[Life]:
@@ -157,6 +160,11 @@ def life(dataset: Path, manifest: Manifest, line: Mapping[str, Any], start: str 
         cluster=cluster_of(dataset, manifest, name, detail),
         messages=messages,
         tools=tools,
+        masked=[
+            (turn, reason)
+            for turn, reason, *piece in detail.get("masked", ())
+            if not piece or (places and parts[piece[0]][0] == (asked or places)[0].id)
+        ],
     )
 
 
@@ -260,7 +268,7 @@ def shard_row(dataset: Path, place: Place) -> tuple[str, str | None]:
             rows = file.metadata.row_group(group).num_rows
             if left < rows:
                 row = file.read_row_group(group, columns=["messages", "tools"]).slice(left, 1).to_pylist()[0]
-                return orjson.dumps(row["messages"], option=orjson.OPT_SORT_KEYS).decode(), row["tools"]
+                return encode([*map(kept_keys, row["messages"])]), row["tools"]
             left -= rows
     raise CurationError(f"{dataset / place.file}: has no row {place.row}; run `aj verify {dataset}`")
 

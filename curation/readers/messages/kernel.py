@@ -15,6 +15,7 @@ from numpy import uint64 as u64
 
 from curation.compiling import compiled_with
 from curation.instructions import eight_at, octet, put_eight, put_octet, trailing_zeros
+from curation.recipe.marks import MARKS, ROW_MARKS
 from curation.turns.roles import ROLES
 
 LEFT = -1  # instead of a place: this line is not for us
@@ -46,9 +47,15 @@ _OTHERS = (
     (_TOOL_CALL, 13),  # tool_call_ids
     (_start(b"function_call"), 13),
     (_start(b"reasoning_content"), 17),
+    *((_start(mark.encode()), len(mark)) for mark in MARKS),
 )
 # Of a record: absent, else the line is left.
-_BESIDE = ((_start(b"functions"), 9), (_FUNCTION, 8), (_start(b"system"), 6))
+_BESIDE = (
+    (_start(b"functions"), 9),
+    (_FUNCTION, 8),
+    (_start(b"system"), 6),
+    *((_start(mark.encode()), len(mark)) for mark in ROW_MARKS),
+)
 _ROLES = tuple((_start(name.encode()), len(name)) for name in ROLES)
 _OPENING, _NAMED, _SPOKEN = packed(b'{"content":'), packed(b',"name":'), packed(b',"role":"')
 _ANSWERING, _CALLING = packed(b'","tool_call_id":'), packed(b',"tool_calls":')

@@ -13,9 +13,11 @@ from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
 from curation.readers.messages.quick import quick
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import ApiTurn, decode_turns, offered, row_of_turns
+from curation.turns.marks import weigh_row
 from curation.turns.response_items import turns_of_items
 from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
@@ -34,6 +36,8 @@ class _Usual(msgspec.Struct):
     functions: Raw = _ABSENT
     function: Raw = _ABSENT
     system: Raw = _ABSENT
+    weight: Raw = _ABSENT
+    mask: Raw = _ABSENT
 
 
 _USUAL = msgspec.json.Decoder(_Usual)
@@ -67,7 +71,9 @@ def converter(source: Source, path: Path) -> Convert:
             other = record if partner is None else answering(partner, record, key)
             turns = completed(turns, other, completion)
         tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
-        return row_of_turns(turns, tools, _system(record.get(system_key), turns))
+        row = row_of_turns(turns, tools, _system(record.get(system_key), turns))
+        weigh_row(row.messages, *map(record.get, ROW_MARKS))
+        return row
 
     def usual(data: bytes) -> Row:
         try:
@@ -78,9 +84,11 @@ def converter(source: Source, path: Path) -> Convert:
         if turns is UNSET:
             return looked_for(data)
         tools = _first_offered(zip(_TOOLS, (record.tools, record.functions, record.function), strict=True))
-        if record.system is _ABSENT:
-            return row_of_turns(turns, tools)
-        return row_of_turns(turns, tools, _system(record.system, turns))
+        system = None if record.system is _ABSENT else _system(record.system, turns)
+        row = row_of_turns(turns, tools, system)
+        if record.weight is not _ABSENT or record.mask is not _ABSENT:
+            weigh_row(row.messages, record.weight, record.mask)
+        return row
 
     return usual if keys[0] == "messages" and not columns else looked_for
 
@@ -103,7 +111,7 @@ def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> lis
     if data == b"null":
         raise missing(record, [path], "columns: {completion: %s}")
     if data[:1] == b'"':
-        return [*turns, ApiTurn("assistant", _TEXT.decode(data))]
+        return [*turns, ApiTurn(role="assistant", content=_TEXT.decode(data))]
     following = _decoded(data if data[:1] == b"[" else b"[" + data + b"]")
     return following if following[: len(turns)] == turns else [*turns, *following]
 
@@ -133,7 +141,7 @@ def _turns(record: dict[str, Raw], keys: Sequence[str], *, is_text: bool) -> lis
             text = _TEXT.decode(data)
             data = text.strip().encode()
             if is_text and data[:1] != b"[":
-                return [ApiTurn("user", text)]
+                return [ApiTurn(role="user", content=text)]
         if data[:1] != b"[":
             continue
         try:

@@ -50,3 +50,15 @@ def test_a_row_whose_pieces_were_all_dropped_keeps_the_first_reason():
     )[3]
     assert (life["fate"], life["stage"], life["reason"]) == ("dropped", "length", "too_long")
     assert len(json.loads(life["detail"])["parts"]) == 2
+
+
+def test_turns_without_loss_are_listed_with_the_reason_and_in_a_split_row_with_the_piece():
+    notes = '{"no_loss":[[1,"marked"]]}\n{"repair":"ids","stage":"tools"}'
+    detail = json.loads(lives(event(1, 0, "train") | {"notes": notes})[1]["detail"])
+    assert detail == {"masked": [[1, "marked"]], "repairs": [{"repair": "ids", "stage": "tools"}]}
+    first, second = (
+        {"notes": f'{{"no_loss":[[{turn},"{why}"]]}}'} for turn, why in ((1, "marked"), (3, "copy"))
+    )
+    split = lives(event(2, 1, "train") | first, event(2, 2, "train"), event(2, 3, "train") | second)[2]
+    assert json.loads(split["detail"])["masked"] == [[1, "marked", 0], [3, "copy", 2]]
+    assert "repairs" not in json.loads(split["detail"])

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.engine.tasks import first_user, uncounted, with_ids
-from curation.row import encode, frame, message, row_ids
+from curation.engine.tasks import first_user, masked, trainable, uncounted, with_ids
+from curation.row import decode, encode, frame, message, row_ids, without_loss
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 tricky = st.sampled_from(
@@ -50,3 +50,24 @@ def test_every_row_has_the_id_of_what_it_says_now_whatever_a_stage_did_to_it():
     assert found["id"].to_list() == row_ids(after["messages"], after["tools"])
     assert found["id"][4] == before["id"][4]
     assert found.drop("id").equals(after)
+
+
+def test_turns_that_a_stage_over_all_rows_named_carry_no_loss_from_then_on():
+    said = [message("user", "a"), message("assistant", "b"), message("assistant", "c") | {"weight": 0}]
+    rows = frame([said, said]).with_columns(pl.Series("id", ["old", "old"]))
+    found = masked(rows, {(1, 0): [1, 2]})
+    assert found[0].equals(rows[0])
+    assert [m.get("weight") for m in decode(found["messages"][1])] == [None, 0, 0]
+    assert without_loss(found["notes"][1]) == {1: "copy", 2: "marked"}
+    assert found["id"][1] == row_ids(found["messages"], found["tools"])[1]
+
+
+def test_a_row_without_a_turn_that_carries_loss_is_nothing_to_train_on():
+    user, wrong, right = (
+        message("user", "a"),
+        message("assistant", "b") | {"weight": 0},
+        message("assistant", "c"),
+    )
+    kept, dropped = trainable(frame([[user, wrong], [user, wrong, user, right], [user, right], [user]]))
+    assert kept["pos"].to_list() == [1, 2, 3]
+    assert dropped.select("pos", "reason", "detail").rows() == [(0, "nothing_to_train", '{"turns":1}')]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.recipe.stages import Chat
-from curation.row import decode, frame, message, read_notes
+from curation.row import NO_LOSS, decode, frame, message, read_notes, without_loss
 from curation.stages.chat import _SOUND_ROW, STAGE, chat
 from curation.stages.seam import Context
 from curation.turns.control_tokens import CONTROL_TOKENS
@@ -268,3 +268,39 @@ def test_rows_that_are_not_decoded_need_no_repair(conversation):
 def test_most_sound_rows_are_not_decoded():
     rows = frame([said(*turns) for turns in SOUND])["messages"]
     assert rows.str.contains(_SOUND_ROW).to_list() == [i not in (6, 8) for i in range(len(SOUND))]
+
+
+def masked(rows):
+    """Why turns carry no loss, by their places in the row as it now reads."""
+    return [
+        (without_loss(notes), text.count(NO_LOSS)) for text, notes in rows.select("messages", "notes").rows()
+    ]
+
+
+def test_a_mark_goes_where_its_turn_goes():
+    said = [
+        message("assistant", "Hello!"),
+        message("user", ""),
+        message("user", "a"),
+        message("gpt", "wrong") | {"weight": 0},
+        message("user", "b"),
+        message("assistant", "right"),
+    ]
+    kept, _ = chat(frame([said]))
+    assert masked(kept) == [({1: "marked"}, 1)]
+    assert chat(kept).kept.equals(kept)
+
+
+def test_a_turn_joined_with_one_that_carries_no_loss_carries_none():
+    user, wrong, right = (
+        message("user", "a"),
+        message("assistant", "b") | {"weight": 0},
+        message("assistant", "c"),
+    )
+    rows = frame([[user, wrong, right], [user, right, wrong], [user, wrong, wrong], [user, right, right]])
+    assert masked(chat(rows).kept) == [({1: "joined"}, 1), ({1: "joined"}, 1), ({1: "marked"}, 1), ({}, 0)]
+
+
+def test_a_mark_on_what_turns_out_to_be_another_s_is_no_mark():
+    said = [message("human", "a") | {"weight": 0}, message("assistant", "b")]
+    assert masked(chat(frame([said])).kept) == [({}, 0)]

@@ -9,7 +9,7 @@ from over_all import split_by
 from curation.recipe.stages import ExactDuplicates
 from curation.row import frame, message, row_id
 from curation.stages.exact_duplicates import STAGE, find_duplicates, keep_order, prepare
-from curation.stages.seam import DROPS_SCHEMA, PAIRS_SCHEMA, Context, Split
+from curation.stages.seam import DROPS_SCHEMA, MASKS_SCHEMA, PAIRS_SCHEMA, Context, Split
 
 
 def rows_of(*texts: str, sources=None, tools=None) -> pl.DataFrame:
@@ -69,6 +69,7 @@ def test_the_stage_names_the_survivor_of_every_drop():
         "piece": pl.UInt32,
         "rank": pl.UInt32,
         "digest": pl.String,
+        "masked": pl.String,
     }
     outcome = STAGE.bind(ExactDuplicates(), Context())(prepared)
     assert dict(outcome.drops.schema) == DROPS_SCHEMA
@@ -100,3 +101,18 @@ def test_arrival_cannot_matter_and_every_row_has_one_fate(made, keep, random):
     random.shuffle(order)
     assert find_duplicates(prepared[order]).drops.equals(find_duplicates(prepared).drops)
     assert find_duplicates(prepared).drops["pos"].to_list() == dropped["pos"].to_list()
+
+
+def test_weights_are_not_compared_and_a_turn_masked_in_any_copy_is_masked_in_the_one_that_stays():
+    said = [message("user", "a"), message("assistant", "b"), message("user", "c"), message("assistant", "d")]
+    rows = frame(
+        [
+            [m | ({"weight": 0} if n in masked else {}) for n, m in enumerate(said)]
+            for masked in ((3,), (1,), ())
+        ]
+    )
+    outcome = find_duplicates(prepare(rows, order={"rows": 0}))
+    assert outcome.drops["pos"].to_list() == [1, 2]
+    assert outcome.masks.rows() == [(0, 0, 1)]
+    assert dict(outcome.masks.schema) == MASKS_SCHEMA
+    assert find_duplicates(prepare(rows[2:], order={"rows": 0})).masks.is_empty()

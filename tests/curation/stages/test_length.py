@@ -14,7 +14,7 @@ from curation.errors import RecipeError
 from curation.recipe.stages import Length
 from curation.rendering.template import built_in, load_template
 from curation.rendering.tokens import load_counter
-from curation.row import decode, frame, message, read_notes
+from curation.row import NO_LOSS, decode, frame, message, read_notes, without_loss
 from curation.stages.length import STAGE, length
 from curation.stages.seam import Context
 from curation.turns.exchanges import exchanges
@@ -222,3 +222,22 @@ def test_the_tokenizers_files_count_as_inputs(folder, tmp_path):
         Length(max_tokens=10), Context(tokenizer=folder, template="t.jinja", data_root=tmp_path)
     )
     assert found == [folder / "tokenizer.json", tmp_path / "t.jinja"]
+
+
+@pytest.mark.parametrize("too_long", ["split", "cut"])
+def test_marks_stay_with_their_turns_in_pieces(run, too_long):
+    said = chat(6)
+    for place in (2, 6, 12):
+        said[place] = said[place] | {"weight": 0}
+    noted = '{"no_loss":[[2,"marked"],[6,"so"],[12,"marked"]]}'
+    rows = frame([said]).with_columns(notes=pl.lit(noted))
+    kept, _ = run(rows, 400, too_long=too_long)
+    told = {}
+    for text, notes in kept.select("messages", "notes").iter_rows():
+        for turn, reason in without_loss(notes).items():
+            assert decode(text)[turn]["weight"] == 0
+            told[decode(text)[turn]["content"]] = reason
+        assert text.count(NO_LOSS) == len(without_loss(notes))
+    expected = {said[2]["content"]: "marked", said[6]["content"]: "so", said[12]["content"]: "marked"}
+    assert told == (expected if too_long == "split" else dict([*expected.items()][: len(told)]))
+    assert told

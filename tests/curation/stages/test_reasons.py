@@ -85,7 +85,7 @@ def test_reading_gives_no_reason_and_notes_nothing_that_is_not_explained():
 
 
 def test_no_reason_or_note_is_explained_that_nothing_gives():
-    rooms = [*files("readers", "sources", "turns", "calls", "stages"), *CURATION.glob("*.py")]
+    rooms = [*files("readers", "sources", "turns", "calls", "stages", "engine"), *CURATION.glob("*.py")]
     spelt = {text for path in rooms for text in constants(ast.parse(path.read_text(encoding="utf-8")))}
     # Spelt together from parts: "no_" and a role, the side of a fault.
     parts = {"no_user", "no_assistant"}

@@ -13,6 +13,7 @@ from curation.readers import reading
 from curation.readers.conversion import converted, converter
 from curation.readers.messages.quick import canonical_rows, quick_key
 from curation.readers.reading import chunks, read
+from curation.recipe.marks import MARKS, ROW_MARKS
 from curation.recipe.source import Source
 from curation.row import encode
 from curation.turns.shape import Row
@@ -66,6 +67,7 @@ turns = st.fixed_dictionaries(
         "function_call": st.none(),
         "reasoning_content": st.none() | texts,
         "extra": anything,
+        **dict.fromkeys(MARKS, st.none() | st.booleans() | st.sampled_from([0, 1, 0.0, 0.5, "no"])),
     },
 )
 conversations = st.lists(turns, max_size=4)
@@ -76,6 +78,7 @@ records = st.fixed_dictionaries(
         "tools": anything | st.lists(functions, max_size=2) | st.lists(functions).map(json.dumps),
         "system": texts | st.none(),
         "meta": anything,
+        **dict.fromkeys(ROW_MARKS, st.none() | st.sampled_from([0, 1, 2, "User", "assistant"])),
     },
 )
 
@@ -148,7 +151,7 @@ def test_a_damaged_line_is_taken_only_where_the_reader_agrees(row, changes, leng
         '{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]}',
         ' { "id" : 7 , "messages" : [ { "content" : "Hi" , "role" : "user" } ] } \r',
         '{"messages":[{"role":"user","content":"\\u00e9\\ud83c\\udf3f\\/\\u0007\\u0022"}],"x":{"y":[1.5e-3,[],{}]}}',
-        '{"messages":[{"role":"assistant","content":null,"tool_calls":null,"name":"Ada","weight":1}]}',
+        '{"messages":[{"role":"assistant","content":null,"tool_calls":null,"name":"Ada","weight":null}]}',
         '{"prompt":"p","messages":[{"role":"system","content":""},{"role":"tool"}],"prompt_id":null}',
         '{"messages":[{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":'
         '{"name":"bash","arguments":"{\\"command\\": \\"ls\\"}"}}]},{"role":"tool","content":"a\\nb",'
