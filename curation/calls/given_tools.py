@@ -3,7 +3,7 @@
 The settings `schema` and `sources` of the tools stage, read in one way by the stage and by `aj evaluate`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import orjson
 
 from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
+from curation.jsontext import compact
 from curation.recipe.kinds import ANY_TOOL
 
 Definitions = str | Sequence[Mapping[str, Any]]
@@ -28,6 +29,24 @@ class GivenTools:
         """What a row of a source is given."""
         return self.by_source.get(source, self.default)
 
+    def marks(self) -> Iterator[str]:
+        """One of them stands in the JSON of a row with a turn that calls one of the tools without a mark."""
+        for name in dict.fromkeys(
+            name for one in (self.default, *self.by_source.values()) for name in one.tools
+        ):
+            yield from (f"{name}(", f"{name}\\n{{")
+
+
+def given_to(offered: Mapping[str, str], data_root: Path) -> GivenTools:
+    """The toolsets of what a recipe names for each source, "" for all others. Raises CurationError."""
+    found = {source: _toolset(definitions(schema, data_root)) for source, schema in offered.items()}
+    return GivenTools(found.pop("", Toolset()), found)
+
+
+def given_files(offered: Mapping[str, str], data_root: Path) -> list[Path]:
+    """The files that they stand in, each once."""
+    return [tools_file(schema, data_root) for schema in dict.fromkeys(offered.values()) if schema != ANY_TOOL]
+
 
 def given_tools(schema: Definitions, sources: Mapping[str, Definitions]) -> GivenTools:
     """The toolsets of definitions as lists, as their JSON text, or "any". Raises CurationError."""
@@ -39,11 +58,15 @@ def definitions(schema: str, data_root: Path) -> str:
     return schema if schema == ANY_TOOL else read_tools(tools_file(schema, data_root))
 
 
+def as_text(given: Definitions) -> str:
+    """Definitions as the JSON text that a row has for them."""
+    return compact(given.encode() if isinstance(given, str) else orjson.dumps(list(given)))
+
+
 def _toolset(given: Definitions) -> Toolset:
     if given == ANY_TOOL:
         return OPEN
-    text = given if isinstance(given, str) else orjson.dumps(list(given)).decode()
-    found = compile_tools(text, repair=False)
+    found = compile_tools(as_text(given), repair=False)
     if found.problem is not None:
         where = found.problem.get("path", "$")
         raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")

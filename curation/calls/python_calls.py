@@ -1,7 +1,7 @@
 """Tool calls written as Python writes them, `[weather(city="Paris", days=3), time()]`, as ToolACE does.
 
-Read only where a text is nothing but a list of calls, each to a tool that is offered and with keyword
-arguments that are literals; nothing is ever evaluated. Everything else stays text.
+Read only where a text is nothing but a list of calls, or calls one after the other, each to a tool that is
+offered and with keyword arguments that are literals; nothing is ever evaluated. Everything else stays text.
 """
 
 import ast
@@ -12,34 +12,38 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from curation.calls.listed_tools import offered_names
-
-# How a turn that is such a list ends in a row's JSON: rows without it hold none.
-ENDS = r'\](?:\\[nrt]| )*","name":(?:null|"[^"]*"),"role":"assistant"'
 _MAX_LENGTH = 100_000
 _QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _TOKEN = re.compile(rf"{_QUOTED}|[^\"'()]+|[()\"']", re.DOTALL)
 _JSON_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_NEXT = re.compile(r"\s*(,|\]\Z)\s*")
+_NEXT_LISTED = re.compile(r"\s*(,|\]\Z)\s*")
+_NEXT = re.compile(r"[ \t]*(?:[,;\n]|\Z)\s*")
+# Gemma's models print what they call.
+_PRINTED = re.compile(r"print\((.*)\)", re.DOTALL)
 
 
-def python_calls(text: str, tools: str) -> list[dict[str, Any]] | None:
-    """The calls that a text is, to tools of this JSON array; None for any other text.
+def python_calls(text: str, names: Sequence[str]) -> list[dict[str, Any]] | None:
+    """The calls that a text is, to tools of these names, the longest first; None for any other text.
 
-    A name may hold spaces and dots, as ToolACE's do. Arguments become JSON.
+    In brackets or not. A name may hold spaces and dots, as ToolACE's do. Arguments become JSON.
     """
     text = text.strip()
-    if not (text.startswith("[") and text.endswith("]")) or len(text) > _MAX_LENGTH:
+    if len(text) > _MAX_LENGTH or text[-1:] not in ("]", ")"):
         return None
+    if "print" not in names and (printed := _PRINTED.fullmatch(text)):
+        text = printed[1].strip()
+    is_list = text.startswith("[") and text.endswith("]")
     try:
-        return list(_calls(text, offered_names(tools)))
+        return list(_calls(text, names, _NEXT_LISTED if is_list else _NEXT, is_list)) or None
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
 
 
-def _calls(text: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Every call of a list. ValueError or SyntaxError where it is none."""
-    at = len(text) - len(text[1:].lstrip())
+def _calls(
+    text: str, names: Sequence[str], following: re.Pattern[str], is_list: bool
+) -> Iterator[dict[str, Any]]:
+    """Every call of a text. ValueError or SyntaxError where it is none."""
+    at = len(text) - len(text[1:].lstrip()) if is_list else 0
     while at < len(text):
         name = next((name for name in names if text.startswith(f"{name}(", at)), None)
         if name is None:
@@ -47,7 +51,7 @@ def _calls(text: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         start = at + len(name)
         end = _closing(text, start)
         yield {"id": None, "name": name, "arguments": _arguments(text[start:end])}
-        parted = _NEXT.match(text, end)
+        parted = following.match(text, end)
         if parted is None:
             raise ValueError("neither another call nor the end")
         at = parted.end()

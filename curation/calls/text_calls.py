@@ -1,36 +1,49 @@
-"""Tool calls written into the text, as Hermes, Qwen and ToolACE write them, read as what they mean.
+"""Tool calls written into the text, in any spelling of the table, read as what they mean.
 
-`<tool_call>{"name": …, "arguments": …}</tool_call>` at the end of an assistant turn is a call,
-`<tool_response>…</tool_response>` in the turn after it is a result, and `<tools>…</tools>` in the system
-turn lists what is offered. The chat template writes all three again, in the model's own way; left in the
-text, they are control tokens. A turn that is nothing but `[name(key="value"), …]` calls tools that the row
-offers (curation/calls/python_calls.py). What is not beyond doubt stays as it is.
+A call at the end of an assistant turn is a call (curation/calls/spellings.py), a result in the turn after it
+is a result, and `<tools>…</tools>` in the system turn lists what is offered. The chat template writes all
+three again, in the model's own way; left in the text, they teach the set's way instead of the model's, or are
+control tokens. A call is read where the row's tools or the recipe's offer its tool; one in control tokens,
+which cannot stay text, and one whose turn is a call by its role always are, for the tools stage to judge.
+What is not beyond doubt stays as it is, and is told.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import orjson
 
-from curation.calls.json_calls import as_json, calls, says_no_more
 from curation.calls.listed_tools import without_tools
-from curation.calls.python_calls import python_calls
+from curation.calls.offer import Offer
 from curation.calls.repairs import repeated_key
+from curation.calls.spellings import call_like, calls_in
+from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS
 from curation.row import Message, message
-from curation.turns.roles import role_of
-from curation.turns.shape import Unfit
+from curation.turns.roles import CALLERS, role_of
 
-# What a call stands between.
+# What a call stands between in the templates that are built in.
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 _THOUGHT = "</think>"
-_CALLS = re.compile(r"\s*(?:<tool_call>((?:(?!</?tool_call>).)*)</tool_call>\s*)+", re.DOTALL)
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+# gpt-oss thinks in a channel of its own.
+_ANALYSIS = re.compile(
+    r"<\|channel\|>analysis<\|message\|>((?:(?!<\|).)*)<\|end\|>(?:<\|start\|>assistant)?\s*", re.DOTALL
+)
 _RESULTS = re.compile(r"\s*(?:<tool_response>((?:(?!</?tool_response>).)*)</tool_response>\s*)+", re.DOTALL)
 _RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
-_FENCE = "```"
+# Whole user turns that are the result of the call before them: ReAct's, Glaive's, Mistral's, Anthropic's.
+_SPELT_RESULTS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"\s*Observation:(.*)",
+        r"\s*FUNCTION RESPONSE:(.*)",
+        r"\s*\[TOOL_RESULTS\](.*)\[/TOOL_RESULTS\]\s*",
+        r"\s*<function_results>(.*)</function_results>\s*",
+    )
+)
+_NOTHING = Toolset()
 
 
 class Read(NamedTuple):
@@ -39,6 +52,14 @@ class Read(NamedTuple):
     messages: list[Message]
     tools: str | None
     turns: int
+
+
+class Unread(NamedTuple):
+    """What looks like a call and is text: in which message, in which spelling, and how it begins."""
+
+    message: int
+    spelling: str
+    near: str
 
 
 class _Result(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,54 +73,61 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True):
 _decode_result = msgspec.json.Decoder(_Result).decode
 
 
-def text_calls(messages: Sequence[Message], tools: str | None) -> Read | None:
+def text_calls(messages: Sequence[Message], tools: str | None, given: Toolset = _NOTHING) -> Read | None:
     """The row with calls, results and tools in their places; None when no text holds any.
 
     Tools that the row already has stand, and the list in the system turn goes if they have all its names.
+    given: the tools that the recipe gives a row without any.
     """
     read: list[Message] = []
     count = 0
     for said in messages:
-        found, tools = _read(said, read[-1] if read else None, tools)
+        found, tools = _read(said, read[-1] if read else None, tools, given)
         count += found is not None
         read += [said] if found is None else found
     return Read(read, tools, count) if count else None
 
 
+def unread_calls(
+    messages: Sequence[Message], tools: str | None, given: Toolset = _NOTHING
+) -> Iterator[Unread]:
+    """Assistant turns that look like calls and are words."""
+    offer = Offer(tools, given)
+    for index, said in enumerate(messages):
+        if said["role"] == "assistant" and not said["tool_calls"] and said["content"]:
+            found = call_like(after_thinking(said["content"])[1], offer)
+            if found is not None:
+                yield Unread(index, *found)
+
+
 def _read(
-    said: Message, before: Message | None, tools: str | None
+    said: Message, before: Message | None, tools: str | None, given: Toolset
 ) -> tuple[list[Message] | None, str | None]:
     """What one message means, None when that is what it says; and the tools offered from here on."""
     content, role = said["content"], str(said["role"]).strip().lower()
+    is_call = role in CALLERS
     role = role_of(role)
     if not content or said["tool_calls"]:
         return None, tools
     if role == "system":
         text, offered = without_tools(content, tools)
         return None if text == content else [{**said, "content": text}], offered
-    if role == "assistant" and OPEN in content:
-        return _asked(said), tools
-    if role == "assistant" and tools and content.rstrip().endswith("]"):
-        return _asked_in_python(said, tools), tools
+    if role == "assistant" or is_call:
+        return _asked(said, Offer(tools, given), is_call), tools
     if role in ("tool", "user") and before is not None and (before["tool_calls"] or before["role"] == "tool"):
-        return _answered(said), tools
+        return _answered(said, role), tools
     return None, tools
 
 
-def _asked(said: Message) -> list[Message] | None:
+def _asked(said: Message, offer: Offer, is_call: bool) -> list[Message] | None:
     """An assistant turn that ends on calls; what is spelt while thinking is no call."""
     thought, words = after_thinking(said["content"])
-    start = words.find(OPEN)
-    if start < 0 or not _CALLS.fullmatch(words, start) or _is_open(words[:start]):
+    found = calls_in(words, offer, is_call=is_call)
+    if found is None:
         return None
-    texts = [as_json(text) for text in _CALL.findall(words, start)]
-    if not all(map(says_no_more, texts)):
-        return None
-    try:
-        made = [one for text in texts for one in calls(text)]
-    except Unfit:
-        return None
-    return [{**said, "content": f"{thought}{words[:start]}".strip() or None, "tool_calls": made}]
+    before = _ANALYSIS.sub(lambda made: f"<think>\n{made[1].strip()}\n</think>\n\n", words[: found.start])
+    content = f"{thought}{before}".strip() or None
+    return [{**said, "role": "assistant", "content": content, "tool_calls": found.calls}]
 
 
 def after_thinking(text: str) -> tuple[str, str]:
@@ -108,25 +136,14 @@ def after_thinking(text: str) -> tuple[str, str]:
     return thought + closing, words
 
 
-def _is_open(text: str) -> bool:
-    """Whether thinking or a block of code has begun and not ended."""
-    return "<think>" in text or text.count(_FENCE) % 2 == 1
-
-
-def _asked_in_python(said: Message, tools: str) -> list[Message] | None:
-    """An assistant turn that is a list of calls in Python's words, after thinking or not."""
-    thought, words = after_thinking(said["content"])
-    made = python_calls(words, tools)
-    if made is None:
-        return None
-    return [{**said, "content": thought.strip() or None, "tool_calls": made}]
-
-
-def _answered(said: Message) -> list[Message] | None:
+def _answered(said: Message, role: str) -> list[Message] | None:
     """A turn of nothing but results: one message each."""
-    if not _RESULTS.fullmatch(said["content"]):
+    if _RESULTS.fullmatch(said["content"]):
+        return [_result(text.strip(), said) for text in _RESULT.findall(said["content"])]
+    if role == "tool":
         return None
-    return [_result(text.strip(), said) for text in _RESULT.findall(said["content"])]
+    found = next((found for spelt in _SPELT_RESULTS if (found := spelt.fullmatch(said["content"]))), None)
+    return None if found is None else [message("tool", found[1].strip(), name=said["name"])]
 
 
 def _result(text: str, said: Message) -> Message:

@@ -16,7 +16,7 @@ import orjson
 from curation.errors import RecipeError
 from curation.files import file_digest
 from curation.readers.reading import Chunk, chunks, companions, list_files, probe
-from curation.recipe.load import Recipe, recipe_digest, stage_plan
+from curation.recipe.load import Recipe, offered_schemas, recipe_digest, stage_plan
 from curation.recipe.source import Source
 from curation.recipe.stages import StageSettings
 from curation.rendering.template import NAMED
@@ -113,6 +113,8 @@ class Plan:
             "data_root": str(self.context.data_root),
             "tokenizer": str(self.context.tokenizer) if self.context.tokenizer else None,
             "template": self.context.template,
+            "offered": self.context.offered,
+            "written": self.context.written,
         }
         return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
 
@@ -123,6 +125,8 @@ class Plan:
             "seed": self.context.seed,
             "sources": list(self.context.sources),
             "template": self.context.template,
+            "offered": self.context.offered,
+            "written": self.context.written,
             "files": self.stage_files.get("", {}),
         }
 
@@ -228,7 +232,9 @@ def make_context(
     template = recipe.template
     if template not in NAMED:
         template = str(first_existing(template, places, "template"))
-    return Context(recipe.seed, tuple(recipe.sources), data_root, tokenizer, template)
+    written = tuple(name for name, source in recipe.sources.items() if source.tools is not None)
+    sources, offered = tuple(recipe.sources), offered_schemas(recipe)
+    return Context(recipe.seed, sources, data_root, tokenizer, template, offered, written)
 
 
 def first_existing(name: str, places: Sequence[Path], key: str) -> Path:

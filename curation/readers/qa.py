@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.calls.bash_call import bash_arguments
-from curation.calls.json_calls import calls, say_arguments, says_no_more
+from curation.calls.json_calls import called, say_arguments
 from curation.calls.listed_tools import definitions, offered_names
 from curation.readers.columns import Columns
 from curation.readers.seam import LAST, Candidate, Reader
@@ -53,11 +53,8 @@ def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:
 
     A call of a tool that is not offered is one, too, for the tools stage to judge, where it has arguments.
     """
-    if answer.lstrip()[:1] not in ("[", "{") or not says_no_more(answer):
-        return None
-    try:
-        made = calls(answer)
-    except Unfit:
+    made = called(answer)
+    if made is None:
         return None
     offered = {one["name"] for one in made} <= set(offered_names(tools))
     return made if offered or say_arguments(answer) else None

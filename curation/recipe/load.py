@@ -41,7 +41,7 @@ from curation.recipe.rules import (
     warm_up_faults,
 )
 from curation.recipe.source import Source
-from curation.recipe.stages import STAGES, StageSettings
+from curation.recipe.stages import STAGES, StageSettings, Tools
 from curation.recipe.yaml_lines import MAX_VALUES, Document, KeyPath, key_name, parse_yaml, read_yaml
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "load_recipe",
     "local_sources",
     "missing_files",
+    "offered_schemas",
     "parse_recipe",
     "recipe_digest",
     "recipe_from",
@@ -184,6 +185,18 @@ def stage_plan(recipe: RecipeModel) -> list[tuple[str, str, StageSettings]]:
     return plan
 
 
+def offered_schemas(recipe: RecipeModel) -> dict[str, str]:
+    """Source → the tools of its rows without their own, by the first tools stage or the source itself.
+
+    "" stands for all other sources; nothing is offered where the recipe has no such stage.
+    """
+    first = next((settings for _, _, settings in stage_plan(recipe) if isinstance(settings, Tools)), None)
+    if first is None:
+        return {}
+    written = {name: source.tools for name, source in recipe.sources.items() if source.tools is not None}
+    return {"": first.schema, **first.sources, **written}
+
+
 def recipe_digest(recipe: Recipe) -> str:
     """sha256 of `as_dict` in canonical JSON: comments, order of keys and spelt-out defaults do not count.
 
@@ -225,6 +238,9 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     faults: list[Fault] = []
     for name, source in local_sources(recipe).items():
         faults += missing_of_source(name, source, root)
+    for name, source in recipe.sources.items():
+        if source.tools is not None and source.tools not in BUILT_IN_SCHEMAS:
+            faults += missing(source.tools, [root], ("sources", name, "tools"))
     for index, (_, stage, settings) in enumerate(stage_plan(recipe)):
         for key, path in stage_files(settings):
             faults += missing(path, [root], ("stages", index, stage, key))

@@ -96,6 +96,18 @@ METRICS: dict[str, MetricDeclaration] = {
         share_of=("tools.repaired", "tools.rows"),
         of_nothing=0.0,
     ),
+    "calls.unread_share": MetricDeclaration(
+        meaning="of the rows with tool calls or text that looks like one, those where such text was not read",
+        kind="share",
+        by="chat",
+        share_of=("calls.unread", "calls.rows"),
+        of_nothing=0.0,
+    ),
+    "tools.without": MetricDeclaration(
+        meaning="rows whose tool calls are right and that offer no tools of their own",
+        kind="count",
+        by="tools",
+    ),
     "pii.found": MetricDeclaration(
         meaning="how often personal data or a secret was found",
         kind="count",

@@ -16,7 +16,7 @@ from curation.recipe.kinds import BUILT_IN_SCHEMAS, LANGUAGE_NAMES, LANGUAGES, N
 from curation.recipe.metrics import EVALUATED, LOSSES, METRICS, SOURCE_METRICS, MetricDeclaration
 from curation.recipe.model import MAX_STEPS, Gate, RecipeModel
 from curation.recipe.source_rules import inside_faults, source_faults
-from curation.recipe.stages import STAGES
+from curation.recipe.stages import STAGES, Tools
 from curation.recipe.yaml_lines import Document, KeyPath
 
 # Shares may be rounded: three thirds written with six digits still add up.
@@ -54,6 +54,7 @@ def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterat
     for name, source in recipe.sources.items():
         yield from source_faults(source, ("sources", name))
     yield from reference_faults(recipe, plan)
+    yield from written_tools_faults(recipe, plan)
     yield from gate_faults(recipe)
     yield from waiver_faults(recipe)
     yield from train_faults(recipe)
@@ -93,6 +94,18 @@ def reference_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> I
     for index, (_, stage, settings) in enumerate(plan):
         for one in named(settings):
             yield from named_faults(one, ("stages", index, stage, *one.path), recipe)
+
+
+def written_tools_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterator[Fault]:
+    """Tools of sources that no stage would write, or that the stage names again."""
+    stages = [(index, settings) for index, (_, _, settings) in enumerate(plan) if isinstance(settings, Tools)]
+    for name in (name for name, source in recipe.sources.items() if source.tools is not None):
+        if not stages:
+            yield Fault(("sources", name, "tools"), "the stage 'tools' writes them; add it to 'stages:'")
+        for index, settings in stages:
+            if name in settings.sources:
+                at: KeyPath = ("stages", index, "tools", "sources", name)
+                yield Fault(at, f"sources.{name}.tools says it, too; leave one of them out")
 
 
 def named_faults(one: Named, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault]:

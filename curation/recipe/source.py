@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import LATER, Positive
+from curation.recipe.kinds import LATER, Positive, ToolSchema
 from curation.recipe.readers import READERS
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     action    an action is a call of `bash` or plain text; by default a call in a trajectory and text
               elsewhere
     system    a system prompt for rows that have none
+    tools     for rows that have none, written into them and what their calls are checked against: aj_tools,
+              or a path from the data root
     answers   the file (or folder of files of the same name) with the other half, relative to the
               source's file
     book      the title to cite, "TITLE by AUTHOR"
@@ -106,3 +108,4 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     system: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     answers: str | None = None
     book: str | None = None
+    tools: Annotated[ToolSchema | None, LATER] = None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from curation.recipe.conform import Fault, meant
+from curation.recipe.kinds import ANY_TOOL, BUILT_IN_SCHEMAS
 from curation.recipe.readers import READERS, users_of
 from curation.recipe.source import Mapping, Source
 from curation.recipe.yaml_lines import KeyPath
@@ -31,6 +32,12 @@ def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
         values = wanted if isinstance(wanted, list) else [wanted]
         if not values or any(isinstance(value, dict | list) for value in values):
             yield Fault((*at, "where", column), "expected a value or a list of values to keep")
+    if source.tools == ANY_TOOL:
+        yield Fault(
+            (*at, "tools"), "'any' names no tools that could be written into rows; aj_tools, or a path"
+        )
+    elif source.tools is not None and source.tools not in BUILT_IN_SCHEMAS:
+        yield from inside_faults(source.tools, (*at, "tools"))
     if source.encoding is not None and not is_encoding(source.encoding):
         yield Fault(
             (*at, "encoding"),

@@ -9,8 +9,10 @@ bad_order         a system turn in the middle, calls or results before the first
                   role that cannot be one
 control_token     in a message, a tool call or the tools; neutralised by a space after its first
                   character: `< |im_end|>`
-calls_in_text     `<tool_call>`, `<tool_response>` and `<tools>`, and a turn that is `[name(key=1), …]`
-                  where the row offers the tools (curation/calls/text_calls.py)
+calls_in_text     calls at the end of a turn, in any spelling of the table (curation/calls/spellings.py),
+                  where their tools are offered; results after them; `<tools>` in the system turn
+call_like_text    a flag, with the spelling and how it begins: what looks like a call and was not read, since
+                  its tool is not offered, text follows it, or it is not whole
 empty_turn        tool results and turns that only call are not empty
 merged_turns      parted by a blank line; of two that were one of the assistant's, either without loss, the
                   whole carries none
@@ -25,18 +27,21 @@ else (a user or system turn, a tool result, a call) they are control tokens like
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from curation.calls.given_tools import GivenTools, given_files, given_to
 from curation.calls.listed_tools import TOOLS
-from curation.calls.python_calls import ENDS
-from curation.calls.text_calls import text_calls
+from curation.calls.spellings import MARKS
+from curation.calls.text_calls import text_calls, unread_calls
+from curation.calls.tool_schemas import Toolset
 from curation.recipe.stages import Chat, SpeltTokens
 from curation.row import Message, close_row, note, open_row
-from curation.stages.rewriting import Rejected, Rewritten, rewrite
+from curation.stages.rewriting import Rejected, Rewritten, rewrite_together
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.turns.control_tokens import (
     CONTROL_TOKENS,
@@ -67,6 +72,10 @@ _ANSWER = f"(?:{_turn('assistant', _SAID)}|{_turn('assistant', _ANY, _CALLS)})"
 _EXCHANGE = f"{_turn('user', _SAID)},{_ANSWER}(?:(?:,{_turn('tool', _ANY)})+,{_ANSWER})*"
 # Most rows are sound: the regex engine sees that without decoding them.
 _SOUND_ROW = rf"^\[(?:{_turn('system', _SAID)},)?{_EXCHANGE}(?:,{_EXCHANGE})*\]$"
+# Calls that bear no mark, in rows that offer tools: what ends an assistant's turn, and what begins a line.
+_CALL_ENDS = r'[\])}`](?:\\[nrt]| )*","name":(?:null|"[^"]*"),"role":"assistant"'
+_CALL_BEGINS = r'(?:"content":"|\\n|`)[\w.]+\('
+_NOTHING = GivenTools()
 
 
 def chat(
@@ -75,21 +84,41 @@ def chat(
     repair: bool = True,
     control_tokens: SpeltTokens = "drop",
     tokens: Sequence[str] = CONTROL_TOKENS,
+    given: GivenTools = _NOTHING,
 ) -> Split:
     """Rows that are sound conversations, repaired where that is safe; reasons above.
 
-    Needs `messages`, `tools`, `notes`. `control_tokens`: drop a row that spells one of `tokens`,
-    or neutralise the spelling. Idempotent.
+    Needs `messages`, `tools`, `notes`, `source`. `control_tokens`: drop a row that spells one of `tokens`,
+    or neutralise the spelling. given: the tools of rows without their own, of which text may be calls.
+    Counts as `calls.rows` the rows that stay with calls or what looks like one, as `calls.unread` those of
+    them with the latter. Idempotent.
     """
     with_thinking, plain = spellings([*tokens, *THINK_TOKENS]), spellings(tokens)
     marks = [*with_thinking.marks(), TOOLS]
-    spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
+    in_messages = [*marks, *MARKS, *given.marks()]
+    spelt = rows["messages"].str.contains_any(in_messages)
+    spelt |= rows["tools"].str.contains_any(marks).fill_null(False)
     suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW)
     offering = rows["tools"].is_not_null()
-    if offering.any():
-        suspects |= offering & rows["messages"].str.contains(ENDS)
+    if (places := offering.arg_true()).len():
+        texts = rows["messages"][places]
+        like_calls = texts.str.contains(_CALL_ENDS) | texts.str.contains(_CALL_BEGINS)
+        suspects = suspects.scatter(places.filter(like_calls.fill_null(False)), True)
     settle_row = partial(_settle_row, repair=repair, neutralise=control_tokens == "neutralise")
-    return rewrite(rows, suspects, partial(settle_row, everywhere=with_thinking, said=plain))
+    settle_row = partial(settle_row, everywhere=with_thinking, said=plain)
+
+    def settle_rows(part: pl.DataFrame) -> Iterator[Rewritten | Rejected | None]:
+        for text, offered, notes, source in part.select("messages", "tools", "notes", "source").iter_rows():
+            yield settle_row(text, offered, notes, given=given.of(source))
+
+    split = rewrite_together(rows, suspects, settle_rows)
+    return replace(split, counts=_counted(split.kept))
+
+
+def _counted(kept: pl.DataFrame) -> dict[str, int]:
+    unread = kept["notes"].str.contains('"flag":"call_like_text"', literal=True).fill_null(False)
+    calling = kept["messages"].str.contains('"tool_calls":[', literal=True)
+    return {"rows": int((calling | unread).sum()), "unread": int(unread.sum())}
 
 
 def _settle_row(
@@ -97,6 +126,7 @@ def _settle_row(
     tools: str | None,
     notes: str | None,
     *,
+    given: Toolset,
     repair: bool,
     neutralise: bool,
     everywhere: Spellings,
@@ -106,7 +136,7 @@ def _settle_row(
     messages, repairs = open_row(text, notes), Counter[str]()
     merged = True
     while merged:  # turns that became one may spell what none of them did
-        read = text_calls(messages, tools) if repair else None
+        read = text_calls(messages, tools, given) if repair else None
         settled = settle(read.messages if read else messages, repair)
         if isinstance(settled, Fault):
             return Rejected(settled.reason, settled.detail, notes)
@@ -125,6 +155,10 @@ def _settle_row(
     text, notes = close_row(messages, notes)
     for name in sorted(name for name, count in repairs.items() if count):
         notes = note(notes, stage="chat", repair=name, count=repairs[name])
+    for unread in unread_calls(messages, tools, given):
+        flag = note(None, stage="chat", flag="call_like_text", **unread._asdict())
+        if flag not in (notes or "").split("\n"):
+            notes = f"{notes}\n{flag}" if notes else flag
     return Rewritten(text, tools, notes)
 
 
@@ -186,14 +220,21 @@ def _tokens_for(message: Message, key: str, everywhere: Spellings, said: Spellin
     return said if is_said and thinking_is_balanced(message[key]) else everywhere
 
 
-def _tokenizer_files(settings: Any, context: Context) -> Sequence[Path]:
-    return [tokenizer_file(context.tokenizer)] if context.tokenizer else []
+def _files(settings: Any, context: Context) -> Sequence[Path]:
+    tokenizer = [tokenizer_file(context.tokenizer)] if context.tokenizer else []
+    return [*tokenizer, *given_files(context.offered, context.data_root)]
 
 
 def _bind(settings: Any, context: Context) -> RowsFn:
     assert isinstance(settings, Chat)
     tokens = (*CONTROL_TOKENS, *(added_tokens(context.tokenizer) if context.tokenizer else ()))
-    return partial(chat, repair=settings.repair, control_tokens=settings.control_tokens, tokens=tokens)
+    return partial(
+        chat,
+        repair=settings.repair,
+        control_tokens=settings.control_tokens,
+        tokens=tokens,
+        given=given_to(context.offered, context.data_root),
+    )
 
 
-STAGE = Rows(bind=_bind, files=_tokenizer_files)
+STAGE = Rows(bind=_bind, files=_files)

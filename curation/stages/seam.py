@@ -76,13 +76,20 @@ PAIRS_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Context:
-    """What a recipe knows and a stage may need. Plain data: it travels to worker processes."""
+    """What a recipe knows and a stage may need. Plain data: it travels to worker processes.
+
+    offered  source → the tools that calls of its rows are checked against where these have none, as a recipe
+             names them; "" for all other sources
+    written  the sources whose rows get these tools
+    """
 
     seed: int = 0
     sources: tuple[str, ...] = ()
     data_root: Path = Path()
     tokenizer: Path | None = None
     template: str = "aj_r1"
+    offered: Mapping[str, str] = field(default_factory=dict)
+    written: tuple[str, ...] = ()
 
 
 def context_of(values: Mapping[str, Any]) -> Context:
@@ -93,6 +100,8 @@ def context_of(values: Mapping[str, Any]) -> Context:
         data_root=Path(values["data_root"]),
         tokenizer=Path(values["tokenizer"]) if values["tokenizer"] else None,
         template=values["template"],
+        offered=values["offered"],
+        written=tuple(values["written"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 A row's calls are checked against its own `tools`, else against the tools of the recipe (`schema`,
 or `sources` for a single source; `any` there takes every tool and checks form alone). An empty
-`tools` array counts as none.
+`tools` array counts as none. A source's own `tools` are the same, and are written into its rows without any.
 
 Reasons, repairs and flags are explained in curation/recipe/stages.py; the first reason in reading order
 counts. Of a reason `detail` says where (`message` counts from 0, `path` is a JSONPath), a repair is a note
@@ -24,7 +24,7 @@ order               a result without id belongs to the calls of the tool that it
 What needs no repair is not touched by a byte.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ import polars as pl
 
 from curation import row
 from curation.calls.checks import CallCheck, is_plainly_right, offered_tools
-from curation.calls.given_tools import Definitions, definitions, given_tools
+from curation.calls.given_tools import Definitions, as_text, definitions, given_tools
 from curation.calls.result_pairs import Pairing, Problem, RowTurn, blocks
 from curation.calls.tool_schemas import Toolset, tools_file
 from curation.errors import CurationError
@@ -56,16 +56,23 @@ def tools(
     sources: Mapping[str, Definitions] | None = None,
     repair: bool | Sequence[str] = True,
     bash_syntax: BashSyntax = "drop",
+    written: Sequence[str] = (),
 ) -> Split:
     """Keep the rows whose tool calls are right or can be put right.
 
     schema: definitions for rows without their own, as a list or its JSON text, or "any".
-    sources: the same for single sources. Needs `messages`, `tools`, `notes`, `source`; changes the
-    first three of repaired rows. Counts the `rows` with calls, those of them that stay as `valid`, and the
-    `repaired` ones. Raises CurationError if the given definitions are unusable.
+    sources: the same for single sources. written: those of them whose rows without tools get theirs. Needs
+    `messages`, `tools`, `notes`, `source`; changes the first three of repaired rows. Counts the `rows` with
+    calls, those of them that stay as `valid`, those that stay `without` tools, and the `repaired` ones.
+    Raises CurationError if the given definitions are unusable.
     """
     kinds = _REPAIRS if repair is True else frozenset(repair or ())
     given = given_tools(schema, sources or {})
+    for name in written:
+        takes = (pl.col("source") == name) & pl.col("tools").is_null()
+        rows = rows.with_columns(
+            tools=pl.when(takes).then(pl.lit(as_text((sources or {})[name]))).otherwise("tools")
+        )
     has_calls = pl.col("messages").str.contains('"tool_calls":[{', literal=True)
     has_results = pl.col("messages").str.contains('"role":"tool"', literal=True)
     calling = (has_calls | has_results).fill_null(False)
@@ -78,7 +85,12 @@ def tools(
         ).iter_rows()
     ]
     split = _split(rows, index, verdicts)
-    counts = {"rows": with_calls(rows), "valid": with_calls(split.kept), "repaired": repaired(split.kept)}
+    counts = {
+        "rows": with_calls(rows),
+        "valid": with_calls(split.kept),
+        "without": with_calls(split.kept.filter(pl.col("tools").is_null())),
+        "repaired": repaired(split.kept),
+    }
     return replace(split, counts=counts)
 
 
@@ -202,17 +214,20 @@ def _bind(settings: Tools, context: Context) -> RowsFn:
     if unknown and context.sources:
         known = ", ".join(context.sources)
         raise CurationError(f"tools: sources: no source is named {unknown[0]!r}; the recipe has: {known}")
+    sources = {**settings.sources, **{name: context.offered[name] for name in context.written}}
     return partial(
         tools,
         schema=definitions(settings.schema, context.data_root),
-        sources={name: definitions(schema, context.data_root) for name, schema in settings.sources.items()},
+        sources={name: definitions(schema, context.data_root) for name, schema in sources.items()},
+        written=context.written,
         repair=settings.repair,
         bash_syntax=settings.bash_syntax,
     )
 
 
 def _files(settings: Tools, context: Context) -> list[Path]:
-    named: Iterable[str] = (settings.schema, *(settings.sources[name] for name in sorted(settings.sources)))
+    written = (context.offered[name] for name in context.written)
+    named = (settings.schema, *(settings.sources[name] for name in sorted(settings.sources)), *written)
     return [tools_file(schema, context.data_root) for schema in dict.fromkeys(named) if schema != ANY_TOOL]
 
 

@@ -17,11 +17,26 @@ ALIASES = {
     "function": "tool",
     "ipython": "tool",
     "observation": "tool",
+    "environment": "tool",
     "tool_response": "tool",
+    "tool-response": "tool",
+    "tool_result": "tool",
+    "tool-result": "tool",
+    "tool_output": "tool",
     "function_response": "tool",
+    "function-response": "tool",
+    "function_result": "tool",
 }
 # Whose turn is a call, written as its text.
-CALLERS = ("function_call", "tool_call")
+CALLERS = (
+    "function_call",
+    "function-call",
+    "function_calls",
+    "tool_call",
+    "tool-call",
+    "tool_calls",
+    "tool_use",
+)
 
 
 def role_of(spelling: str) -> str:

@@ -17,7 +17,7 @@ TOOLS = json.dumps([{"name": name, "parameters": {"type": "object"}} for name in
 
 
 def read(text):
-    found = python_calls(text, TOOLS)
+    found = python_calls(text, sorted(NAMES, key=len, reverse=True))
     return found and [(call["name"], json.loads(call["arguments"])) for call in found]
 
 
@@ -44,7 +44,6 @@ def test_a_list_of_calls_to_offered_tools_is_read(text, calls):
         "",
         "[]",
         "[1]",
-        "other()",
         "See [other()]",
         "[other()] and more [other()]",
         "[unknown()]",
@@ -92,7 +91,7 @@ def test_what_python_writes_is_read_back(calls):
 
 def test_numbers_keep_their_spelling():
     given = "a=1.10, b=3.14159265358979323846, c=-1e5, d=[123456789012345678901234567890], e={'f': 1e-999}"
-    (call,) = python_calls(f"[other({given}, g=0x1F, h=1_0, i=.5, j=-0.0)]", TOOLS)
+    (call,) = python_calls(f"[other({given}, g=0x1F, h=1_0, i=.5, j=-0.0)]", NAMES)
     assert call["arguments"] == (
         '{"a": 1.10, "b": 3.14159265358979323846, "c": -1e5, "d": [123456789012345678901234567890], '
         '"e": {"f": 1e-999}, "g": 31, "h": 10, "i": 0.5, "j": -0.0}'
@@ -113,19 +112,19 @@ def test_numbers_keep_their_spelling():
     ],
 )
 def test_what_would_be_lost_or_another_in_json_stays_text(arguments):
-    assert python_calls(f"[other({arguments})]", TOOLS) is None
+    assert python_calls(f"[other({arguments})]", NAMES) is None
 
 
 def test_a_text_that_never_ends_takes_no_long_time():
     started = time.monotonic()
-    assert python_calls(f"""[other("{chr(92)}"{(chr(92) + '"') * 40_000})]""", TOOLS) is None
+    assert python_calls(f"""[other("{chr(92)}"{(chr(92) + '"') * 40_000})]""", NAMES) is None
     assert time.monotonic() - started < 2
 
 
 @given(st.text("[]()other=,'\"\\ 1{}"))
 def test_no_text_breaks_it(text):
-    python_calls(text, TOOLS)
-    python_calls(f"[other({text})]", TOOLS)
+    python_calls(text, NAMES)
+    python_calls(f"[other({text})]", NAMES)
 
 
 def said(*turns):
@@ -167,11 +166,6 @@ def test_a_row_is_found_however_its_list_of_calls_is_laid_out():
     turns = said(("user", "q"), ("assistant", "[\n  other(),\n  other()\n]\n"))
     kept, _ = chat(frame([turns], [TOOLS]))
     assert len(decode(kept["messages"][0])[1]["tool_calls"]) == 2
-
-
-@pytest.mark.parametrize("tools", ["5", "{}", "oops", "[[1]]", '[{"function": 1}]', '[{"name": ""}]'])
-def test_tools_that_are_none_offer_nothing(tools):
-    assert python_calls("[other()]", tools) is None
 
 
 def test_a_user_who_writes_calls_calls_nothing():

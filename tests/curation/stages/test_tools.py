@@ -351,4 +351,4 @@ def test_rows_with_calls_are_counted_with_those_that_stay_and_those_repaired():
     good, broken = frame_of(called('{"command": "ls"}')), frame_of(called("{'a': 1}"))
     refused = frame_of(called("no arguments"))
     rows = pl.concat([good, broken, refused, row.frame([[row.message("user", "hi")]])])
-    assert tools(rows, schema="any").counts == {"rows": 3, "valid": 2, "repaired": 1}
+    assert tools(rows, schema="any").counts == {"rows": 3, "valid": 2, "without": 2, "repaired": 1}
