@@ -40,9 +40,14 @@ _VALUE = json.JSONDecoder()
 
 
 def calls(text: str) -> list[dict[str, str | None]]:
-    """The calls in the text of a turn that is one by its role. Raises Unfit where no name can be found."""
-    made = called(text)
-    if made is None and (broken := _BROKEN.match(text.strip())) and not is_json(as_json(text)):
+    """The calls in a text that is one by its role or its tags, as it is spelt.
+
+    Where it is no JSON but names its function first, the rest stands as the arguments, so that the tools
+    stage can repair or judge them. Raises Unfit where no name can be found, or more than a call.
+    """
+    text = text.strip()
+    made = _several(text)
+    if made is None and not is_json(text) and (broken := _BROKEN.match(text)):
         made = [call(broken[1], broken[2].strip())]
     if made is None:
         fault = "holds more than a name and arguments" if _NAME.search(text) else "names no function"
@@ -53,21 +58,22 @@ def calls(text: str) -> list[dict[str, str | None]]:
 def called(text: str) -> list[dict[str, str | None]] | None:
     """The calls that a text is: an object, a list, or several one after the other; None for any other.
 
-    Python's way of writing is read as JSON. Where an object is neither but names its function first, the rest
-    stands as the arguments, so that the tools stage can repair or judge them.
+    Python's way of writing is read as JSON. Where an object is neither, see `calls`; it must end, though.
     """
     text = text.strip()
     if text[:1] not in ("{", "["):
         return None
     strict = as_json(text)
-    if is_json(strict):
-        return _made(strict.encode())
-    parts = list(_values(text))
-    if sum(map(len, parts)) and parts[-1]:
-        made = [_made(part.encode()) for part in parts]
-        return [one for some in made if some for one in some] if all(made) else None
-    broken = _BROKEN.match(text)
-    return [call(broken[1], broken[2].strip())] if broken and broken[3] else None
+    made = _several(strict)
+    if made is None and not is_json(strict) and (broken := _BROKEN.match(text)) and broken[3]:
+        return [call(broken[1], broken[2].strip())]
+    return made
+
+
+def _several(text: str) -> list[dict[str, str | None]] | None:
+    """The calls of JSON values one after the other; None where any is none."""
+    made = [_made(part.encode()) for part in _values(text)]
+    return [one for some in made if some for one in some] if made and all(made) else None
 
 
 def _values(text: str) -> Iterator[str]:

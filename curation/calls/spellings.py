@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from curation.calls.json_calls import HOLDERS, NAMED, PASSED, called, calls, say_arguments
+from curation.calls.json_calls import HOLDERS, NAMED, PASSED, as_json, called, calls, say_arguments
 from curation.calls.offer import Offer
 from curation.calls.python_calls import python_calls
 from curation.calls.tagged_calls import Arguments, any_arguments, either, json_arguments, parameters
@@ -84,7 +84,7 @@ def blocks(opening: str, closing: str, before: str = "", after: str = "", inside
 
 def _inside(text: str, offer: Offer, kind: str) -> list[Call] | None:
     try:
-        return calls(text)
+        return calls(as_json(text))
     except Unfit:
         return python_calls(text, offer.names) if kind == "either" else None
 
@@ -363,6 +363,7 @@ SPELLINGS: Mapping[str, Spelling] = {
     ),
 }
 
+_ANYWHERE = re.compile(r"[\[{](?=\s*[\[{\"'])")
 # Tokens that end a turn, which some sets leave at its end.
 _TURN_ENDS = re.compile(r"(?:</s>|<\|(?:eot_id|eom_id|im_end|endoftext|observation)\|>)\Z")
 # What a row's JSON holds, one of them, where a turn may be written in a spelling that has marks.
@@ -372,10 +373,12 @@ MARKS = tuple(dict.fromkeys(mark for spelling in SPELLINGS.values() for mark in 
 def calls_in(text: str, offer: Offer, *, is_call: bool = False) -> Found | None:
     """The calls that a text ends on, in the first spelling of the table in which it does.
 
-    is_call: whether the turn is one by its role, whatever tool it names.
+    is_call: whether the turn is one by its role, whatever tool it names; JSON may begin anywhere in it.
     """
     text = _TURN_ENDS.sub("", text.rstrip())
     for name, spelling in SPELLINGS.items():
+        if is_call and name == "json":
+            spelling = spelling._replace(opening=_ANYWHERE)
         if (found := _read(text, spelling, offer)) is None or is_open(text[: found[0]]):
             continue
         if is_call or spelling.is_control or {str(one["name"]) for one in found[1]} <= set(offer.names):

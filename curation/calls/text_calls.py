@@ -15,14 +15,16 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from curation.calls.json_calls import calls
 from curation.calls.listed_tools import without_tools
 from curation.calls.offer import Offer
 from curation.calls.repairs import repeated_key
-from curation.calls.spellings import call_like, calls_in
+from curation.calls.spellings import Call, call_like, calls_in
 from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS
 from curation.row import Message, message
 from curation.turns.roles import CALLERS, role_of
+from curation.turns.shape import Unfit
 
 # What a call stands between in the templates that are built in.
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
@@ -44,6 +46,7 @@ _SPELT_RESULTS = tuple(
     )
 )
 _NOTHING = Toolset()
+_NO_OFFER = Offer(None)
 
 
 class Read(NamedTuple):
@@ -121,13 +124,33 @@ def _read(
 
 def _asked(said: Message, offer: Offer, is_call: bool) -> list[Message] | None:
     """An assistant turn that ends on calls; what is spelt while thinking is no call."""
+    if is_call:
+        try:
+            content, made = call_turn(said["content"], offer)
+        except Unfit:
+            return None
+        return [{**said, "role": "assistant", "content": content, "tool_calls": made}]
     thought, words = after_thinking(said["content"])
-    found = calls_in(words, offer, is_call=is_call)
+    found = calls_in(words, offer)
     if found is None:
         return None
     before = _ANALYSIS.sub(lambda made: f"<think>\n{made[1].strip()}\n</think>\n\n", words[: found.start])
-    content = f"{thought}{before}".strip() or None
-    return [{**said, "role": "assistant", "content": content, "tool_calls": found.calls}]
+    return [{**said, "content": f"{thought}{before}".strip() or None, "tool_calls": found.calls}]
+
+
+def call_turn(text: str, offer: Offer = _NO_OFFER) -> tuple[str | None, list[Call]]:
+    """A turn that is a call by its role: the words before it, such as a thought, and its calls.
+
+    Raises Unfit where it names no function.
+    """
+    thought, words = after_thinking(text)
+    try:
+        return thought.strip() or None, calls(words)
+    except Unfit:
+        found = calls_in(words, offer, is_call=True)
+        if found is None:
+            raise
+        return f"{thought}{words[: found.start]}".strip() or None, found.calls
 
 
 def after_thinking(text: str) -> tuple[str, str]:

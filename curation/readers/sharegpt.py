@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from curation.calls.json_calls import calls
+from curation.calls.text_calls import call_turn
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.marks import MARKS, ROW_MARKS
@@ -99,7 +99,8 @@ def _message(turn: _SharegptTurn) -> dict[str, Any]:
         if bytes(raw) not in (b"null", b"[]"):
             raise Unfit("calls in their own key beside `value`; a call is a turn of `from: function_call`")
     if speaker in CALLERS:
-        return ask(calls(turn.value or ""))
+        content, made = call_turn(turn.value or "")
+        return ask(made, content)
     role = role_of(speaker)
     return answer(turn.value) if role == "tool" else say(role, turn.value)
 

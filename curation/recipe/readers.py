@@ -59,7 +59,9 @@ _CONVERSATION = (
     "dialogue",
     "dialog",
     "chat",
+    "contents",
 )
+_SYSTEM = ("system", "systemInstruction", "system_instruction")
 _TOOLS = ("tools", "functions", "function")
 # Those of curation/turns/chat_api.py (a test holds them together).
 _TURN = (
@@ -71,6 +73,7 @@ _TURN = (
     "tool_call_ids",
     "function_call",
     "reasoning_content",
+    "parts",
     *MARKS,
 )
 
@@ -80,7 +83,7 @@ READERS: dict[str, ReaderDeclaration] = {
         columns={
             "messages": _CONVERSATION,
             "tools": _TOOLS,
-            "system": ("system",),
+            "system": _SYSTEM,
             "completion": (),
             "key": ("custom_id",),
         },
@@ -95,7 +98,7 @@ READERS: dict[str, ReaderDeclaration] = {
         columns={
             "messages": ("conversation", *(key for key in _CONVERSATION if key != "conversation")),
             "tools": _TOOLS,
-            "system": ("system",),
+            "system": _SYSTEM,
         },
         keys=ROW_MARKS,
         turn_keys=_TURN,

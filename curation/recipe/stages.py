@@ -213,6 +213,7 @@ READING = Step(
         "control_character": "a bare control character in the source's JSON, escaped",
         "last_observation": "a last observation that nobody answers, taken off",
         "reasoning_content": "thinking in a field of its own, put into the text",
+        "failed_call": "a result that its set marks as a failure; its text says what it says",
         "tool_call_ids": "a result that answers several calls; only the first is named",
         "mark_elsewhere": "a mark asks for loss on a turn that is not the assistant's; there is none",
     },

@@ -1,6 +1,7 @@
 """Turns in the conventions of chat APIs: roles, contents, tool calls."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -8,7 +9,7 @@ from msgspec import Raw
 from curation.jsontext import JSON_ERRORS, compact
 from curation.recipe.marks import MARKS
 from curation.turns.marks import NO_MARKS, Marked, Marks, mark_of_parts, marks_of, weigh
-from curation.turns.roles import ROLES, role_of
+from curation.turns.roles import CALLERS, ROLES, role_of
 from curation.turns.shape import Row, Unfit
 
 _EMPTY = Raw(b"")
@@ -47,7 +48,7 @@ def given(made: Function | ApiCall) -> Raw:
 
 
 class ApiTurn(Marked, kw_only=True):
-    """A turn as chat APIs write it. Content is text, a list of parts, or null."""
+    """A turn as chat APIs write it. Content is text, a list of parts, or null; Gemini has it as `parts`."""
 
     role: str
     content: str | list[Raw] | None = None
@@ -57,6 +58,7 @@ class ApiTurn(Marked, kw_only=True):
     tool_call_ids: list[str] | None = None
     function_call: Function | None = None
     reasoning_content: str | None = None
+    parts: list[Raw] | None = None
 
 
 class LooseTurn(Marked, kw_only=True):
@@ -70,6 +72,7 @@ class LooseTurn(Marked, kw_only=True):
     tool_calls: list[ApiCall] | None = None
     function_call: Function | None = None
     reasoning_content: str | None = None
+    parts: list[Raw] | None = None
 
 
 KEYS = frozenset(ApiTurn.__struct_fields__)
@@ -123,7 +126,7 @@ def _tightened(turn: LooseTurn) -> ApiTurn | None:
         content = _TEXT.decode(raw)
     elif raw in (b"", b"null"):
         content = None
-    elif role_of(turn.role) == "tool":
+    elif role_of(turn.role) == "tool" or turn.role in CALLERS:
         content = raw.decode()
     elif raw[:1] == b"[":
         content = msgspec.json.decode(raw, type=list[Raw])
@@ -142,13 +145,19 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
         role, content = turn.role, turn.content
         if role not in ROLES:
             role = role_of(role.lower())
-        if (found := marks_of(turn)) != NO_MARKS:
-            marks[len(messages)] = zip(MARKS, found, strict=True)
-        if content.__class__ is list:
-            if role == "assistant":
-                parts = mark_of_parts(len(messages), content)
-                marks[len(messages)] = [*marks.get(len(messages), ()), *parts]
-            content = _joined(content, role)
+        calls = _calls(turn) if turn.tool_calls or turn.function_call else []
+        parts = content if turn.parts is None else turn.parts
+        of_parts: Marks = ()
+        if parts.__class__ is list:
+            of_parts = mark_of_parts(len(messages), parts) if role == "assistant" else ()
+            found = content_of(parts, role)
+            notes += found.notes
+            messages += found.results
+            if found.results and not found.text and not found.calls:
+                continue
+            content, calls = found.text, [*calls, *found.calls]
+        if (marked := marks_of(turn)) != NO_MARKS or of_parts:
+            marks[len(messages)] = [*zip(MARKS, marked, strict=True), *of_parts]
         if turn.reasoning_content:
             content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
             notes.append({"stage": "read", "repair": "reasoning_content"})
@@ -163,7 +172,7 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
                 "name": turn.name,
                 "role": role,
                 "tool_call_id": _identifier(identifier),
-                "tool_calls": _calls(turn) if turn.tool_calls or turn.function_call else None,
+                "tool_calls": calls or None,
             }
         )
     if not turns:
@@ -204,29 +213,99 @@ def arguments_text(raw: Raw) -> str:
     return _TEXT.decode(data) if data[:1] == b'"' else data.decode()
 
 
+class _Answer(msgspec.Struct):
+    """What Gemini calls a functionResponse."""
+
+    name: str
+    response: Raw = _EMPTY
+    id: str | None = None
+
+
 class _Part(msgspec.Struct):
+    """A part of a content: a text, or Anthropic's and Gemini's calls, results and thoughts."""
+
     type: str | None = None
     text: str | None = None
+    thinking: str | None = None
+    thought: bool | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Raw = _EMPTY
+    tool_use_id: str | None = None
+    content: Raw = _EMPTY
+    is_error: bool | None = None
+    # Gemini's, in its JSON and in its Python.
+    called: Function | None = msgspec.field(name="functionCall", default=None)
+    answered: _Answer | None = msgspec.field(name="functionResponse", default=None)
+    function_call: Function | None = None
+    function_response: _Answer | None = None
 
 
-def _joined(parts: Any, role: str) -> str:
-    """The text of a list of parts. Raises Unfit for an image, a file or any other part.
+class Content(NamedTuple):
+    """What a list of parts says: its text, its calls, and results, which are messages of their own."""
+
+    text: str | None
+    calls: list[dict[str, Any]]
+    results: list[dict[str, Any]]
+    notes: list[dict[str, Any]]
+
+
+_DECLARATIONS = ("functionDeclarations", "function_declarations")
+_TEXTS = ("text", "input_text", "output_text", None)
+
+
+def content_of(parts: Sequence[Raw], role: str) -> Content:
+    """The text, calls and results of a list of parts. Raises Unfit for an image, a file or any other part.
 
     What a tool gives back may also be a list of any JSON values: that is its text.
     """
-    texts = []
+    found = Content(None, [], [], [])
+    texts, thoughts = [], []
     for part in parts:
         data = bytes(part)
         if data[:1] == b'"':
             texts.append(_TEXT.decode(data))
             continue
-        if role == "tool" and not (data[:1] == b"{" and b'"type"' in data):
-            return f"[{', '.join(bytes(part).decode() for part in parts)}]"
-        known = msgspec.json.decode(data, type=_Part)
-        if known.type not in ("text", "input_text", "output_text", None) or known.text is None:
+        is_part = role != "tool" or b'"type"' in data or b'"function' in data
+        known = _as_part(data) if is_part else None
+        if known is None and role == "tool":
+            return found._replace(text=f"[{', '.join(bytes(part).decode() for part in parts)}]")
+        if known is None:
+            raise Unfit("a content part is no object")
+        if known.type == "tool_use" and role == "assistant" and known.name:
+            found.calls.append(call(known.name, arguments_text(known.input), known.id))
+        elif (made := known.called or known.function_call) is not None and role == "assistant":
+            found.calls.append(call(made.name, arguments_text(given(made)), known.id))
+        elif known.type == "tool_result" and role in ("user", "tool"):
+            found.results.append(answer(_result_text(known.content), known.tool_use_id))
+            if known.is_error:
+                found.notes.append({"stage": "read", "flag": "failed_call"})
+        elif (back := known.answered or known.function_response) is not None and role in ("user", "tool"):
+            found.results.append(answer(_result_text(back.response), back.id, back.name))
+        elif known.type == "thinking" and known.thinking is not None and role == "assistant":
+            thoughts.append(known.thinking)
+        elif known.type in _TEXTS and known.text is not None:
+            (thoughts if known.thought else texts).append(known.text)
+        else:
             raise Unfit(f"a content part of type {known.type or 'unknown'} is no text")
-        texts.append(known.text)
-    return "\n".join(texts)
+    if thoughts:
+        texts.insert(0, "<think>\n{}\n</think>\n".format("\n\n".join(thoughts)))
+        found.notes.append({"stage": "read", "repair": "reasoning_content"})
+    return found._replace(text="\n".join(texts) if texts or not (found.calls or found.results) else None)
+
+
+def _as_part(data: bytes) -> _Part | None:
+    return msgspec.json.decode(data, type=_Part) if data[:1] == b"{" else None
+
+
+def _result_text(raw: Raw) -> str | None:
+    """What a call gave back: a text, the text of a list of parts, or any other JSON as it stands."""
+    data = bytes(raw)
+    if data in (b"", b"null"):
+        return None
+    if data[:1] == b"[":
+        return content_of(msgspec.json.decode(data, type=list[Raw]), "tool").text
+    return _TEXT.decode(data) if data[:1] == b'"' else data.decode()
 
 
 def offered(raw: Raw | None) -> str | None:
@@ -238,8 +317,18 @@ def offered(raw: Raw | None) -> str | None:
     if data in (b"", b"null", b"[]", b"{}"):
         return None
     try:
-        text = compact(data)
+        text = compact(_declared(data) if b"eclarations" in data else data)
     except JSON_ERRORS:
         # Left as it is, so that the tools stage can say what is wrong with it.
         return data.decode()
     return text if text != "[]" and text[:1] == "[" else None if text == "[]" else f"[{text}]"
+
+
+def _declared(data: bytes) -> bytes:
+    """Gemini's tools, lists of declarations in objects, as one list of definitions."""
+    found: list[Raw] = []
+    for one in msgspec.json.decode(data, type=list[Raw]) if data[:1] == b"[" else [Raw(data)]:
+        keys = msgspec.json.decode(one, type=dict[str, Raw])
+        lists = [raw for key in _DECLARATIONS if (raw := keys.get(key)) is not None]
+        found += msgspec.json.decode(lists[0], type=list[Raw]) if lists and len(keys) == 1 else [one]
+    return b"[" + b",".join(bytes(one) for one in found) + b"]"

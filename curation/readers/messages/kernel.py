@@ -47,6 +47,7 @@ _OTHERS = (
     (_TOOL_CALL, 13),  # tool_call_ids
     (_start(b"function_call"), 13),
     (_start(b"reasoning_content"), 17),
+    (_start(b"parts"), 5),
     *((_start(mark.encode()), len(mark)) for mark in MARKS),
 )
 # Of a record: absent, else the line is left.

@@ -16,7 +16,7 @@ from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.turns.chat_api import ApiTurn, decode_turns, offered, row_of_turns
+from curation.turns.chat_api import ApiTurn, content_of, decode_turns, offered, row_of_turns
 from curation.turns.marks import weigh_row
 from curation.turns.response_items import turns_of_items
 from curation.turns.roles import spellings
@@ -55,7 +55,8 @@ def converter(source: Source, path: Path) -> Convert:
     columns = source.columns or {}
     keys = (columns["messages"],) if "messages" in columns else READERS[source.reader].columns["messages"]
     tool_keys = (columns["tools"],) if "tools" in columns else _TOOLS
-    system_key, completion = columns.get("system", "system"), columns.get("completion")
+    system_keys = (columns["system"],) if "system" in columns else READERS[source.reader].columns["system"]
+    completion = columns.get("completion")
     key = columns.get("key", _COLUMNS["key"][0])
     answers = answer_file(path, source)
     if answers is not None and completion is None:
@@ -71,7 +72,8 @@ def converter(source: Source, path: Path) -> Convert:
             other = record if partner is None else answering(partner, record, key)
             turns = completed(turns, other, completion)
         tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
-        row = row_of_turns(turns, tools, _system(record.get(system_key), turns))
+        beside = next((record[key] for key in system_keys if key in record), None)
+        row = row_of_turns(turns, tools, _system(beside, turns))
         weigh_row(row.messages, *map(record.get, ROW_MARKS))
         return row
 
@@ -170,14 +172,25 @@ def _decoded(data: bytes) -> list[ApiTurn]:
 
 def _system(raw: Raw | None, turns: Sequence[ApiTurn]) -> str | None:
     """A system prompt that stands beside the turns, unless they have their own."""
-    if raw is None or bytes(raw)[:1] != b'"' or (turns and turns[0].role in _SYSTEMS):
+    data = b"" if raw is None else bytes(raw)
+    if turns and turns[0].role in _SYSTEMS:
         return None
-    return _TEXT.decode(raw) or None
+    if data[:1] == b"{":
+        data = bytes(_SHALLOW.decode(data).get("parts", _ABSENT))
+    if data[:1] == b"[":
+        return content_of(msgspec.json.decode(data, type=list[Raw]), "system").text or None
+    return (_TEXT.decode(data) or None) if data[:1] == b'"' else None
 
 
 def turns_key(first: Mapping[str, Any]) -> str | None:
     """The key of a record under which turns of role and content stand."""
-    return next((key for key in _COLUMNS["messages"] if is_turns(first.get(key), "role", "content")), None)
+    said = (
+        key
+        for key in _COLUMNS["messages"]
+        for part in ("content", "parts")
+        if is_turns(first.get(key), "role", part)
+    )
+    return next(said, None)
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
