@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from curation.calls.json_calls import HOLDERS, NAMED, PASSED, as_json, called, calls, say_arguments
+from curation.calls.json_calls import HOLDERS, NAMED, PASSED, as_json, called, calls
 from curation.calls.offer import Offer
 from curation.calls.python_calls import python_calls
 from curation.calls.tagged_calls import Arguments, any_arguments, either, json_arguments, parameters
@@ -56,12 +56,6 @@ class Spelling(NamedTuple):
     marks: tuple[str, ...]
     example: str
     is_plain: bool = False
-
-    @property
-    def is_control(self) -> bool:
-        """Whether it is made of a model's control tokens: as text it cannot stay, so that the tools stage
-        judges whether its tool is offered."""
-        return any(token in self.example for token in CONTROL_TOKENS)
 
 
 def blocks(opening: str, closing: str, before: str = "", after: str = "", inside: str = "json") -> Spelling:
@@ -339,6 +333,8 @@ SPELLINGS: Mapping[str, Spelling] = {
     ),
     "fence": _entry(
         Spelling(re.compile(rf"```(?:{_LANGUAGES})[ \t]*\n"), fenced, (), ""),
+        "```tool_c",
+        "```function_call",
         example=f"```json\n{_JSON}\n```",
         is_plain=True,
     ),
@@ -381,8 +377,13 @@ def calls_in(text: str, offer: Offer, *, is_call: bool = False) -> Found | None:
             spelling = spelling._replace(opening=_ANYWHERE)
         if (found := _read(text, spelling, offer)) is None or is_open(text[: found[0]]):
             continue
-        if is_call or spelling.is_control or {str(one["name"]) for one in found[1]} <= set(offer.names):
-            return Found(found[0], found[1], name)
+        start, made = found
+        if (
+            is_call
+            or {str(one["name"]) for one in made} <= set(offer.names)
+            or _is_control(spelling, text[start:])
+        ):
+            return Found(start, made, name)
     return None
 
 
@@ -391,6 +392,11 @@ def _read(text: str, spelling: Spelling, offer: Offer) -> tuple[int, list[Call]]
         if made := spelling.read(text[opening.start() :], offer):
             return opening.start(), list(made)
     return None
+
+
+def _is_control(spelling: Spelling, text: str) -> bool:
+    """Whether calls are made of a model's control tokens: they cannot stay text, whatever tool they name."""
+    return not spelling.is_plain and any(token in text for token in CONTROL_TOKENS)
 
 
 def is_open(text: str) -> bool:
@@ -403,36 +409,64 @@ _PAIR = re.compile(
     rf"""["'](?:{"|".join(NAMED)})["']\s*:\s*["'](?P<name>[^"'\n]+)["']\s*,\s*"""
     rf"""["'](?P<key>{"|".join(PASSED)})["']\s*:\s*["'{{]"""
 )
+# Names of what is passed that only calls have: others say `parameters` and `input` of other things, too.
+_TELLING_KEYS = ("arguments", "tool_input", "action_input")
+_TELLING = re.compile(rf"""["'](?:{"|".join(_TELLING_KEYS)})["']\s*:""")
+# More than the language of a block of code.
+_WORDS = re.compile(r"\w{7}|\w\s+\w")
+_PASSING = re.compile(rf"""["'](?:{"|".join(PASSED)})["']\s*:""")
+_CALL_BLOCK = re.compile(r"```(?:tool_calls?|tool_code|function_calls?)\b")
 _WORD_CALLED = re.compile(r"(?:^|[\n`\[])[ \t]*([^\W\d][\w.]*)\(")
-_NAME_AND_OBJECT = re.compile(r"[\w.-]+[ \t]*\n\s*\{.*\}", re.DOTALL)
+_CALLED = re.compile(r"([^\W\d][\w.]*)\(")
+_LISTED = re.compile(r"^[ \t]*\[\s*(?=[^\W\d][\w.]*\()", re.MULTILINE)
+# What stands between a tool's name and an object in ways of writing that the table does not have.
+_BETWEEN = (
+    r"\W{0,8}(?:(?:arguments|args|parameters|params|input|tool_input|tool_name|tool|name|with)\W{1,8}){0,4}"
+)
+_OBJECT = r"\{\s*(?:[\"']?\w+[\"']?\s*:|\})"
 
 
 def call_like(text: str, offer: Offer) -> tuple[str, str] | None:
     """The spelling of what looks like a call in a text that is none, and how it begins.
 
-    Tags and tokens that nothing else has; JSON that names an offered tool, or is a call as a whole; Python
-    that calls one of the row's own tools at a line's start, or is a list of calls as a whole.
+    Tags and tokens that nothing else has; JSON that names an offered tool, or is a call from its beginning or
+    to its end; Python that calls one of the row's own tools at a line's start, or is a list of calls; a name
+    of one of these tools beside an object.
     """
     for name, spelling in SPELLINGS.items():
         opening = None if spelling.is_plain else spelling.opening.search(text)
         if opening is not None and not is_open(text[: opening.start()]):
             return name, text[opening.start() :][:_SHOWN]
-    return _like_json(text, offer) or _like_python(text, offer)
+    start = _json_like(text, offer)
+    if start is not None:
+        return "json", text[start:][:_SHOWN]
+    if block := _CALL_BLOCK.search(text):
+        return "fence", text[block.start() :][:_SHOWN]
+    start = _python_like(text, offer)
+    if start is not None:
+        return "python", text[start:][:_SHOWN]
+    if offer.is_own:
+        named = rf"\b(?:{'|'.join(map(re.escape, offer.names))})\b{_BETWEEN}{_OBJECT}"
+        if beside := re.search(named, text, re.IGNORECASE):
+            return "name_and_json", text[beside.start() :][:_SHOWN]
+    return None
 
 
-def _like_json(text: str, offer: Offer) -> tuple[str, str] | None:
-    if pair := next((pair for pair in _PAIR.finditer(text) if pair["name"] in offer.names), None):
-        return "json", text[pair.start() :][:_SHOWN]
-    whole = _unfenced(text)
-    if (
-        whole[:1] in ("{", "[")
-        and (made := called(whole))
-        and all(map(_passes, made))
-        and say_arguments(whole)
-    ):
-        return "json", whole[:_SHOWN]
-    if offer.is_own and _NAME_AND_OBJECT.fullmatch(whole):
-        return "name_and_json", whole[:_SHOWN]
+def _json_like(text: str, offer: Offer) -> int | None:
+    """Where JSON that looks like a call begins."""
+    for pair in _PAIR.finditer(text):
+        is_first = _TELLING.match(text, pair.start("key") - 1) and not re.search(
+            r"\w{7}", text[: pair.start()]
+        )
+        if pair["name"] in offer.names or is_first:
+            return pair.start()
+    for spelling in (SPELLINGS["json"], SPELLINGS["fence"]):
+        found = _read(text, spelling, offer)
+        if found is None or not all(map(_passes, found[1])):
+            continue
+        keys = _PASSING if not text[: found[0]].strip() else _TELLING
+        if keys.search(text, found[0]):
+            return found[0]
     return None
 
 
@@ -445,21 +479,15 @@ def _passes(one: Call) -> bool:
     return isinstance(passed, dict) and not ("properties" in passed or passed.get("type") == "object")
 
 
-def _like_python(text: str, offer: Offer) -> tuple[str, str] | None:
+def _python_like(text: str, offer: Offer) -> int | None:
+    """Where Python that looks like a call begins."""
     if offer.is_own:
         for word in _WORD_CALLED.finditer(text):
             if word[1] in offer.names:
-                return "python", text[word.start(1) :][:_SHOWN]
-    whole = _unfenced(text)
-    if whole[:1] == "[" or offer.is_own:
-        names = sorted({word[1] for word in _WORD_CALLED.finditer(f"\n{whole}")}, key=len, reverse=True)
-        if python_calls(whole, names):
-            return "python", whole[:_SHOWN]
+                return word.start(1)
+    for start in islice(_LISTED.finditer(text), _TRIED):
+        rest = text[start.start() :].strip()
+        names = sorted(set(_CALLED.findall(rest)), key=len, reverse=True)
+        if python_calls(rest.partition("]\n")[0].rstrip("]") + "]", names):
+            return start.start()
     return None
-
-
-def _unfenced(text: str) -> str:
-    """What stands in the one block of code that a text is, else the text."""
-    text = text.strip()
-    found = _BLOCK.fullmatch(text)
-    return found[1].strip() if found and "```" not in found[1] else text

@@ -20,6 +20,7 @@ from curation.calls.repairs import is_json
 Arguments = Callable[[str, str, Offer], str | None]
 
 _STARTS = {"object": "{", "array": "["}
+_FENCE = re.compile(r"```(?:json)?\s*(.*)```", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
@@ -33,6 +34,8 @@ def json_arguments(name: str, inside: str, offer: Offer) -> str | None:
 def any_arguments(name: str, inside: str, offer: Offer) -> str | None:
     """Arguments as they stand, for the tools stage to judge; none where words follow an object."""
     text = inside.strip()
+    if fence := _FENCE.fullmatch(text):
+        text = fence[1].strip()
     found = json_arguments(name, text, offer)
     if found is not None or text[:1] != "{":
         return found or text

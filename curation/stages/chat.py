@@ -73,7 +73,7 @@ _EXCHANGE = f"{_turn('user', _SAID)},{_ANSWER}(?:(?:,{_turn('tool', _ANY)})+,{_A
 # Most rows are sound: the regex engine sees that without decoding them.
 _SOUND_ROW = rf"^\[(?:{_turn('system', _SAID)},)?{_EXCHANGE}(?:,{_EXCHANGE})*\]$"
 # Calls that bear no mark, in rows that offer tools: what ends an assistant's turn, and what begins a line.
-_CALL_ENDS = r'[\])}`](?:\\[nrt]| )*","name":(?:null|"[^"]*"),"role":"assistant"'
+_CALL_ENDS = r'[\])}`>](?:\\[nrt]| )*","name":(?:null|"[^"]*"),"role":"assistant"'
 _CALL_BEGINS = r'(?:"content":"|\\n|`)[\w.]+\('
 _NOTHING = GivenTools()
 
