@@ -6,6 +6,7 @@ offered and with keyword arguments that are literals; nothing is ever evaluated.
 
 import ast
 import json
+import keyword
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from typing import Any
 _MAX_LENGTH = 100_000
 _QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _TOKEN = re.compile(rf"{_QUOTED}|[^\"'()]+|[()\"']", re.DOTALL)
+_RESERVED = "_reserved_"
+_RESERVED_NAME = re.compile(rf"\b({'|'.join(keyword.kwlist)})(?=\s*=(?!=))")
 _JSON_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NEXT_LISTED = re.compile(r"\s*(,|\]\Z)\s*")
 _NEXT = re.compile(r"[ \t]*(?:[,;\n]|\Z)\s*")
@@ -73,26 +76,32 @@ def _arguments(brackets: str) -> str:
     """Keyword arguments in their brackets as a JSON object. ValueError or SyntaxError where they are none."""
     if "\r" in brackets:
         raise ValueError("a line end that Python reads as another")
-    source = f"f{brackets}"
+    source = f"f{_with_any_names(brackets)}"
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # an escape that Python does not know is in doubt
         call = ast.parse(source, mode="eval").body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("no keyword arguments")
     lines = source.encode().split(b"\n")
-    names = [keyword.arg for keyword in call.keywords]
+    names = [one.arg for one in call.keywords]
     if len(set(names)) < len(names):
         raise ValueError("a keyword twice")
-    return f"{{{', '.join(_member(keyword, lines) for keyword in call.keywords)}}}"
+    return f"{{{', '.join(_member(one, lines) for one in call.keywords)}}}"
 
 
-def _member(keyword: ast.keyword, lines: Sequence[bytes]) -> str:
+def _member(one: ast.keyword, lines: Sequence[bytes]) -> str:
     """A keyword argument as a member of a JSON object."""
-    name = keyword.arg
+    name = one.arg
     # Python reads some letters of a name as others.
-    if name is None or not lines[keyword.lineno - 1].startswith(name.encode(), keyword.col_offset):
+    if name is None or not lines[one.lineno - 1].startswith(name.encode(), one.col_offset):
         raise ValueError("no plain keyword argument")
-    return f"{_text(name)}: {_json(keyword.value, lines)}"
+    return f"{_text(name.removesuffix(_RESERVED))}: {_json(one.value, lines)}"
+
+
+def _with_any_names(brackets: str) -> str:
+    """Arguments with words that Python reserves, such as `from`, written as names that it takes."""
+    parts = (found[0] for found in _TOKEN.finditer(brackets))
+    return "".join(p if p[0] in "\"'" else _RESERVED_NAME.sub(rf"\1{_RESERVED}", p) for p in parts)
 
 
 def _json(node: ast.expr, lines: Sequence[bytes]) -> str:

@@ -45,8 +45,8 @@ class Spelling(NamedTuple):
 
     opening   what stands where they begin
     read      the calls of a text from there on
-    marks     one of them stands in the JSON of every row with a turn that is written so; nothing else tells
-              of one without a mark
+    marks     one of them stands in the JSON of every row with a turn that is written so; without marks, only
+              rows that offer tools are looked at
     example   of a call of `weather` with `city` Oslo
     is_plain  whether other text may well begin so: what begins later is tried, too
     """
@@ -353,7 +353,6 @@ SPELLINGS: Mapping[str, Spelling] = {
     # ToolACE in brackets, others without; Gemma's models print them in a block of code.
     "python": _entry(
         Spelling(re.compile(r"^[ \t]*(?:\[\s*)?(?=[^\W\d][\w. -]*\()", re.MULTILINE), python_text, (), ""),
-        '"content":"[',
         example="[weather(city='Oslo')]",
         is_plain=True,
     ),
@@ -362,8 +361,13 @@ SPELLINGS: Mapping[str, Spelling] = {
 _ANYWHERE = re.compile(r"[\[{](?=\s*[\[{\"'])")
 # Tokens that end a turn, which some sets leave at its end.
 _TURN_ENDS = re.compile(r"(?:</s>|<\|(?:eot_id|eom_id|im_end|endoftext|observation)\|>)\Z")
-# What a row's JSON holds, one of them, where a turn may be written in a spelling that has marks.
-MARKS = tuple(dict.fromkeys(mark for spelling in SPELLINGS.values() for mark in spelling.marks))
+# What a row's JSON holds where a turn may be written in a spelling that has marks, or be a list in Python.
+MARKED = "|".join(
+    dict.fromkeys(re.escape(mark) for spelling in SPELLINGS.values() for mark in spelling.marks)
+)
+LISTED = r'"content":"\[[A-Za-z_][\w. ]*\('
+# No call is written without one of these.
+_HINT = re.compile(r"[<\[{(]|Action")
 
 
 def calls_in(text: str, offer: Offer, *, is_call: bool = False) -> Found | None:
@@ -371,6 +375,8 @@ def calls_in(text: str, offer: Offer, *, is_call: bool = False) -> Found | None:
 
     is_call: whether the turn is one by its role, whatever tool it names; JSON may begin anywhere in it.
     """
+    if not _HINT.search(text):
+        return None
     text = _TURN_ENDS.sub("", text.rstrip())
     for name, spelling in SPELLINGS.items():
         if is_call and name == "json":
@@ -433,6 +439,8 @@ def call_like(text: str, offer: Offer) -> tuple[str, str] | None:
     to its end; Python that calls one of the row's own tools at a line's start, or is a list of calls; a name
     of one of these tools beside an object.
     """
+    if not _HINT.search(text):
+        return None
     for name, spelling in SPELLINGS.items():
         opening = None if spelling.is_plain else spelling.opening.search(text)
         if opening is not None and not is_open(text[: opening.start()]):

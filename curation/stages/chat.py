@@ -25,6 +25,7 @@ An orphan tool result between two turns stays where it is: the `tools` stage jud
 else (a user or system turn, a tool result, a call) they are control tokens like all others.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ import polars as pl
 
 from curation.calls.given_tools import GivenTools, given_files, given_to
 from curation.calls.listed_tools import TOOLS
-from curation.calls.spellings import MARKS
+from curation.calls.spellings import LISTED, MARKED
 from curation.calls.text_calls import text_calls, unread_calls
 from curation.calls.tool_schemas import Toolset
 from curation.recipe.stages import Chat, SpeltTokens
@@ -95,15 +96,8 @@ def chat(
     """
     with_thinking, plain = spellings([*tokens, *THINK_TOKENS]), spellings(tokens)
     marks = [*with_thinking.marks(), TOOLS]
-    in_messages = [*marks, *MARKS, *given.marks()]
-    spelt = rows["messages"].str.contains_any(in_messages)
-    spelt |= rows["tools"].str.contains_any(marks).fill_null(False)
-    suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW)
-    offering = rows["tools"].is_not_null()
-    if (places := offering.arg_true()).len():
-        texts = rows["messages"][places]
-        like_calls = texts.str.contains(_CALL_ENDS) | texts.str.contains(_CALL_BEGINS)
-        suspects = suspects.scatter(places.filter(like_calls.fill_null(False)), True)
+    spelt = rows["messages"].str.contains_any(marks) | rows["tools"].str.contains_any(marks).fill_null(False)
+    suspects = spelt | ~rows["messages"].str.contains(_SOUND_ROW) | _may_call(rows, given)
     settle_row = partial(_settle_row, repair=repair, neutralise=control_tokens == "neutralise")
     settle_row = partial(settle_row, everywhere=with_thinking, said=plain)
 
@@ -113,6 +107,22 @@ def chat(
 
     split = rewrite_together(rows, suspects, settle_rows)
     return replace(split, counts=_counted(split.kept))
+
+
+def _may_call(rows: pl.DataFrame, given: GivenTools) -> pl.Series:
+    """Which rows may have a call in their text, by what no other row has."""
+    texts = rows["messages"]
+    ends = texts.str.contains(_CALL_ENDS)
+    may = texts.str.contains(MARKED) | texts.str.contains(LISTED) | (ends & rows["tools"].is_not_null())
+    for places, marks in (
+        (rows["tools"].is_not_null() & ~may, [_CALL_BEGINS]),
+        (ends & ~may, [re.escape(mark) for mark in given.marks()]),
+    ):
+        found = places.fill_null(False).arg_true()
+        if marks and len(found):
+            hits = texts[found].str.contains("|".join(marks)).fill_null(False)
+            may = may.scatter(found.filter(hits), True)
+    return may
 
 
 def _counted(kept: pl.DataFrame) -> dict[str, int]:
