@@ -43,11 +43,6 @@ def given_to(offered: Mapping[str, str], data_root: Path) -> GivenTools:
     return GivenTools(found.pop("", Toolset()), found)
 
 
-def given_files(offered: Mapping[str, str], data_root: Path) -> list[Path]:
-    """The files that they stand in, each once."""
-    return [tools_file(schema, data_root) for schema in dict.fromkeys(offered.values()) if schema != ANY_TOOL]
-
-
 def given_tools(schema: Definitions, sources: Mapping[str, Definitions]) -> GivenTools:
     """The toolsets of definitions as lists, as their JSON text, or "any". Raises CurationError."""
     return GivenTools(_toolset(schema), {name: _toolset(given) for name, given in sources.items()})

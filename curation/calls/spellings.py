@@ -425,6 +425,7 @@ _CALL_BLOCK = re.compile(r"```(?:tool_calls?|tool_code|function_calls?)\b")
 _WORD_CALLED = re.compile(r"(?:^|[\n`\[])[ \t]*([^\W\d][\w.]*)\(")
 _CALLED = re.compile(r"([^\W\d][\w.]*)\(")
 _LISTED = re.compile(r"^[ \t]*\[\s*(?=[^\W\d][\w.]*\()", re.MULTILINE)
+_NAME_AND_OBJECT = re.compile(r"(?:>>>)?[\w.-]+[ \t]*\n\s*\{.*\}", re.DOTALL)
 # What stands between a tool's name and an object in ways of writing that the table does not have.
 _BETWEEN = (
     r"\W{0,8}(?:(?:arguments|args|parameters|params|input|tool_input|tool_name|tool|name|with)\W{1,8}){0,4}"
@@ -454,6 +455,8 @@ def call_like(text: str, offer: Offer) -> tuple[str, str] | None:
     if start is not None:
         return "python", text[start:][:_SHOWN]
     if offer.is_own:
+        if _NAME_AND_OBJECT.fullmatch(text.strip()):
+            return "name_and_json", text.strip()[:_SHOWN]
         named = rf"\b(?:{'|'.join(map(re.escape, offer.names))})\b{_BETWEEN}{_OBJECT}"
         if beside := re.search(named, text, re.IGNORECASE):
             return "name_and_json", text[beside.start() :][:_SHOWN]

@@ -120,13 +120,15 @@ class Plan:
 
     @cached_property
     def context_digest(self) -> dict[str, Any]:
-        """What of the context decides a stage's output."""
+        """What of the context decides a stage's output; what is offered stands in the tools stage's files."""
+        tools = (stage.name for stage in self.stages if stage.stage == "tools")
         return {
             "seed": self.context.seed,
             "sources": list(self.context.sources),
             "template": self.context.template,
             "offered": self.context.offered,
             "written": self.context.written,
+            "given": {stage: self.stage_files.get(stage, {}) for stage in tools},
             "files": self.stage_files.get("", {}),
         }
 

@@ -26,10 +26,14 @@ PLENTY = 10**12
 
 @dataclass
 class Counted:
-    """Input rows of one source; of those that cannot be read, how many and what is wrong with the first."""
+    """Input rows of one source; of those that cannot be read, how many and what is wrong with the first.
+
+    without_tools: those with tool calls that offer no tools
+    """
 
     rows: int = 0
     unreadable: int = 0
+    without_tools: int = 0
     first: str | None = None
 
     def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
@@ -37,6 +41,8 @@ class Counted:
         bad = batch.filter(pl.col("reason") == "unreadable")
         self.rows += batch.height
         self.unreadable += bad.height
+        calling = batch["messages"].str.contains('"tool_calls":[', literal=True)
+        self.without_tools += int((calling & batch["tools"].is_null()).sum())
         if self.first is None and bad.height:
             row, detail = bad.select("row", "detail").row(0)
             self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
@@ -68,6 +74,11 @@ class Checked:
         """False only when every count is known and even all rows cannot make the mixture."""
         return self.shortage is None or None in self.rows.values()
 
+    def without_tools(self, name: str) -> int | None:
+        """Rows of a source whose calls stand without tools, in the rows and in the source's `tools`."""
+        one = self.counted[name]
+        return None if one is None else 0 if self.recipe.sources[name].tools else one.without_tools
+
     def as_json(self) -> str:
         """The result for a program."""
         return json.dumps(
@@ -76,6 +87,7 @@ class Checked:
                 "version": self.recipe.version,
                 "rows": self.rows,
                 "unreadable": {n: None if one is None else one.unreadable for n, one in self.counted.items()},
+                "without_tools": {name: self.without_tools(name) for name in self.counted},
                 "feasible": self.feasible,
                 "shortage": None if self.shortage is None else render(self.shortage),
                 "cautions": cautions(self.recipe),
@@ -92,6 +104,9 @@ class Checked:
             lines.append(f"  {name:<{width}}  {source.group}  {counts(one)}{take}")
             if one is not None and one.first is not None:
                 lines.append(f"  {'':<{width}}  first unreadable: {one.first}")
+            if bare := self.without_tools(name):
+                hint = "`tools: aj_tools`, or a file, writes them"
+                lines.append(f"  {'':<{width}}  {plural(bare, 'row')} with tool calls and no tools; {hint}")
         lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
         named = f" {path}" if path else ""
         if self.shortage is not None:

@@ -35,7 +35,7 @@ from typing import Any
 
 import polars as pl
 
-from curation.calls.given_tools import GivenTools, given_files, given_to
+from curation.calls.given_tools import GivenTools, given_to
 from curation.calls.listed_tools import TOOLS
 from curation.calls.spellings import LISTED, MARKED
 from curation.calls.text_calls import text_calls, unread_calls
@@ -230,9 +230,8 @@ def _tokens_for(message: Message, key: str, everywhere: Spellings, said: Spellin
     return said if is_said and thinking_is_balanced(message[key]) else everywhere
 
 
-def _files(settings: Any, context: Context) -> Sequence[Path]:
-    tokenizer = [tokenizer_file(context.tokenizer)] if context.tokenizer else []
-    return [*tokenizer, *given_files(context.offered, context.data_root)]
+def _tokenizer_files(settings: Any, context: Context) -> Sequence[Path]:
+    return [tokenizer_file(context.tokenizer)] if context.tokenizer else []
 
 
 def _bind(settings: Any, context: Context) -> RowsFn:
@@ -247,4 +246,4 @@ def _bind(settings: Any, context: Context) -> RowsFn:
     )
 
 
-STAGE = Rows(bind=_bind, files=_files)
+STAGE = Rows(bind=_bind, files=_tokenizer_files)

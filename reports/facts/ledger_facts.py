@@ -17,7 +17,8 @@ class LedgerFacts:
     """repairs, flags: (stage, what) → rows; kept counts the rows of these that were written.
 
     tool_faults: tool → reason → rows dropped for it. languages: language → rows dropped for it.
-    by_source: source → (stage, reason, rows), most frequent first.
+    by_source: source → (stage, reason, rows), most frequent first. unread_calls: source → rows with text that
+    looks like a tool call and was not read.
     """
 
     repairs: dict[tuple[str, str], int]
@@ -28,18 +29,21 @@ class LedgerFacts:
     languages: list[tuple[str, int]]
     by_source: dict[str, list[tuple[str, str, int]]]
     split_rows: int
+    unread_calls: dict[str, int]
 
 
 def ledger_facts(dataset: Path) -> LedgerFacts:
     """Facts from all ledger parts, each different detail decoded once."""
     scanned = ledger(dataset)
     has_facts = pl.col("detail").str.contains('"(?:repairs|flags|tool|language|parts)"')
-    details, drops = pl.collect_all(
+    unread = pl.col("detail").str.contains('"flag":"call_like_text"', literal=True)
+    details, drops, unread_calls = pl.collect_all(
         [
             scanned.filter(has_facts).group_by("fate", "stage", "reason", "detail").agg(rows=pl.len()),
             scanned.filter(pl.col("fate") == "dropped")
             .group_by("source", "stage", "reason")
             .agg(rows=pl.len()),
+            scanned.filter(unread).group_by("source").agg(rows=pl.len()),
         ]
     )
     tallied = Tally()
@@ -62,6 +66,7 @@ def ledger_facts(dataset: Path) -> LedgerFacts:
         languages=list(ordered(tallied.languages).items()),
         by_source=by_source,
         split_rows=tallied.split,
+        unread_calls=ordered(Counter(dict(unread_calls.iter_rows()))),
     )
 
 

@@ -4,9 +4,11 @@ import json
 import time
 
 import orjson
+import polars as pl
 import pytest
 from system_turns import HERMES, OFFERS, OTHER, WEATHER
 
+from curation.calls.given_tools import given_tools
 from curation.calls.text_calls import text_calls
 from curation.row import MESSAGE_KEYS, decode, frame, read_notes
 from curation.stages.chat import chat
@@ -189,3 +191,50 @@ def test_a_long_system_turn_takes_no_long_time(system):
 def test_calls_that_only_merged_turns_spell_are_read_at_once(turns):
     kept, _ = chat(frame([said(*turns)], ['[{"name":"f"}]']))
     assert chat(kept).kept.equals(kept)
+
+
+OFFERED = json.dumps([WEATHER])
+
+
+@pytest.mark.parametrize(
+    ("result", "content"),
+    [
+        ("Observation: cold", "cold"),
+        ('FUNCTION RESPONSE: {"t": 1.0}', '{"t": 1.0}'),
+        ("[TOOL_RESULTS] cold [/TOOL_RESULTS]", "cold"),
+        ("<function_results>\ncold\n</function_results>", "cold"),
+    ],
+)
+def test_a_user_turn_that_is_a_result_by_its_words_is_one_after_a_call_only(result, content):
+    asked = ("assistant", "Action: weather\nAction Input: {}")
+    found = read(("user", "q"), asked, ("user", result), ("assistant", "a"), tools=OFFERED)
+    assert found[2] == ("tool", content, [])
+    assert read(("user", "q"), ("assistant", "Yes?"), ("user", result), tools=OFFERED) is None
+
+
+def test_what_the_recipe_gives_a_source_is_offered_to_its_rows():
+    turns = said(("user", "q"), ("assistant", '{"name": "weather", "arguments": {"city": "Oslo"}}'))
+    rows = frame([turns], source="a")
+    given = given_tools(OFFERED, {"b": "any"})
+    kept, _ = chat(rows, given=given)
+    assert decode(kept["messages"][0])[1]["tool_calls"][0]["name"] == "weather"
+    # `any` is what form is checked against; it offers no tool by name.
+    kept, _ = chat(rows.with_columns(source=pl.lit("b")), given=given)
+    assert decode(kept["messages"][0]) == turns
+
+
+def test_what_looks_like_a_call_is_flagged_once_and_counted():
+    unread = said(("user", "q"), ("assistant", '<function=clock>{"zone": "UTC"}</function>'))
+    calling = said(("user", "q"), ("assistant", CALL))
+    rows = frame([unread, calling, said(("user", "q"), ("assistant", "a"))])
+    split = chat(rows)
+    assert split.counts == {"rows": 2, "unread": 1}
+    flag = {
+        "stage": "chat",
+        "flag": "call_like_text",
+        "message": 1,
+        "spelling": "function",
+        "near": '<function=clock>{"zone": "UTC"}</function>',
+    }
+    assert [read_notes(notes) for notes in split.kept["notes"][:1]] == [[flag]]
+    assert chat(split.kept).kept.equals(split.kept)

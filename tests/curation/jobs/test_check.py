@@ -92,3 +92,14 @@ def test_a_back_end_that_is_not_installed_is_asked_for_by_name(command, tmp_path
     assert f"{recipe}:12: stages[1].near_duplicates.backend: datasketch is not installed" in told
     assert "pip install '.[datasketch]' in the project's folder" in told
     assert not (tmp_path / "build").exists()
+
+
+def test_calls_that_stand_without_tools_are_told_until_the_source_writes_them(tmp_path):
+    call = {"function": {"name": "bash", "arguments": {"command": "ls"}}}
+    calling = json.dumps({"messages": [CHAT["messages"][0], {"role": "assistant", "tool_calls": [call]}]})
+    found = checked(tmp_path, "uri: a.csv, reader: qa", {"a.csv": PAIRS}, chats=f"{calling}\n")
+    assert "1 row with tool calls and no tools" in found.as_text()
+    assert json.loads(found.as_json())["without_tools"] == {"chats": 1, "other": 0}
+    recipe = (tmp_path / "r.yaml").read_text().replace("group: talk}", "group: talk, tools: aj_tools}")
+    (tmp_path / "r.yaml").write_text(recipe)
+    assert "no tools" not in check(tmp_path / "r.yaml").as_text()

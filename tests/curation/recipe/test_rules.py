@@ -3,7 +3,7 @@ import datetime
 import pytest
 from recipe_texts import SMALLEST, WHOLE, fault
 
-from curation.recipe.load import parse_recipe, recipe_from
+from curation.recipe.load import offered_schemas, parse_recipe, recipe_from
 from curation.recipe.yaml_lines import parse_yaml
 
 
@@ -67,3 +67,26 @@ def test_a_bound_that_no_value_can_reach_is_a_fault_but_not_of_a_stored_recipe(l
 )
 def test_a_bound_at_the_end_of_its_range_is_none(gate):
     parse_recipe(f"{SMALLEST}gates: [{{metric: {gate}}}]\nevaluation: [{{metric: loss_change, max: -0.5}}]\n")
+
+
+@pytest.mark.parametrize(
+    ("tools", "stages", "said"),
+    [
+        ("any", "[tools]", "'any' names no tools that could be written into rows"),
+        ("../x.json", "[tools]", "leaves the data root"),
+        ("aj_tools", "[chat]", "the stage 'tools' writes them"),
+        ("aj_tools", "[{tools: {sources: {chats: any}}}]", "says it, too; leave one of them out"),
+    ],
+)
+def test_tools_of_a_source_that_nothing_could_write_or_that_are_named_twice(tools, stages, said):
+    text = SMALLEST.replace("group: talk}", f"group: talk, tools: {tools}}}") + f"stages: {stages}\n"
+    assert said in fault(text)
+
+
+def test_a_recipe_without_tools_of_sources_keeps_its_digest_and_offers_what_the_stage_says():
+    recipe = parse_recipe(SMALLEST)
+    assert "tools" not in recipe.as_dict()["sources"]["chats"]
+    assert offered_schemas(recipe) == {"": "aj_tools"}
+    written = parse_recipe(SMALLEST.replace("group: talk}", "group: talk, tools: mine.json}"))
+    assert offered_schemas(written) == {"": "aj_tools", "chats": "mine.json"}
+    assert recipe_from(written.as_dict(), "recipe.json").sources["chats"].tools == "mine.json"

@@ -352,3 +352,30 @@ def test_rows_with_calls_are_counted_with_those_that_stay_and_those_repaired():
     refused = frame_of(called("no arguments"))
     rows = pl.concat([good, broken, refused, row.frame([[row.message("user", "hi")]])])
     assert tools(rows, schema="any").counts == {"rows": 3, "valid": 2, "without": 2, "repaired": 1}
+
+
+def test_the_tools_of_a_source_are_written_into_its_rows_without_any_and_checked():
+    book = [{"name": "book", "parameters": {"type": "object", "required": ["seat"]}}]
+    own = '[{"name":"book"}]'
+    bare = row.frame([[row.message("user", "q"), row.message("assistant", "a")]], source="trains")
+    with_own = row.frame([[row.message("user", "q"), row.message("assistant", "a")]], [own], source="trains")
+    elsewhere = bare.with_columns(source=pl.lit("planes"))
+    rows = pl.concat([bare, with_own, elsewhere])
+    kept, _ = tools(rows, schema="any", sources={"trains": book}, written=["trains"])
+    assert kept["tools"].to_list() == [orjson.dumps(book).decode(), own, None]
+    call = {"name": "book", "arguments": "{}"}
+    calling = row.frame(
+        [[row.message("user", "q"), row.message("assistant", tool_calls=[call])]], source="trains"
+    )
+    split = tools(calling, schema="any", sources={"trains": book}, written=["trains"])
+    assert split.dropped["reason"].to_list() == ["arguments_invalid"]
+
+
+def test_a_source_names_its_tools_and_the_stage_takes_them_from_there(tmp_path):
+    (tmp_path / "mine.json").write_text('[{"name": "book"}]')
+    context = Context(
+        sources=("a",), data_root=tmp_path, offered={"": "any", "a": "mine.json"}, written=("a",)
+    )
+    assert STAGE.files(Tools(schema="any"), context) == [tmp_path / "mine.json"]
+    rows = row.frame([[row.message("user", "q"), row.message("assistant", "a")]], source="a")
+    assert STAGE.bind(Tools(schema="any"), context)(rows).kept["tools"].to_list() == ['[{"name":"book"}]']
