@@ -98,7 +98,7 @@ class Columns:
 
 
 def look_up(record: Mapping[str, Raw], path: str) -> Raw | None:
-    """The value at a key, or at a dotted path whose parts are keys and list indices."""
+    """The value at a key, or at a dotted path whose parts are keys and list indices, -1 for the last."""
     if path in record:
         return record[path]
     head, _, rest = path.partition(".")
@@ -109,7 +109,8 @@ def look_up(record: Mapping[str, Raw], path: str) -> Raw | None:
         return look_up(_SHALLOW.decode(data), rest)
     if data[:1] == b"[":
         values = msgspec.json.decode(data, type=list[Raw])
-        return look_up({str(place): value for place, value in enumerate(values)}, rest)
+        places = {str(place): value for place, value in enumerate(values)}
+        return look_up(places | ({"-1": values[-1]} if values else {}), rest)
     return None
 
 

@@ -1,6 +1,8 @@
-"""The recipe's `where`: which records of a source are read at all."""
+"""The recipe's `where`: which records of a source are read at all, and which outcomes it may ask for."""
 
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,12 +19,20 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 def passes(where: Mapping[str, Any]) -> Callable[[str, Any], bool]:
     """Whether a value of a column is the one, or one of those, that `where` asks for.
 
-    Text compares with numbers and booleans by their spelling, since CSV has nothing but text.
+    Text compares with numbers and booleans by their spelling, since CSV has nothing but text. A
+    number must lie within `{min: …, max: …}`, of which either may be left out.
     """
-    wanted = {column: value if isinstance(value, list) else [value] for column, value in where.items()}
+    bounds = {column: value for column, value in where.items() if isinstance(value, Mapping)}
+    wanted = {
+        column: value if isinstance(value, list) else [value]
+        for column, value in where.items()
+        if column not in bounds
+    }
     spelt = {column: {_spelling(value) for value in values} for column, values in wanted.items()}
 
     def one(column: str, value: Any) -> bool:
+        if column in bounds:
+            return _within(value, **bounds[column])
         if isinstance(value, str):
             return value in wanted[column] or value.strip().lower() in spelt[column]
         return any(
@@ -30,6 +40,14 @@ def passes(where: Mapping[str, Any]) -> Callable[[str, Any], bool]:
         )
 
     return one
+
+
+def _within(value: Any, min: float = -math.inf, max: float = math.inf) -> bool:
+    """Whether a value is a number within bounds; a truth value is none."""
+    try:
+        return not isinstance(value, bool) and min <= float(value) <= max
+    except (TypeError, ValueError):
+        return False
 
 
 def _spelling(value: Any) -> str | None:
@@ -51,3 +69,39 @@ def filtered(data: bytes, where: Mapping[str, Any], passing: Callable[[str, Any]
         if not passing(column, value):
             return Filtered(column, value)
     return None
+
+
+# Whole names, or the last part of a name: `max_reward`, `is_resolved`, but not `reward_model`.
+_OUTCOME = re.compile(
+    r"(?:.*_)?(?:rewards?|success|successful|resolved|solved|passed|score|exit_status|outcome|verdict|correct)"
+)
+_INSIDE = 2
+_SHOWN_VALUES = 5
+_SHOWN_LENGTH = 80
+
+
+def outcomes(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The keys under which records tell how an attempt went, as `where` names them → their values.
+
+    Also inside objects, and the last of a list (`turn_history.rewards.-1`). Values are the first few
+    different ones, in the order of the records.
+    """
+    found: dict[str, list[Any]] = {}
+    for record in objects:
+        for path, value in _told(record, "", _INSIDE):
+            values = found.setdefault(path, [])
+            if value not in values and len(values) < _SHOWN_VALUES:
+                values.append(value)
+    return found
+
+
+def _told(record: Mapping[str, Any], before: str, inside: int) -> Iterator[tuple[str, Any]]:
+    for key, value in record.items():
+        path = f"{before}{key}"
+        if isinstance(value, Mapping) and inside:
+            yield from _told(value, f"{path}.", inside - 1)
+        elif _OUTCOME.fullmatch(key.lower()):
+            if isinstance(value, list):
+                path, value = f"{path}.-1", value[-1] if value else None
+            if isinstance(value, bool | int | float | str) and len(str(value)) <= _SHOWN_LENGTH:
+                yield path, value

@@ -30,8 +30,11 @@ def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
     yield from reader_faults(source, at)
     for column, wanted in (source.where or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
+        if are_bounds(wanted):
+            continue
         if not values or any(isinstance(value, dict | list) for value in values):
-            yield Fault((*at, "where", column), "expected a value or a list of values to keep")
+            wished = "expected a value or a list of values to keep, or {min: number, max: number}"
+            yield Fault((*at, "where", column), wished)
     if source.tools == ANY_TOOL:
         yield Fault(
             (*at, "tools"), "'any' names no tools that could be written into rows; aj_tools, or a path"
@@ -43,6 +46,16 @@ def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
             (*at, "encoding"),
             f"unknown encoding '{source.encoding[:60]}'; for example cp1252, gb18030, utf-16",
         )
+
+
+def are_bounds(wanted: object) -> bool:
+    """Whether a value of `where` says between which numbers a column must lie."""
+    return (
+        isinstance(wanted, dict)
+        and bool(wanted)
+        and wanted.keys() <= {"min", "max"}
+        and all(isinstance(n, int | float) and not isinstance(n, bool) for n in wanted.values())
+    )
 
 
 def place_faults(source: Source, at: KeyPath) -> Iterator[Fault]:

@@ -193,12 +193,12 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         (
             "uri: chats.jsonl",
             "uri: chats.jsonl, where: {language: {not: English}}",
-            "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep",
+            "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep, or {min: number, max: number}",
         ),
         (
             "uri: chats.jsonl",
             "uri: chats.jsonl, where: {language: []}",
-            "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep",
+            "r.yaml:7: sources.chats.where.language: expected a value or a list of values to keep, or {min: number, max: number}",
         ),
         (
             "uri: chats.jsonl",
