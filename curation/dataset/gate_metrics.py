@@ -15,7 +15,7 @@ from curation.dataset.manifest import Manifest
 from curation.recipe.load import Recipe, stage_plan
 from curation.recipe.metrics import RUN_METRICS
 from curation.recipe.model import MAX_STEPS, TrainSettings
-from curation.recipe.stages import STAGES
+from curation.recipe.stages import STAGES, UNREAD
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def source_shares(
         read += rows
         if fate == "unselected" and stage == "take":
             left_out += rows
-        elif fate == "dropped" and reason == "unreadable":
+        elif fate == "dropped" and reason in UNREAD:
             unreadable += rows
         elif fate == "dropped":
             dropped += rows

@@ -16,7 +16,7 @@ from curation.mixture.shortage import render
 from curation.progress import Progress
 from curation.readers.reading import chunks, read
 from curation.recipe.load import Recipe, cautions, check_files, load_recipe, stage_plan
-from curation.recipe.stages import STAGES
+from curation.recipe.stages import STAGES, UNREAD
 from curation.sources.fetched import fetched_sources
 from curation.stages.seam import Context, Rows, stage_kind
 
@@ -38,7 +38,7 @@ class Counted:
 
     def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
         """Count a batch of a file of which `before` rows came in earlier ones."""
-        bad = batch.filter(pl.col("reason") == "unreadable")
+        bad = batch.filter(pl.col("reason").is_in(UNREAD))
         self.rows += batch.height
         self.unreadable += bad.height
         calling = batch["messages"].str.contains('"tool_calls":[', literal=True)

@@ -13,7 +13,7 @@ from curation.readers.answers import answer_file, answer_files, keyed_records
 from curation.readers.seam import OWN, Candidate, Reader
 from curation.recipe.source import Source
 from curation.turns.chat_api import ask, call, decode_turns, offered, row_of_turns, say
-from curation.turns.shape import Convert, Row, Unfit, missing
+from curation.turns.shape import AnswerWithoutCalls, Convert, Row, Unfit, missing
 
 # Multi-turn rows name classes; their functions are described in files of these names.
 _CLASS_FILES = {
@@ -67,7 +67,7 @@ def answered(truth: Truth | None = None, folder: Path | None = None) -> Convert:
     """A turn per question; the answer's calls follow it, its acceptable values reduced to the first.
 
     truth   id → the answer record of the file that `answers` names; a row without one ends with the
-            question
+            question; one that is a text, found by calls that are not told, is AnswerWithoutCalls
     folder  where the source's file lies, for the functions of multi-turn rows
     Schemas stay as published, `"type": "dict"` included: the tools stage repairs them.
     """
@@ -129,6 +129,10 @@ def _answers(
     texts = [_TEXT.decode(value) for value in values]
     if bytes(record.function) not in (b"", b"null"):
         return [ask([_parsed(text, positions) for text in texts])]
+    if texts and record.involved_classes:
+        # Web search and memory: what was looked up to find the answer is nowhere written.
+        offered_by = ", ".join(record.involved_classes)
+        raise AnswerWithoutCalls(f"it offers the tools of {offered_by} and answers without a call")
     return [say("assistant", texts[0])] if texts else []
 
 
@@ -155,10 +159,10 @@ def _chosen(options: Raw) -> bytes | None:
     if data[:1] != b"[":
         return _literal(data)
     accepted = _LIST.decode(data)
-    if not accepted or bytes(accepted[0]) == b'""':
-        # An empty string first says that the argument is optional and best left out.
-        return None if accepted and len(accepted) > 1 else b'""' if accepted else b"[]"
-    return _literal(bytes(accepted[0]))
+    if not accepted:
+        return b"[]"
+    # An empty string first says that the argument may be left out, and by itself nothing else.
+    return None if bytes(accepted[0]) == b'""' else _literal(bytes(accepted[0]))
 
 
 def _literal(data: bytes) -> bytes:

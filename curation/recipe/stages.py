@@ -202,6 +202,8 @@ READING = Step(
         "unreadable": "it could not be read as a record of its source",
         "filtered": "the recipe's `where` leaves it out",
         "invalid_mark": "its mark of what carries loss says neither yes nor no",
+        "foreign_action": "an agent's action is in another language than its source's, or in none",
+        "answer_without_calls": "it offers tools and answers without the calls that the answer came from",
     },
     notes={
         "byte_order_mark": "a stray mark at the start of a record removed",
@@ -212,6 +214,9 @@ READING = Step(
         "not_a_number": "NaN or Infinity in the source's JSON, made null",
         "control_character": "a bare control character in the source's JSON, escaped",
         "last_observation": "a last observation that nobody answers, taken off",
+        "action_wrapper": "an action taken out of a fence, `execute[…]` or a label",
+        "after_action": "what stood behind an action, such as made-up output, taken off",
+        "closing_word": "the environment's word for the end of an episode, taken off",
         "reasoning_content": "thinking in a field of its own, put into the text",
         "failed_call": "a result that its set marks as a failure; its text says what it says",
         "tool_call_ids": "a result that answers several calls; only the first is named",
@@ -219,6 +224,8 @@ READING = Step(
     },
 )
 
+# Of these, what is wrong with the record itself.
+UNREAD = tuple(reason for reason in READING.reasons if reason != "filtered")
 # The last look at a row, after the stages; its name in the ledger.
 TRAINABLE = "trainable"
 LAST_LOOK = Step(

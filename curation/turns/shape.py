@@ -38,6 +38,22 @@ class Dropped(Unfit):
         self.reason, self.detail = reason, detail
 
 
+class ForeignAction(Dropped):
+    """An agent's action is in another language than its source, or in none."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("foreign_action", words, {})
+
+
+class AnswerWithoutCalls(Dropped):
+    """The record offers tools and gives the answer, but not the calls that it came from."""
+
+    name = "answer_without_calls"
+
+    def __init__(self, words: str) -> None:
+        super().__init__(self.name, words, {})
+
+
 # A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row
 # as an object) become a row. Raises Unfit, or what decoding JSON raises.
 Convert = Callable[[bytes], Row]

@@ -4,7 +4,7 @@ import pytest
 from shapes import HELLO, calls, said
 
 from curation.readers.bfcl import answered
-from curation.turns.shape import Unfit
+from curation.turns.shape import AnswerWithoutCalls, Unfit
 
 FUNCTION = {"name": "play", "parameters": {"type": "dict", "properties": {"artist": {}, "minutes": {}}}}
 
@@ -25,6 +25,21 @@ def test_bfcl_ground_truth_becomes_parallel_calls():
         (None, "play", '{"artist": "C", "options": {"loud": true}}'),
     ]
     assert '"type":"dict"' in row.tools
+
+
+def test_bfcl_leaves_out_what_may_be_left_out():
+    truth = [
+        {"play": {"artist": ["A"], "minutes": [""], "mode": [{"loud": [""], "soft": [True]}], "tags": []}}
+    ]
+    row = read_bfcl({"id": "1", "question": "q", "function": [FUNCTION]}, truth)
+    assert calls(row) == [(None, "play", '{"artist": "A", "mode": {"soft": true}, "tags": []}')]
+
+
+def test_bfcl_answers_found_by_calls_that_are_not_told_are_refused():
+    record = {"id": "1", "question": "q", "involved_classes": ["WebSearchAPI"]}
+    with pytest.raises(AnswerWithoutCalls, match="WebSearchAPI"):
+        read_bfcl(record, ["Paris", "paris"])
+    assert said(read_bfcl({"id": "1", "question": "q"}, ["Paris"]))[-1] == ("assistant", "Paris")
 
 
 def test_bfcl_turns_answered_by_python_calls():

@@ -47,7 +47,8 @@ FOLDERS = [
     ("apibench", "map", {"map": {"text": "code", "roles": APIBENCH}}, 2622, 0),
     ("arena_hard/gpt-*", "map", {"answers": "question.jsonl", "map": ARENA}, 1500, 0),
     # The README counts the ten lines of format_sensitivity, which is one object and no conversation.
-    ("bfcl/BFCL_v4_[!f]*", "bfcl", {"answers": "possible_answer"}, 4706 - 10, 0),
+    # Of web search and memory the answers are there, but not the calls that found them.
+    ("bfcl/BFCL_v4_[!f]*", "bfcl", {"answers": "possible_answer"}, 4706 - 10, 255),
     ("casino", "map", {"map": CASINO}, 1030, 0),
     ("crd3", "map", {"map": CRD3}, 100, 0),
     ("derived_openai_tools", "messages", {}, 3995, 0),
@@ -107,4 +108,5 @@ def test_tool_calls_of_the_corpus_keep_their_number(corpus):
 def test_a_filter_on_columns_leaves_the_rest_accounted_for(corpus):
     found = everything(corpus, "intercode/*.zst", "trajectory", {"where": {"environment": "ic_bash"}})
     counts = dict(found["reason"].value_counts().iter_rows())
-    assert counts == {None: 607, "filtered": 7571, "unreadable": 12}
+    # Twenty runs hold a sentence, or a command that breaks off, where a command should be.
+    assert counts == {None: 587, "foreign_action": 20, "filtered": 7571, "unreadable": 12}
