@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from curation.calls.bash_call import bash_arguments
+from curation.calls.actions import run, tools_for
 from curation.errors import SourceError
 from curation.readers.answers import answer_file, text_lines
 from curation.readers.seam import POSSIBLE, Candidate, Reader
@@ -41,7 +41,7 @@ def pairs(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
 
 
 def rows(asked: list[str], answered: list[str], source: Source) -> Iterator[Row | Unfit]:
-    """A row per pair of lines. With `action: bash` the answer is a call of `bash`.
+    """A row per pair of lines. With `action` the answer is a call of what runs it.
 
     A pair without a question or an answer is Unfit, and so is each line beyond the shorter file's
     end. Pairs of two blank lines are skipped.
@@ -54,8 +54,9 @@ def rows(asked: list[str], answered: list[str], source: Source) -> Iterator[Row 
             continue
         elif not question.strip() or not reply.strip():
             yield Unfit(f"{'the question' if not question.strip() else 'the answer'} is blank")
-        elif source.action == "bash":
-            yield Row([say("user", question), ask([call("bash", bash_arguments(reply))])], None, [])
+        elif source.action not in (None, "text"):
+            made = call(*run(source.action, reply))
+            yield Row([say("user", question), ask([made])], tools_for([source.action], ()), [])
         else:
             yield Row([say("user", question), say("assistant", reply)], None, [])
 

@@ -20,7 +20,7 @@ from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
 from curation.turns.marks import Marks, weigh
-from curation.turns.roles import spellings
+from curation.turns.roles import role_of, spellings
 from curation.turns.shape import Convert, Row, Unfit, missing, refuse
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
@@ -32,6 +32,7 @@ ANYONE = "*"
 # Names that published sets give the speaker, what is said, and those who ask.
 _SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
 _SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
+_PROMPTS = ("system_prompt", "system")
 _USERS = spellings("user") | {"customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
 # Markers of texts: those that open a user's and an assistant's turn, and others that may be there.
 _MARKERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
@@ -182,17 +183,18 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
         else:
             turn = _SHALLOW.decode(raw)
             refuse(turn, "map")
-        content = _text(look_up(turn, layout.content), layout)
-        if content is None:
-            raise missing(turn, [layout.content], "content: %s")
         named = speakers[place] if speakers else look_up(turn, layout.role) if layout.role else None
         speaker = _text(named, layout)
         role = _role(speaker if layout.role or speakers else ANYONE, layout)
-        if role != "skip":
-            is_named = layout.names and speaker and role == "user"
-            if not turn.keys().isdisjoint(MARKS):
-                marks[len(said)] = _marks(turn, (layout.content, layout.role))
-            said.append(say(role, f"{speaker}: {content}" if is_named else content))
+        if role == "skip":
+            continue
+        content = _text(look_up(turn, layout.content), layout)
+        if content is None:
+            raise missing(turn, [layout.content], "content: %s")
+        if not turn.keys().isdisjoint(MARKS):
+            marks[len(said)] = _marks(turn, (layout.content, layout.role))
+        is_named = layout.names and speaker and role == "user"
+        said.append(say(role, f"{speaker}: {content}" if is_named else content))
     return said, weigh(said, marks)
 
 
@@ -302,6 +304,12 @@ def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candida
             turns = [turn for record in objects for turn in record.get(key) or () if isinstance(turn, dict)]
             roles = _roles([turn.get(speaker) for turn in turns])
             layout: dict[str, Any] = {"turns": key, "role": speaker, "content": said}
+            if "system" in roles and value[0].get(said) is None:
+                # As in nebius' sets of agents: the prompt stands in a key of its own.
+                place = next((name for name in _PROMPTS if isinstance(value[0].get(name), str)), None)
+                if place:
+                    layout["system"] = f"{key}.0.{place}"
+                    roles["system"] = "skip"
             if ANYONE in roles:
                 layout["names"] = True
             if roles:
@@ -309,9 +317,14 @@ def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candida
 
 
 def _roles(speakers: Sequence[Any]) -> dict[str, str]:
-    """Two speakers are user and assistant; of more, the one who speaks most is the assistant."""
+    """Names of roles as they are; else two speakers are user and assistant, and of more, the one who
+    speaks most is the assistant.
+    """
     names = [" ".join(map(str, name)) if isinstance(name, list) else str(name) for name in speakers]
     order = list(dict.fromkeys(names))
+    meant = {name: role_of(name.lower()) for name in order}
+    if {"user", "assistant"} <= set(meant.values()) <= {"system", "user", "assistant"}:
+        return meant
     if len(order) < 2:
         return {}
     if len(order) > 2:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.calls.bash_call import bash_arguments
+from curation.calls.actions import run, tools_for
 from curation.calls.json_calls import called, say_arguments
 from curation.calls.listed_tools import definitions, offered_names
 from curation.readers.columns import Columns
@@ -22,7 +22,7 @@ def converter(source: Source, path: Path) -> Convert:
     """A user turn and an assistant turn a record.
 
     `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
-    question). With `action: bash` the answer is a command and becomes a call of `bash`. Beside
+    question). With `action` the answer is a call of what runs it. Beside
     `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
     """
     columns = Columns(source, required=("question", "answer"))
@@ -36,9 +36,9 @@ def converter(source: Source, path: Path) -> Convert:
             question = f"{context}\n\n{question}"
         messages = [say("system", system)] if (system := found.get("system")) else []
         messages.append(say("user", question))
-        if source.action == "bash":
-            messages.append(ask([call("bash", bash_arguments(answer))]))
-            return Row(messages, None, [])
+        if source.action not in (None, "text"):
+            messages.append(ask([call(*run(source.action, answer))]))
+            return Row(messages, tools_for([source.action], ()), [])
         # A column of that name may also hold rakes and hoes.
         tools = definitions(listed) if (listed := found.get("tools")) else None
         made = asked(answer, tools) if tools else None

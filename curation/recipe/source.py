@@ -72,13 +72,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     weight    its part of the group's quota, times the rows that it has
     records   path to a list in each record whose elements are the records, such as `paragraphs.qas`; the
               keys around it stand in each of them
-    where     column → value or values a record must have; others are filtered while reading
+    where     column or dotted path → value or values a record must have, or {min, max} of a number;
+              others are filtered while reading
     encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
     map       where the turns are, in a shape that no other reader knows
     columns   the reader's column → the set's name for it, or a dotted path
     player    whose turns the commands are
-    action    an action is a call of `bash` or plain text; by default a call in a trajectory and text
-              elsewhere
+    action    what an action or answer is: a command, a statement or code, which become calls of the
+              tools `bash`, `sql` and `python`, or text; by default text, in a trajectory what it evidently is
     system    a system prompt for rows that have none
     tools     for rows that have none, written into them and what their calls are checked against: aj_tools,
               or a path from the data root
@@ -104,7 +105,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     map: Mapping | None = None
     columns: dict[str, str] | None = None
     player: Literal["assistant", "user"] = "assistant"
-    action: Literal["bash", "text"] | None = None
+    action: Literal["bash", "sql", "python", "text"] | None = None
     system: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     answers: str | None = None
     book: str | None = None

@@ -54,3 +54,9 @@ def test_an_answer_that_calls_a_tool_that_is_not_offered_is_a_call_for_the_tools
     row = read("qa", {"query": "q", "answers": answer, "tools": json.dumps([{"name": "find"}])})
     [made] = row.messages[1]["tool_calls"]
     assert (made["name"], made["arguments"]) == ("lose", '{"a": 1.50}')
+
+
+def test_an_answer_in_sql_is_a_call_with_its_tool():
+    row = read("qa", {"question": "How many?", "answer": "SELECT count(*) FROM a"}, action="sql")
+    assert calls(row) == [(None, "sql", '{"query":"SELECT count(*) FROM a"}')]
+    assert [tool["function"]["name"] for tool in json.loads(row.tools)] == ["sql"]

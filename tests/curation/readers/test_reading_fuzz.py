@@ -69,6 +69,7 @@ RECORDS = {
 }
 SETTINGS = {
     "bfcl": {"answers": "truths.json"},
+    "trajectory": {"action": "bash"},
     "map": {"map": {"turns": "t", "role": "r", "content": "c", "roles": {"a": "user", "b": "assistant"}}},
     "herbal": {"book": "The Cottage Herbal"},
     "lines": {"answers": "answers.txt"},

@@ -1,7 +1,15 @@
+import json
+
+import msgspec
 import pytest
 from shapes import HELLO, calls, read, said
 
-from curation.turns.shape import Unfit
+from curation.errors import SourceError
+from curation.readers.conversion import converter
+from curation.readers.guessing import guess
+from curation.readers.where import outcomes
+from curation.recipe.source import Source
+from curation.turns.shape import ForeignAction, Unfit
 
 
 def test_a_trajectory_of_typed_steps():
@@ -24,16 +32,23 @@ def test_a_trajectory_of_typed_steps():
     ]
     assert calls(row) == [("call_1", "read", '{"n": 1}')]
     assert row.messages[2]["tool_call_id"] == "call_1"
+    assert row.tools is None
 
 
 INTERCODE = {"query": "count", "turn_history": {"actions": ["ls\n", "wc"], "observations": ["a", 3]}}
 
 
+def done(*actions, **keys):
+    """The record of a run whose every action is answered by `ok`."""
+    return {"query": "q", "turn_history": {"actions": actions, "observations": ["ok"] * len(actions)}, **keys}
+
+
 def test_a_trajectory_in_columns_as_calls_of_bash():
-    row = read("trajectory", INTERCODE)
+    row = read("trajectory", INTERCODE, action="bash")
     assert calls(row) == [("call_0", "bash", '{"command":"ls"}'), ("call_2", "bash", '{"command":"wc"}')]
     assert said(row)[-1] == ("assistant", None)
     assert row.notes == [{"stage": "read", "repair": "last_observation", "characters": 1}]
+    assert row.tools is None
 
 
 def test_a_trajectory_as_text():
@@ -46,11 +61,108 @@ def test_a_trajectory_opens_with_what_its_history_told():
         "history": [{"role": "system", "content": "s"}, *HELLO],
         "trajectory": [{"action": "ls", "observation": "a", "thought": "look\n", "response": "…"}],
     }
-    assert said(read("trajectory", record)) == [
+    assert said(read("trajectory", record, action="bash")) == [
         ("system", "s"),
         ("user", "hi"),
         ("assistant", "look"),
     ]
+
+
+@pytest.mark.parametrize(("settings", "keys"), [({"action": "sql"}, {}), ({}, {"environment": "ic_sql"})])
+def test_a_statement_is_a_call_of_what_runs_it_with_its_schema(settings, keys):
+    row = read("trajectory", done("SELECT 1", **keys), **settings)
+    assert calls(row) == [("call_0", "sql", '{"query":"SELECT 1"}')]
+    assert [tool["function"]["name"] for tool in json.loads(row.tools)] == ["sql"]
+
+
+def test_tools_of_the_record_stay_its_own():
+    row = read("trajectory", done("SELECT 1", tools=[{"name": "query"}]), action="sql")
+    assert json.loads(row.tools) == [{"name": "query"}]
+
+
+def test_words_that_end_the_episode_are_what_the_agent_says_or_nothing():
+    row = read("trajectory", done("execute[ls]", "submit"), action="bash")
+    assert calls(row) == [("call_0", "bash", '{"command":"ls"}')]
+    assert said(row)[-1] == ("assistant", None)
+    assert {"stage": "read", "repair": "closing_word", "word": "submit"} in row.notes
+    row = read("trajectory", done("ls", "finish[two files]"), action="bash")
+    assert said(row)[-2:] == [("tool", "ok"), ("assistant", "two files")]
+
+
+def test_words_on_the_way_are_calls_of_the_environments_tools():
+    row = read("trajectory", done("submit flag{a}", "search[red shoes]", "ls"), action="bash")
+    assert calls(row) == [
+        ("call_0", "submit", '{"input":"flag{a}"}'),
+        ("call_2", "search", '{"input":"red shoes"}'),
+        ("call_4", "bash", '{"command":"ls"}'),
+    ]
+    assert {tool["function"]["name"] for tool in json.loads(row.tools)} == {"bash", "search", "submit"}
+
+
+def test_thinking_aloud_is_a_thought_and_what_the_environment_says_to_it_is_left_out():
+    row = read("trajectory", done("think[where is it?]", "ls"), action="bash")
+    assert said(row) == [("user", "q"), ("assistant", "where is it?")]
+    assert calls(row) == [("call_2", "bash", '{"command":"ls"}')]
+    assert {"stage": "read", "repair": "after_action", "characters": 2} in row.notes
+
+
+@pytest.mark.parametrize(
+    ("action", "record"),
+    [
+        ("bash", done("ls", "SELECT id FROM boats")),
+        ("bash", done("I am sorry about that, the path is wrong.")),
+        ("bash", done("ls", environment="ic_sql")),
+        ("sql", done("execute[SELECT a, b FROM")),
+        ("sql", done("```bash\nls\n```")),
+    ],
+)
+def test_an_action_in_another_language_than_its_source_makes_no_row(action, record):
+    with pytest.raises(ForeignAction):
+        read("trajectory", record, action=action)
+
+
+def run_of(tmp_path, *records):
+    """The rows of a file of such records, whose recipe does not say what the actions are."""
+    path = tmp_path / "runs.jsonl"
+    path.write_bytes(b"\n".join(map(msgspec.json.encode, records)))
+    convert = converter(Source(uri="runs.jsonl", reader="trajectory", group="g"), path)
+    return [convert(msgspec.json.encode(record)) for record in records]
+
+
+def test_without_a_word_in_the_recipe_the_files_first_actions_say_what_they_are(tmp_path):
+    rows = run_of(tmp_path, done("date"), done("ls -a", "cat a.txt"), done("go"))
+    assert [call[1] for row in rows for call in calls(row)] == ["bash"] * 4
+    rows = run_of(tmp_path, done("SELECT 1", "SHOW TABLES"), done("select 2"))
+    assert {call[1] for row in rows for call in calls(row)} == {"sql"}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [done("ls -a"), done("SELECT 1")],
+        [done("go to drawer 1"), done("take mug 1 from drawer 1")],
+    ],
+)
+def test_actions_of_no_one_language_are_asked_about(tmp_path, records):
+    with pytest.raises(SourceError, match="write `action: bash`, sql, python, or text"):
+        run_of(tmp_path, *records)
+
+
+def test_steps_that_name_their_tool():
+    steps = [
+        {"thought": "look", "action": {"tool": "read", "args": {"n": 1}}, "observation": {"lines": 2}},
+        {"action": "search", "action_input": "garlic", "observation": "none"},
+        {"tool": "sow", "args": {"rows": 3}, "result": True},
+        {"action": "Final Answer", "action_input": "sown"},
+    ]
+    row = read("trajectory", {"task": "t", "steps": steps})
+    assert calls(row) == [
+        ("call_1", "read", '{"n": 1}'),
+        ("call_3", "search", '{"input":"garlic"}'),
+        ("call_5", "sow", '{"rows": 3}'),
+    ]
+    assert said(row)[2] == ("tool", '{"lines": 2}')
+    assert said(row)[-1] == ("assistant", "sown")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +171,8 @@ def test_a_trajectory_opens_with_what_its_history_told():
         ({"query": "x"}, "expected one of: trajectory, turn_history, steps"),
         ({"trajectory": [{"action": "ls"}]}, "expected one of: query, task"),
         ({"query": "x", "trajectory": []}, "has no steps"),
+        ({"query": "x", "trajectory": [{"observation": "a"}]}, "neither step_type nor action"),
+        ({"query": "x", "trajectory": [{"action": {"n": 1}}]}, "action names no tool"),
         (
             {"query": "x", "turn_history": {"actions": ["a"], "observations": []}},
             "1 actions but 0 observations",
@@ -68,4 +182,50 @@ def test_a_trajectory_opens_with_what_its_history_told():
 )
 def test_a_trajectory_says_what_it_lacks(record, message):
     with pytest.raises(Unfit, match=message):
-        read("trajectory", record)
+        read("trajectory", record, action="bash")
+
+
+def guessed(tmp_path, *records):
+    path = tmp_path / "runs.jsonl"
+    path.write_bytes(b"\n".join(map(msgspec.json.encode, records)))
+    return guess(path)
+
+
+def test_a_log_of_steps_is_guessed_with_the_language_of_its_actions(tmp_path):
+    log = {
+        "task": "Find the fault",
+        "model": "m-1",
+        "success": True,
+        "steps": [{"thought": "look", "action": "tail -n 3 /var/log/a", "observation": "no power"}],
+    }
+    found = guessed(tmp_path, log)
+    assert (found.reader, found.settings) == ("trajectory", {"action": "bash"})
+    played = {**log, "steps": [{"action": "open the gate", "observation": "it is open"}]}
+    found = guessed(tmp_path, played)
+    assert found.reader is None
+    assert "what are the agent's actions?" in found.problem
+
+
+def test_agents_turns_as_text_are_guessed_as_a_map_that_keeps_the_prompt(tmp_path):
+    turn = {"system_prompt": None, "mask": False}
+    turns = [
+        {**turn, "role": "system", "system_prompt": "You have a shell.", "text": None},
+        {**turn, "role": "user", "text": "Fix this"},
+        {**turn, "role": "ai", "text": "```\nls\n```"},
+    ]
+    found = guessed(tmp_path, {"instance_id": "x", "trajectory": turns, "exit_status": "submitted"})
+    row = read("map", {"trajectory": turns}, **found.settings)
+    assert said(row) == [("system", "You have a shell."), ("user", "Fix this"), ("assistant", "```\nls\n```")]
+
+
+def test_outcomes_are_told_as_where_names_them():
+    runs = [
+        done("ls", success=True, info={"exit_status": "submitted", "reward_model": "m"}),
+        done("ls", success=False, info={"exit_status": "early"}),
+    ]
+    runs[0]["turn_history"]["rewards"] = [0.0, 1.0]
+    assert outcomes(runs) == {
+        "turn_history.rewards.-1": [1.0],
+        "success": [True, False],
+        "info.exit_status": ["submitted", "early"],
+    }
