@@ -7,7 +7,7 @@ CurationError            exit 2: the request is wrong or cannot be served
 """
 
 import errno
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # How the system says that no more can be written: a full disk, a quota, a limit on a file's size.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -31,6 +31,16 @@ class CurationError(Exception):
     """A problem that the user can mend; the command line prints it as one line."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By what it holds, so that a worker can send home an error that takes more than its text.
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[CurationError], args: tuple[Any, ...], state: dict[str, Any]) -> CurationError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class RecipeError(CurationError):

@@ -37,8 +37,13 @@ def rows_with(dataset: Path, text: str, *, as_json: bool) -> int:
 def life(dataset: Path, row: str, *, as_json: bool) -> int:
     """Print what happened to a row."""
     from reports.rows.life import lives
+    from reports.rows.unfinished import is_unfinished, lines_of, told
     from reports.rows.why import as_values, why
 
+    if is_unfinished(dataset):
+        lines = lines_of(dataset, row)
+        click.echo(one_line(lines) if as_json else told(lines))
+        return DONE
     found = why(dataset, row)
     click.echo(one_line(as_values(found)) if as_json else lives(found, dataset))
     return DONE

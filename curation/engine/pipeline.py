@@ -310,16 +310,24 @@ class Pipeline:
         """Decide every row's fate."""
         recipe = self.plan.recipe
         params = {
-            "chunks": self.chunk_table(),
-            "groups": self.groups(),
+            **self.choosing(),
             "sources": {n: {"group": s.group, "weight": s.weight} for n, s in recipe.sources.items()},
-            "over_all": self.over_all,
             "mixture": msgspec.to_builtins(recipe.mixture),
             "eval_share": recipe.split.eval,
             "seed": recipe.seed,
             "preview": self.preview is not None,
         }
         return self.run_tasks("choosing", [Task("curation.mixture.choice:choose", params)])[0]
+
+    def choosing(self) -> dict[str, Any]:
+        """What any decision over all rows reads."""
+        return {"chunks": self.chunk_table(), "groups": self.groups(), "over_all": self.over_all}
+
+    def undecided(self) -> list[Done]:
+        """The ledger of every source for a mixture that cannot be had, in the plan's order of sources."""
+        task = Task("curation.mixture.choice:undecided", self.choosing())
+        fates = self.run_tasks("choosing", [task])[0]
+        return self.run_tasks("ledger", self.ledger_tasks(fates))
 
     def groups(self) -> dict[str, str]:
         """The group of every source."""

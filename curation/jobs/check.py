@@ -1,16 +1,19 @@
 """`aj check`: is the recipe right, are its files there, and can its mixture be had?"""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 import polars as pl
+from msgspec.structs import replace
 
 from curation.dataset.gates import check_gates
 from curation.engine.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
 from curation.errors import SourceError
+from curation.mixture.funnel import Drop, Funnel, said
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
 from curation.mixture.shortage import render
 from curation.progress import Progress
@@ -26,15 +29,24 @@ PLENTY = 10**12
 
 @dataclass
 class Counted:
-    """Input rows of one source; of those that cannot be read, how many and what is wrong with the first.
+    """Input rows of one source, and of those that cannot be read how many.
 
-    without_tools: those with tool calls that offer no tools
+    first  what is wrong with the first of them
+    drops  what reading drops, `where` included, by reason
+    without_tools  those with tool calls that offer no tools
     """
 
+    name: str
     rows: int = 0
     unreadable: int = 0
     without_tools: int = 0
     first: str | None = None
+    drops: dict[str, Drop] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """Rows that reading leaves."""
+        return self.rows - sum(drop.rows for drop in self.drops.values())
 
     def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
         """Count a batch of a file of which `before` rows came in earlier ones."""
@@ -43,6 +55,12 @@ class Counted:
         self.unreadable += bad.height
         calling = batch["messages"].str.contains('"tool_calls":[', literal=True)
         self.without_tools += int((calling & batch["tools"].is_null()).sum())
+        for (reason,), gone in batch.filter(pl.col("reason").is_not_null()).group_by("reason"):
+            row, detail = gone.select("row", "detail").row(0)
+            place = (self.name, file, before + row)
+            new = Drop(stage="read", kind="read", reason=reason, rows=0, said=said([detail]), place=place)
+            known = self.drops.get(reason, new)
+            self.drops[reason] = replace(known, rows=known.rows + gone.height)
         if self.first is None and bad.height:
             row, detail = bad.select("row", "detail").row(0)
             self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
@@ -79,6 +97,20 @@ class Checked:
         one = self.counted[name]
         return None if one is None else 0 if self.recipe.sources[name].tools else one.without_tools
 
+    def funnels(self) -> dict[str, Funnel]:
+        """What reading made of each group's rows, of those whose sources are all known."""
+        found: dict[str, list[Counted | None]] = defaultdict(list)
+        for name, one in self.counted.items():
+            found[self.recipe.sources[name].group].append(one)
+        return {
+            group: Funnel(
+                read=sum(one.rows for one in members if one),
+                drops=[drop for one in members if one for drop in one.drops.values()],
+            )
+            for group, members in found.items()
+            if None not in members
+        }
+
     def as_json(self) -> str:
         """The result for a program."""
         return json.dumps(
@@ -89,7 +121,7 @@ class Checked:
                 "unreadable": {n: None if one is None else one.unreadable for n, one in self.counted.items()},
                 "without_tools": {name: self.without_tools(name) for name in self.counted},
                 "feasible": self.feasible,
-                "shortage": None if self.shortage is None else render(self.shortage),
+                "shortage": None if self.shortage is None else render(self.shortage, self.funnels()),
                 "cautions": cautions(self.recipe),
             }
         )
@@ -110,7 +142,7 @@ class Checked:
         lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
         named = f" {path}" if path else ""
         if self.shortage is not None:
-            lines.append(render(self.shortage))
+            lines.append(render(self.shortage, self.funnels()))
         if None in self.counted.values():
             lines.append(f"next    aj fetch{named}, then aj curate{named}")
         elif isinstance(self.solved, MixturePlan):
@@ -185,7 +217,7 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
 
 def at_most(one: Counted | None, take: int | None) -> int:
     """The rows that a source can give; one that is not fetched yet, as many as are needed."""
-    return min(PLENTY if one is None else one.rows - one.unreadable, PLENTY if take is None else take)
+    return min(PLENTY if one is None else one.left, PLENTY if take is None else take)
 
 
 def check_stages(recipe: Recipe, root: Path, base: Path, tokenizer: Path | None) -> None:
@@ -212,11 +244,11 @@ def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[
     Raises SourceError, naming the source, for one that cannot be read at all.
     """
     known = {n: s for n, s in recipe.sources.items() if "://" not in s.uri or n in fetched}
-    found: dict[str, Counted | None] = {n: Counted() if n in known else None for n in recipe.sources}
+    found: dict[str, Counted | None] = {n: Counted(n) if n in known else None for n in recipe.sources}
     files = input_files(recipe, root, fetched, only=known)
     with Progress("counting", sum(path.stat().st_size for _, path, _ in files)) as line:
         for name, path, file in files:
-            one = found[name] or Counted()
+            one = found[name] or Counted(name)
             before = start = one.rows
             try:
                 for chunk in chunks(path, known[name]):

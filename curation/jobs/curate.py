@@ -20,6 +20,8 @@ from curation.engine.plan import Plan, make_plan
 from curation.errors import CurationError
 from curation.files import alone_in, file_digest, write_bytes
 from curation.jobs.assemble import Documents, assemble
+from curation.jobs.shortfall import LEDGER, explained
+from curation.mixture.choice import Infeasibility
 from curation.recipe.load import Recipe, check_files, load_recipe
 from curation.release.baseline import BASELINE, baseline_bytes
 from curation.sources.fetched import fetched_sources
@@ -68,7 +70,7 @@ def curate(
     A finished run with unchanged inputs answers as it did; with changed ones it raises
     CurationError. With `force` it is made again from the work files that still hold, which a newer
     version of this code may read otherwise; the same dataset keeps its approval. Raises Infeasibility
-    when the mixture cannot be had.
+    when the mixture cannot be had, with a ledger left in the work folder.
     """
     started = time.monotonic()
     recipe = load_recipe(recipe_path, data_root=data_root)
@@ -97,7 +99,10 @@ def curate(
         with chosen as running:
             executor = Executor(running, work)
             pipeline = Pipeline(plan, executor, preview=sample)
-            outputs = pipeline.run()
+            try:
+                outputs = pipeline.run()
+            except Infeasibility as problem:
+                raise explained(problem, pipeline, dataset) from None
         manifest, gates = assemble(plan, outputs, dataset, documents, sample=sample is not None)
         prune(work, executor.used)
         timings = {
@@ -176,6 +181,7 @@ def baseline_digest(recipe: Recipe) -> str | None:
 def prune(work: Path, used: set[str]) -> None:
     """Remove what no task of this run used: outputs of older recipes and of killed runs."""
     shutil.rmtree(work / "tmp", ignore_errors=True)
+    shutil.rmtree(work / LEDGER, ignore_errors=True)
     for folder in (work / "tasks").iterdir():
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)

@@ -46,11 +46,11 @@ FATES_SCHEMA: dict[str, Any] = {
 
 
 class Infeasibility(Refusal):
-    """The mixture cannot be had; `answer` holds the ways out with their figures."""
+    """The mixture cannot be had: what the ways out are computed from, and the text that tells them."""
 
-    def __init__(self, answer: Infeasible, text: str) -> None:
+    def __init__(self, problem: Infeasible, text: str) -> None:
         super().__init__(text)
-        self.answer = answer
+        self.problem = problem
 
 
 def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
@@ -60,9 +60,7 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """
     params = task.params
     tasks = work / "tasks"
-    index = read_index(tasks, params["chunks"], params["groups"])
-    pairs = read_pairs(tasks, params["over_all"])
-    index = index.with_columns(clusters(index, pairs.select("pos", "other_pos").iter_rows()))
+    index, pairs = clustered(tasks, params)
     index = index.with_columns(eval_rows(index, params["eval_share"], params["seed"]))
     mixture = msgspec.convert(params["mixture"], Mixture)
     solved = solve(index.filter(~pl.col("eval")), params["sources"], mixture, params["preview"])
@@ -78,6 +76,24 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
         "mixture": mixture_counts(index, written, mixture, solved),
         "metrics": leaks(written, pairs),
     }
+
+
+def undecided(task: Task, work: Path, out: Path) -> dict[str, Any]:
+    """The fates of a run whose mixture cannot be had: every row that passed the stages is unselected.
+
+    Writes fates.arrow, from which the ledger is made.
+    """
+    index, _ = clustered(work / "tasks", task.params)
+    nothing = index.head(0).with_columns(split=pl.lit("train"))
+    write_frame(out / "fates.arrow", all_fates(work / "tasks", task.params, index, nothing))
+    return {"rows": index.height}
+
+
+def clustered(tasks: Path, params: Mapping[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every row that passed the stages with its `cluster`, and the verified pairs."""
+    index = read_index(tasks, params["chunks"], params["groups"])
+    pairs = read_pairs(tasks, params["over_all"])
+    return index.with_columns(clusters(index, pairs.select("pos", "other_pos").iter_rows())), pairs
 
 
 def read_index(tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 The ways are ranked: first those that the recipe alone can take, by how much of what was asked they
 lose, then new rows, then what needs a waiver. The loss is a share of the total: rows not written
 (shrink), rows of another group than asked (redistribute), rows that copies do not stand in for
-(repeat).
+(repeat), rows still missing when those that one reason dropped are back (mend). A group that lost its
+rows to the stages is never to be removed for that.
 
 What copies are worth follows Muennighoff et al. 2023 (arXiv 2305.16264): U different rows seen
 1 + R times are worth U + U R* (1 - exp(-R / R*)) fresh ones, R* = 15.387756 (§3, App. A). It was
@@ -16,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from curation.mixture.funnel import Drop, Funnel, told
 from curation.mixture.quotas import (
     MAX_REPEATS,
     Infeasible,
@@ -55,11 +57,12 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     add     add: what is missing per group, each row once
     cap     repeat: the max_repeat it takes
     worth   repeat: what the copies of the short groups are worth, in fresh rows or tokens
+    drop    mend: the rows that one reason dropped of a short group
     change  what to write into the recipe
     waiver  whether the recipe also needs a waiver of mixture.max_repeat
     """
 
-    kind: Literal["shrink", "redistribute", "repeat", "add", "remove"]
+    kind: Literal["mend", "shrink", "redistribute", "repeat", "add", "remove"]
     total: int
     loss: float
     groups: dict[str, GroupShare]
@@ -67,6 +70,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     add: dict[str, int] = {}
     cap: int | None = None
     worth: int | None = None
+    drop: Drop | None = None
     waiver: bool = False
 
 
@@ -87,13 +91,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     max_repeat: int
     short: dict[str, ShortGroup]
     ways: list[Way]
+    groups: dict[str, Funnel] = {}
 
 
-def answer(problem: Infeasible) -> Answer:
-    """The ways out of a mixture that cannot be had, best first."""
-    found = [shrink(problem), redistribute(problem), repeat(problem), add(problem), remove(problem)]
-    ways = [way for way in found if way is not None]
-    ways.sort(key=lambda way: (2 if way.waiver else way.kind == "add", way.loss))
+def answer(problem: Infeasible, groups: Mapping[str, Funnel] | None = None) -> Answer:
+    """The ways out of a mixture that cannot be had, best first.
+
+    groups: what became of the rows of each group, where that is known.
+    """
+    groups = groups or {}
+    found = [*mend(problem, groups), shrink(problem), redistribute(problem), repeat(problem), add(problem)]
+    ways = [way for way in (*found, remove(problem, groups)) if way is not None]
+    ways.sort(key=rank)
     return Answer(
         unit=problem.unit,
         total=problem.total,
@@ -108,7 +117,14 @@ def answer(problem: Infeasible) -> Answer:
             for group, missing in problem.short.items()
         },
         ways=ways,
+        groups=dict(groups),
     )
+
+
+def rank(way: Way) -> tuple[int, float]:
+    """What ways are sorted by. Those that need more rows than there are come after those that do not."""
+    is_part = way.kind == "add" or (way.kind == "mend" and way.loss > 0)
+    return 2 if way.waiver else int(is_part), way.loss
 
 
 def once(problem: Infeasible, group: str) -> int:
@@ -127,6 +143,34 @@ def figures(problem: Infeasible, quotas: Mapping[str, int]) -> dict[str, GroupSh
         )
         for group, quota in quotas.items()
     }
+
+
+def mend(problem: Infeasible, groups: Mapping[str, Funnel]) -> Iterable[Way]:
+    """For each short group the reason that dropped most of its rows, if a recipe can bring them back.
+
+    What `where` leaves out is meant to go, but where it leaves nothing. The rows may yet fall to
+    later stages, so these figures are the most that they can be.
+    """
+    for group, missing in problem.short.items():
+        drops = groups[group].drops if group in groups else []
+        lost = [
+            drop
+            for drop in drops
+            if not drop.is_duplicate and (drop.reason != "filtered" or not groups[group].left)
+        ]
+        most = max(lost, key=lambda drop: drop.rows, default=None)
+        if most is None or (problem.unit == "tokens" and once(problem, group)):
+            continue
+        still = max(0, missing - most.rows * problem.max_repeat)
+        yield Way(
+            kind="mend",
+            total=0 if problem.total == "max" else problem.total,
+            loss=0.0 if problem.total == "max" or problem.unit == "tokens" else still / problem.total,
+            groups={},
+            add={group: most.rows},
+            drop=most,
+            change=most.remedy,
+        )
 
 
 def shrink(problem: Infeasible) -> Way | None:
@@ -203,9 +247,14 @@ def add(problem: Infeasible) -> Way | None:
     )
 
 
-def remove(problem: Infeasible) -> Way | None:
-    """Without the groups that have nothing, for a total of `max`; the others keep their proportions."""
+def remove(problem: Infeasible, groups: Mapping[str, Funnel]) -> Way | None:
+    """Without the groups that have nothing, for a total of `max`; the others keep their proportions.
+
+    Not where a group has nothing because its rows were dropped.
+    """
     empty = [group for group in problem.shares if problem.room[group] == 0]
+    if any(groups[group].drops for group in empty if group in groups):
+        return None
     rest = {group: share for group, share in problem.shares.items() if group not in empty and share > 0}
     if problem.total != "max" or not rest:
         return None
@@ -219,10 +268,10 @@ def remove(problem: Infeasible) -> Way | None:
     )
 
 
-def render(problem: Infeasible) -> str:
-    """The answer as text for the terminal, at most 14 lines."""
-    found = answer(problem)
-    lines = headline(found)
+def render(problem: Infeasible, groups: Mapping[str, Funnel] | None = None) -> str:
+    """The answer as text for the terminal: at most 14 lines, and the groups' funnels where they are known."""
+    found = answer(problem, groups)
+    lines = [*headline(found), *told(found.groups, list(found.short))]
     lines.append("ways out, best first (keys under `mixture:`)" if found.ways else "there is no way out")
     labels = {"add": "add rows", "repeat": "repeat more"}
     for number, way in enumerate(found.ways, 1):
@@ -269,12 +318,23 @@ def described(way: Way, found: Answer, problem: Infeasible) -> list[str]:
         return [f"{first}  →  {way.change}", listed(way, as_shares=True)]
     if way.kind == "remove":
         return [f"{way.total:,} {unit} of the other groups  →  {way.change}", listed(way, as_shares=True)]
+    if way.kind == "mend":
+        assert way.drop is not None
+        return list(mended(way.drop, way, found))
     if way.kind == "add":
         return [missing_rows(way, problem)]
     change = f"{way.change} and a waiver" if way.waiver else way.change
     asked = sum(short.quota for short in found.short.values())
     first = f"up to {way.cap} copies of a row; {asked:,} {unit} worth about {way.worth:,} fresh"
     return [f"{first}  →  {change}", *warning(way)]
+
+
+def mended(drop: Drop, way: Way, found: Answer) -> Iterable[str]:
+    """What dropped most of a group's rows, and what may bring them back."""
+    ((group, rows),) = way.add.items()
+    why = f" ({drop.said})" if drop.said else ""
+    remedy = f"  →  {way.change}" if way.change else "; the ledger has each row's reason"
+    yield f"{drop.stage}: {drop.reason} {rows:,} of {found.groups[group].read:,} rows of {group}{why}{remedy}"
 
 
 def warning(way: Way) -> Iterable[str]:

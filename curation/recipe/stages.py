@@ -164,11 +164,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     meaning  what it does, in a line
     reasons  why it drops a row → what that means: "dropped because …"
+    remedies what may bring rows of a reason back, where a recipe can; {} stands for what the rows say
     notes    repairs and flags → what they mean
     """
 
     meaning: str
     reasons: Mapping[str, str] = {}
+    remedies: Mapping[str, str] = {}
     notes: Mapping[str, str] = {}
 
 
@@ -204,6 +206,11 @@ READING = Step(
         "invalid_mark": "its mark of what carries loss says neither yes nor no",
         "foreign_action": "an agent's action is in another language than its source's, or in none",
         "answer_without_calls": "it offers tools and answers without the calls that the answer came from",
+    },
+    remedies={
+        "unreadable": "another `reader`, or its keys under `columns`; `aj init` shows what fits the file",
+        "filtered": "a wider `where`",
+        "foreign_action": "the right `action`, or a `where` that chooses rows of one kind",
     },
     notes={
         "byte_order_mark": "a stray mark at the start of a record removed",
@@ -257,6 +264,12 @@ STAGES: dict[str, StageDeclaration] = {
             "ends_without_assistant": "it ends on a tool result that answers no call",
             "control_token": "its text spells a control token of the model",
         },
+        remedies={
+            "bad_role": "`reader: map`, with {} under `roles`: a role, or skip",
+            "no_user": "another `reader`, or the right key of the question",
+            "no_assistant": "another `reader`, or the right key of the answer",
+            "control_token": "chat: {control_tokens: neutralise}",
+        },
         notes={
             "calls_in_text": "tool calls, their results and the tools, written into the text, put in their"
             " places",
@@ -291,6 +304,11 @@ STAGES: dict[str, StageDeclaration] = {
             "missing_result": "a call without its result",
             "repeated_call_id": "two calls with one id",
         },
+        remedies={
+            "unknown_tool": "the source's own tools, under `sources` of the stage",
+            "arguments_invalid": "the source's own tools, under `sources` of the stage",
+            "bash_syntax": "the right `action` of the source, or tools: {bash_syntax: flag}",
+        },
         notes={
             "types": "type names of programming languages and tables of parameters in tool schemas put right",
             "json": "loose JSON in arguments made strict",
@@ -307,6 +325,7 @@ STAGES: dict[str, StageDeclaration] = {
         settings=Language,
         meaning="keeps the languages asked for, judged by what user and assistant say, code left out",
         reasons={"language": "not in a language that the recipe keeps"},
+        remedies={"language": "the rows' language under `keep`"},
         proposed="- language: {keep: [en]}",
         example="- language: {keep: [en, de], undetermined: drop}",
     ),
@@ -318,6 +337,7 @@ STAGES: dict[str, StageDeclaration] = {
             "too_short": "fewer tokens than the recipe asks for",
             "unrenderable": "the chat template cannot write it",
         },
+        remedies={"too_long": "length: {too_long: split}, or a larger max_tokens"},
         notes={
             "split": "a long row made into pieces",
             "cut": "a long row cut after the exchanges that fit",
@@ -330,6 +350,7 @@ STAGES: dict[str, StageDeclaration] = {
         settings=Pii,
         meaning="finds personal data and secrets in messages and arguments, and masks them",
         reasons={"personal_data": "it holds personal data or secrets"},
+        remedies={"personal_data": "pii: {action: mask}"},
         notes={
             "mask": "personal data replaced by its kind and a number",
             "personal_data": "personal data left as it is",

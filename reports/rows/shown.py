@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from curation.row import Message, decode, read_notes, without_loss
+from curation.stages.pii.hiding import Hiding
 from curation.visible import cut, note_text
-from reports.rows.hiding import Hiding
 
 MAX_TEXT = 1_200  # characters of one message
 MAX_TURNS = 8  # messages of one row: the first six and the last two

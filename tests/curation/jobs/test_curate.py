@@ -19,6 +19,7 @@ from curation.mixture.choice import Infeasibility
 from curation.progress import Progress
 from curation.release.approval import approve
 from curation.row import encode, row_id
+from reports.rows.unfinished import is_unfinished, lines_of
 
 
 def run(recipe: Path, out: str = "out", **options: object) -> Finished:
@@ -193,6 +194,29 @@ def test_an_infeasible_mixture_stops_before_a_shard_is_written(tmp_path):
     # Asking for less goes on from what was read.
     smaller = small_recipe(tmp_path, mixture={"shares": {"first": 0.5, "second": 0.5}, "total": 100})
     assert run(smaller).tasks_reused > 0
+
+
+def test_an_infeasible_mixture_tells_what_became_of_each_groups_rows_and_leaves_a_ledger(tmp_path):
+    recipe = small_recipe(tmp_path, mixture={"shares": {"first": 0.5, "second": 0.5}, "total": "max"})
+    asked = [{"role": "user", "content": f"write to oak{n}@example.org"} for n in range(9)]
+    rows = [{"messages": [turn, {"role": "dwarf", "content": "no"}]} for turn in asked]
+    write_jsonl(tmp_path / "data/two.jsonl", rows)
+    with pytest.raises(Infeasibility) as failure:
+        run(recipe)
+    told = str(failure.value)
+    assert "second: 9 rows read, 0 left by the stages\n  chat: bad_role 9 (100.0%): dwarf; 0 left" in told
+    assert "such as two:data/two.jsonl:0  write to [HIDDEN_EMAIL_1]" in told
+    assert "mend" in told
+    assert "remove" not in told
+    assert not (tmp_path / "out").exists()
+    ledger = pl.read_parquet(tmp_path / "out.work/ledger/two.parquet")
+    assert ledger["reason"].to_list() == ["bad_role"] * 9
+    assert is_unfinished(tmp_path / "out")
+    [line] = lines_of(tmp_path / "out", "two:data/two.jsonl:3")
+    assert (line["stage"], line["fate"]) == ("chat", "dropped")
+    # A run that ends well sweeps it.
+    assert not is_unfinished(run(small_recipe(tmp_path)).dataset)
+    assert not (tmp_path / "out.work/ledger").exists()
 
 
 def test_the_progress_line_of_writing_counts_the_rows_of_the_shards_and_no_others(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.mixture.funnel import Drop, Funnel
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
 from curation.mixture.shortage import Answer, answer, fresh_worth, render
 
@@ -138,3 +139,41 @@ def test_every_answer_is_short_and_every_way_works(counts, max_repeat, total, un
                 for group, had in available.items()
             }
             assert isinstance(plan(grown, total=total, max_repeat=max_repeat, **told), MixturePlan)
+
+
+def lost(group: str, rows: int, of: int, reason: str = "bad_role", kind: str = "chat") -> dict[str, Funnel]:
+    """A group that one stage took rows from."""
+    drop = Drop(stage=kind, kind=kind, reason=reason, rows=rows, said="narrator", place=("b", "b.jsonl", 4))
+    return {group: Funnel(read=of, drops=[drop])}
+
+
+def test_a_group_that_one_reason_killed_is_to_be_mended_and_never_removed():
+    found = problem({"apothecary": 0}, total="max")
+    assert [way.kind for way in answer(found).ways] == ["remove", "add"]
+    ways = answer(found, lost("apothecary", 8, 8)).ways
+    assert [way.kind for way in ways] == ["mend", "add"]
+    assert render(found, lost("apothecary", 8, 8)).splitlines() == [
+        "mixture infeasible: apothecary has a share of 10 % and no rows left",
+        "apothecary: 8 rows read, 0 left by the stages",
+        "  chat: bad_role 8 (100.0%): narrator; 0 left",
+        "    such as b:b.jsonl:4",
+        "ways out, best first (keys under `mixture:`)",
+        "  1  mend          chat: bad_role 8 of 8 rows of apothecary (narrator)  →  `reader: map`, with narrator under `roles`: a role, or skip",
+        "  2  add rows      1 more different rows of apothecary",
+    ]  # fmt: skip
+
+
+def test_mending_comes_first_where_it_makes_up_for_what_is_missing():
+    found = problem()
+    assert answer(found, lost("apothecary", 5_000, 5_089)).ways[0].kind == "mend"
+    assert answer(found, lost("apothecary", 3, 92)).ways[0].kind == "redistribute"
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("exact_duplicate", "exact_duplicates"), ("filtered", "read")])
+def test_duplicates_and_what_where_leaves_out_are_not_to_be_mended(reason, kind):
+    assert not [w for w in answer(problem(), lost("apothecary", 5_000, 9_000, reason, kind)).ways if w.drop]
+
+
+def test_a_where_that_leaves_nothing_is_told():
+    found = problem({"apothecary": 0}, total="max")
+    assert answer(found, lost("apothecary", 8, 8, "filtered", "read")).ways[0].change == "a wider `where`"

@@ -1,4 +1,4 @@
-"""Personal data in displayed text, hidden behind its kind and a number, as the pii stage masks it.
+"""Personal data in displayed text of any row, hidden behind its kind and a number, as the pii stage masks it.
 
 Rows that were dropped before that stage, or a recipe without it, would show it otherwise.
 """
