@@ -1,4 +1,4 @@
-"""Which language an action is in, as far as the text itself shows it: bash, SQL, Python or none of them."""
+"""Which language an action is in, as far as the text itself shows it: one of actions.LANGUAGES, or none."""
 
 import ast
 import re
@@ -10,6 +10,7 @@ FENCES = {
     **dict.fromkeys(("bash", "sh", "shell", "console", "zsh"), "bash"),
     **dict.fromkeys(("sql", "mysql", "sqlite", "postgresql"), "sql"),
     **dict.fromkeys(("python", "python3", "py"), "python"),
+    **dict.fromkeys(("powershell", "pwsh", "ps1"), "powershell"),
 }
 
 # Statements that are no command of a shell. `select` is one of bash's own words in `select x in …`.
@@ -31,6 +32,13 @@ _PYTHON = re.compile(
 )
 # What opens Python too, where it is no bash.
 _PYTHON_TOO = re.compile(r"\s*(?:[\w.]+\s+=\s|[\w.]+\(|@\w+|(?:for|while|if|with|try)\b[^\n]*:\s*(?:\n|\Z))")
+# A cmdlet, or a variable set as no other shell does it.
+_POWERSHELL = re.compile(
+    r"(?:^|[|;({=&]\s*)(?:Get|Set|New|Remove|Start|Stop|Invoke|Test|Select|Where|ForEach|Write|Read|Import|Export|Add"
+    r"|Copy|Move|Rename|Out|Format|Measure|Sort|ConvertTo|ConvertFrom|Restart|Install|Update|Enable|Disable)-"
+    r"[A-Z][A-Za-z]+\b|^\s*\$\w+ = |\$env:\w",
+    re.MULTILINE,
+)
 _PROSE = re.compile(r"\s*[A-Z][a-z]*(?:'[a-z]+)?,?(?: [a-z]+(?:'[a-z]+)?,?){3}")
 _LIKE_BASH = re.compile(r"(?:^|\s)-{1,2}[A-Za-z]|[|;&<>$]|(?:^|\s)\.{0,2}/\w|(?:^|\s)~/|\w\.\w{1,4}(?:\s|$)")
 # Programs whose name says enough, and which no game or shop takes for a verb.
@@ -48,6 +56,8 @@ def evident_language(text: str) -> str | None:
     bare = _COMMENT.sub("", text, count=1)
     if _SQL.match(bare):
         return "sql"
+    if _POWERSHELL.search(text):
+        return "powershell"
     if _PYTHON.match(text) and _is_python(text):
         return "python"
     if _PROSE.match(text):
@@ -60,15 +70,18 @@ def evident_language(text: str) -> str | None:
 def may_be(text: str, language: str) -> bool:
     """Whether a text may stand in a source of a language.
 
-    SQL must open as a statement and Python must parse. Bash is what is evidently neither of them
-    nor a sentence: its syntax is the tools stage's to judge.
+    SQL must open as a statement and Python must parse. A shell's command is what is evidently in no
+    other language and no sentence: the syntax of bash is the tools stage's to judge.
     """
     if language == "sql":
         bare = _COMMENT.sub("", text, count=1)
         return bool(_SQL.match(bare) or _SQL_TOO.match(bare))
     if language == "python":
         return _is_python(text)
-    return bool(text.strip()) and not _PROSE.match(text) and evident_language(text) in ("bash", None)
+    if not text.strip() or _PROSE.match(text):
+        return False
+    # What is taken for bash may well be PowerShell: `ls -l`.
+    return evident_language(text) in ({None, "bash", language})
 
 
 def is_complete(text: str, language: str | None) -> bool:
@@ -77,7 +90,7 @@ def is_complete(text: str, language: str | None) -> bool:
         return _is_python(text)
     if text.count("'") % 2 or text.count('"') % 2:
         return False
-    return language == "sql" or ("<<" not in text and bash_error(text) is None)
+    return language in ("sql", "powershell") or ("<<" not in text and bash_error(text) is None)
 
 
 def _is_python(text: str) -> bool:

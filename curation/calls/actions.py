@@ -30,6 +30,7 @@ LANGUAGES = {
     "bash": Language("bash", "command", ""),
     "sql": Language("sql", "query", "Run an SQL statement on the database and return its rows."),
     "python": Language("python", "code", "Run Python code and return what it prints."),
+    "powershell": Language("powershell", "command", "Run a PowerShell command and return its output."),
 }
 # Words of environments that run what stands in their brackets.
 _RUNS = {
@@ -39,6 +40,7 @@ _RUNS = {
     "shell": "bash",
     "sql": "sql",
     "python": "python",
+    "powershell": "powershell",
 }
 # Words that end an episode; what they are given is the agent's answer.
 CLOSING = frozenset({"submit", "finish", "answer", "final_answer", "final answer", "done", "skip"})
@@ -51,9 +53,17 @@ _REACT = re.compile(
 )
 _BRACKETS = re.compile(r"([A-Za-z_]\w*)\[(.*)\]\s*(\n.*)?", re.DOTALL)
 _CUT_OFF = re.compile(r"(execute|search|click|lookup|finish|submit)\[", re.IGNORECASE)
-_BARE = re.compile(r"(submit|skip|finish|final[_ ]answer|done)(?:\s*\(\s*\))?", re.IGNORECASE)
+_BARE = re.compile(
+    r"(submit|skip|finish|final[_ ]answer|done|scroll_up|scroll_down)(?:\s*\(\s*\))?", re.IGNORECASE
+)
 _GIVEN = re.compile(
     r"(submit(?=[ \t])|(?:finish|final[_ ]answer)(?=:)):?\s*(\S.*)", re.IGNORECASE | re.DOTALL
+)
+# SWE-agent's own commands, which are no programs: its container defines them.
+_SWE_AGENT = re.compile(
+    r"(?:(open|create)[ \t]+([\w~./-]*[./][\w./-]*(?:[ \t]+\d+)?)|(goto)[ \t]+(\d+)"
+    r"|(search_dir|search_file|find_file)[ \t]+([^\n]+)|(edit)\s+(\d+:\d+\s*\n.*)\nend_of_edit)",
+    re.DOTALL,
 )
 _LABELS = r"(?:Output|Observation|Reward|Result|Action|Thought)(?: \d+)?:"
 _OUTPUT = re.compile(rf"\n\s*{_LABELS}|\s(?:Output|Observation|Reward|Action|Thought)(?: \d+)?:(?=\s)")
@@ -133,6 +143,9 @@ def _read(text: str, named: str | None, language: str | None) -> Action:
         return Action("", found[1].lower())
     if found := _GIVEN.fullmatch(inner):
         return Action(found[2].strip(), found[1].lower())
+    if (named or language) in (None, "bash") and (found := _SWE_AGENT.fullmatch(inner)):
+        word, given = (part for part in found.groups() if part)
+        return Action(given.strip(), word)
     return Action(text, language=named)
 
 

@@ -1,11 +1,12 @@
 """Agents at work: thoughts, actions and observations as calls of tools and their results.
 
-Knows SWE-agent's `trajectory`, InterCode's `turn_history` (columns side by side), steps with a `step_type`
-and the steps of agents' own logs.
+Knows SWE-agent's `trajectory`, InterCode's `turn_history` (columns side by side), steps with a `step_type`,
+LangChain's `intermediate_steps` and the steps of agents' own logs.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
@@ -50,7 +51,8 @@ class _Step(msgspec.Struct):
     """A step of any of the list shapes. What a step's action, arguments or observation is, is any JSON."""
 
     step_type: str | None = None
-    content: str | None = None
+    type: str | None = None
+    content: Raw = Raw(b"")
     tool: str | None = None
     tool_input: Raw = Raw(b"")
     thought: str | None = None
@@ -71,6 +73,7 @@ class _Named(msgspec.Struct):
     args: Raw = Raw(b"")
     arguments: Raw = Raw(b"")
     parameters: Raw = Raw(b"")
+    log: str | None = None
 
 
 class _History(msgspec.Struct):
@@ -92,8 +95,12 @@ class Event(NamedTuple):
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[_Step])
+_RAWS = msgspec.json.Decoder(list[Raw])
+_PAIRS = msgspec.json.Decoder(list[tuple[Raw, Raw]])
+_TYPES = ("thought", "action", "observation", "final_answer")
 _HISTORY = msgspec.json.Decoder(_History)
 _NAMED = msgspec.json.Decoder(_Named)
+_LOGGED = re.compile(r"\s*(?:Thought: ?)?(.*?)\s*(?:Action:.*|\Z)", re.DOTALL)
 _NOTHING = (b"", b"null")
 
 
@@ -106,16 +113,22 @@ def converter(source: Source, path: Path) -> Convert:
     record a ForeignAction. Words of the environment are calls of tools of their names; at the end
     they close the conversation with what they are given. With `action: text` actions are an
     assistant's text as they stand and observations a user's. A last observation, which nothing
-    answers, is left out and noted. `columns` may name `steps`, `task` and `tools`.
+    answers, is left out and noted. `columns` may name `steps`, `task`, `tools` and `final`, what the
+    agent said in the end.
     """
     columns = source.columns or {}
     task_keys = (columns["task"],) if "task" in columns else _COLUMNS["task"]
+    final_keys = (columns["final"],) if "final" in columns else _COLUMNS["final"]
     evident = cache(partial(_evident, source, path))
 
     def convert(data: bytes) -> Row:
         record = _SHALLOW.decode(data)
         events, notes = _recorded(record, columns), list[dict[str, Any]]()
+        events += _final(record, final_keys, events)
         messages = _opening(record, task_keys)
+        if events and events[0].kind == "observation":
+            # What the agent saw before it did anything.
+            messages[-1]["content"] = f"{messages[-1]['content'] or ''}\n\n{events.pop(0).text}"
         tools = offered(record.get(columns.get("tools", "tools")))
         if source.action == "text":
             _without_last_observation(events, notes)
@@ -139,7 +152,44 @@ def _recorded(record: Mapping[str, Raw], columns: Mapping[str, str]) -> list[Eve
         raise missing(record, keys, "columns: {steps: %s}")
     if bytes(raw)[:1] == b"{":
         return list(_column_events(_HISTORY.decode(raw)))
-    return list(chain.from_iterable(map(_step_events, _LIST.decode(raw))))
+    if bytes(raw)[:64].replace(b" ", b"").replace(b"\n", b"").startswith(b"[["):
+        # LangChain: what was done, and what came of it.
+        pairs = [_Step(action=done, observation=seen) for done, seen in _PAIRS.decode(raw)]
+        return list(chain.from_iterable(map(_step_events, pairs)))
+    steps = _LIST.decode(raw)
+    events = chain.from_iterable(map(_step_events, steps))
+    return list(_seen_first(events) if _says_what_was_seen_first(raw) else events)
+
+
+def _says_what_was_seen_first(raw: Raw) -> bool:
+    """Whether a step holds what the agent saw before its action, as reinforcement learning writes it.
+
+    The order of the keys tells: an observation before the action it led to.
+    """
+    steps = _RAWS.decode(raw)
+    keys = list(_SHALLOW.decode(steps[0])) if steps else []
+    return {"observation", "action"} <= set(keys) and keys.index("observation") < keys.index("action")
+
+
+def _seen_first(events: Iterable[Event]) -> Iterator[Event]:
+    """Steps whose observation comes before their thought and action."""
+    step: list[Event] = []
+    for event in events:
+        if event.kind == "observation":
+            yield event
+            yield from step
+            step = []
+        else:
+            step.append(event)
+    yield from step
+
+
+def _final(record: Mapping[str, Raw], keys: tuple[str, ...], events: Sequence[Event]) -> list[Event]:
+    """What the agent said in the end, where the steps do not say it already."""
+    raw = next((value for key in keys if (value := look_up(record, key)) is not None), None)
+    text = as_text_or_json(raw).strip() if raw is not None and bytes(raw)[:1] == b'"' else ""
+    is_said = bool(events) and events[-1].kind != "observation" and text in events[-1].text
+    return [Event("thought", text)] if text and not is_said else []
 
 
 def _language(source: Source, record: Mapping[str, Raw], evident: Callable[[], str]) -> str:
@@ -159,7 +209,7 @@ def _evident(source: Source, path: Path) -> str:
         seen = ", ".join(f"{count} {name or 'of no language'}" for name, count in found.most_common())
         raise SourceError(
             f"{path.name}: what are the agent's actions? The first are: {seen}; write `action: bash`, sql,"
-            " python, or text for words, and choose rows of one kind with `where`"
+            " python or powershell, or text for words, and choose rows of one kind with `where`"
         )
     return language
 
@@ -250,28 +300,33 @@ def as_text_or_json(raw: Raw) -> str:
 
 
 def _step_events(step: _Step) -> Iterator[Event]:
-    if step.step_type in ("thought", "final_answer"):
+    kind = step.step_type or (step.type if step.type in _TYPES else None)
+    content = "" if bytes(step.content) in _NOTHING else as_text_or_json(step.content)
+    if kind in ("thought", "final_answer"):
         # What no action follows closes the conversation as the assistant's own words.
-        yield Event("thought", step.content or "")
-    elif step.step_type == "observation":
-        yield Event("observation", step.content or "")
-    elif step.step_type == "action":
-        arguments = arguments_text(step.tool_input) if step.tool else None
-        yield Event("action", step.content or "", step.tool, arguments)
-    elif step.step_type:
-        known = "thought, action, observation or final_answer"
-        raise Unfit(f"unknown step_type {step.step_type!r}; expected {known}")
+        yield Event("thought", content)
+    elif kind == "observation":
+        yield Event("observation", content)
+    elif kind == "action" and step.tool:
+        yield Event("action", content, step.tool, arguments_text(step.tool_input))
+    elif kind == "action":
+        yield from _done(msgspec.structs.replace(step, action=step.content))
+    elif kind:
+        raise Unfit(f"unknown step_type {kind!r}; expected {', '.join(_TYPES)}")
     else:
         if step.thought:
             yield Event("thought", step.thought)
-        yield _done(step)
+        yield from _done(step)
         seen = next((raw for raw in (step.observation, step.result) if bytes(raw) not in _NOTHING), None)
         if seen is not None:
             yield Event("observation", as_text_or_json(seen))
 
 
-def _done(step: _Step) -> Event:
-    """The action of a step: a text, an object that names its tool, or a name beside its arguments."""
+def _done(step: _Step) -> Iterator[Event]:
+    """The action of a step: a text, an object that names its tool, or a name beside its arguments.
+
+    LangChain writes the thought before an action into the object's `log`.
+    """
     data = bytes(step.action)
     given = next(
         (r for r in (step.action_input, step.tool_input, step.args) if bytes(r) not in _NOTHING), None
@@ -281,14 +336,17 @@ def _done(step: _Step) -> Event:
         name = named.tool or named.name
         if name is None:
             raise Unfit("a step's action names no tool")
+        if named.log and (thought := _LOGGED.match(named.log)) and thought[1].strip():
+            yield Event("thought", thought[1].strip())
         inside = (named.tool_input, named.input, named.args, named.arguments, named.parameters)
-        return _call_of(name, next((raw for raw in inside if bytes(raw) not in _NOTHING), Raw(b"{}")))
-    if data in _NOTHING:
+        yield _call_of(name, next((raw for raw in inside if bytes(raw) not in _NOTHING), Raw(b"{}")))
+    elif data in _NOTHING:
         if step.tool is None:
             raise Unfit("a step has neither step_type nor action")
-        return _call_of(step.tool, given or Raw(b"{}"))
-    text = as_text_or_json(step.action)
-    return Event("action", text) if given is None else _call_of(text, given)
+        yield _call_of(step.tool, given or Raw(b"{}"))
+    else:
+        text = as_text_or_json(step.action)
+        yield Event("action", text) if given is None else _call_of(text, given)
 
 
 def _call_of(name: str, given: Raw) -> Event:
@@ -402,11 +460,20 @@ def _texts(events: list[Event]) -> list[dict[str, Any]]:
     return messages
 
 
+def _are_steps(value: Any) -> bool:
+    """Whether a list is one of steps: objects that say what was done, or LangChain's pairs."""
+    if is_turns(value):
+        keys = set(value[0])
+        return bool(
+            {"action", "step_type", "tool"} & keys or ({"type", "content"} <= keys and "role" not in keys)
+        )
+    return bool(value) and isinstance(value, list) and isinstance(value[0], list) and len(value[0]) == 2
+
+
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """InterCode's columns side by side, or a list of steps, with the language that the actions are in."""
     if not isinstance(objects[0].get("turn_history"), dict) and not any(
-        is_turns(objects[0].get(key)) and {"action", "step_type", "tool"} & set(objects[0][key][0])
-        for key in _COLUMNS["steps"]
+        map(_are_steps, map(objects[0].get, _COLUMNS["steps"]))
     ):
         return
     data = [msgspec.json.encode(one) for one in objects]

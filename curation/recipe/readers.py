@@ -48,8 +48,8 @@ class ReaderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     example: str
 
 
-# Where chat APIs put calls.
-_CALLS = ("tool_calls", "function_call")
+# Where chat APIs put calls, and LangChain what it did before it answered.
+_CALLS = ("tool_calls", "function_call", "intermediate_steps")
 _CONVERSATION = (
     "messages",
     "conversation",
@@ -141,13 +141,15 @@ READERS: dict[str, ReaderDeclaration] = {
     "trajectory": ReaderDeclaration(
         meaning="agents at work: thoughts, actions and observations as calls of tools and their results",
         columns={
-            "steps": ("trajectory", "turn_history", "steps"),
-            "task": ("query", "task", "instruction", "question", "problem_statement"),
+            "steps": ("trajectory", "turn_history", "steps", "intermediate_steps"),
+            "task": ("query", "task", "instruction", "question", "problem_statement", "goal", "input"),
+            "final": ("final_answer", "output"),
             "tools": ("tools",),
         },
         keys=("history", "context", "environment"),
         turn_keys=(
             "step_type",
+            "type",
             "content",
             "tool",
             "tool_input",

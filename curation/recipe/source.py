@@ -79,7 +79,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     columns   the reader's column → the set's name for it, or a dotted path
     player    whose turns the commands are
     action    what an action or answer is: a command, a statement or code, which become calls of the
-              tools `bash`, `sql` and `python`, or text; by default text, in a trajectory what it evidently is
+              tool of that name, or text; by default text, in a trajectory what it evidently is
     system    a system prompt for rows that have none
     tools     for rows that have none, written into them and what their calls are checked against: aj_tools,
               or a path from the data root
@@ -105,7 +105,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     map: Mapping | None = None
     columns: dict[str, str] | None = None
     player: Literal["assistant", "user"] = "assistant"
-    action: Literal["bash", "sql", "python", "text"] | None = None
+    action: Literal["bash", "sql", "python", "powershell", "text"] | None = None
     system: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     answers: str | None = None
     book: str | None = None

@@ -53,6 +53,9 @@ def test_made_up_output_behind_sql_and_python():
         ("Finish[yes]", "finish", "yes", True),
         ("search[red shoes]", "search", "red shoes", False),
         ("click[Buy Now]", "click", "Buy Now", False),
+        ("open a.py", "open", "a.py", False),
+        ("edit 1:2\nimport os\nend_of_edit", "edit", "1:2\nimport os", False),
+        ("scroll_down", "scroll_down", "", False),
     ],
 )
 def test_words_of_the_environment(text, word, given, is_closing):
@@ -89,7 +92,12 @@ def test_in_python_brackets_behind_a_name_are_code_but_for_words_that_close():
         ("tail -n 20 /var/log/a.log", "bash"),
         ("select f in *; do echo $f; done", "bash"),
         ("cat a.txt | wc -l", "bash"),
+        ("Get-ChildItem -Path . | Select-Object Name", "powershell"),
+        ("$n = (Get-Process).Count", "powershell"),
+        ("apt-get install -y git", "bash"),
+        ("const page = await open('a')", None),
         ("go to drawer 1", None),
+        ("open the gate", None),
         ("It seems like the table does not exist.", None),
         ("look", None),
     ],

@@ -144,7 +144,7 @@ def test_without_a_word_in_the_recipe_the_files_first_actions_say_what_they_are(
     ],
 )
 def test_actions_of_no_one_language_are_asked_about(tmp_path, records):
-    with pytest.raises(SourceError, match="write `action: bash`, sql, python, or text"):
+    with pytest.raises(SourceError, match="write `action: bash`, sql, python or powershell, or text"):
         run_of(tmp_path, *records)
 
 
@@ -163,6 +163,53 @@ def test_steps_that_name_their_tool():
     ]
     assert said(row)[2] == ("tool", '{"lines": 2}')
     assert said(row)[-1] == ("assistant", "sown")
+
+
+def test_what_is_written_before_an_action_was_seen_before_it():
+    steps = [
+        {"observation": "home", "action": "search[red shoes]", "reward": 0},
+        {"observation": "two shoes", "thought": "the first", "action": "click[B01]"},
+    ]
+    row = read("trajectory", {"instruction": "buy", "trajectory": steps})
+    assert said(row) == [
+        ("user", "buy\n\nhome"),
+        ("assistant", None),
+        ("tool", "two shoes"),
+        ("assistant", "the first"),
+    ]
+    assert [call[1] for call in calls(row)] == ["search", "click"]
+
+
+def test_what_langchain_did_before_it_answered():
+    did = {"tool": "weather", "tool_input": "Lund", "log": "Thought: look it up\nAction: weather"}
+    record = {"input": "Rain?", "intermediate_steps": [[did, "wet"]], "output": "Yes, all day."}
+    row = read("trajectory", record)
+    assert calls(row) == [("call_1", "weather", '{"input":"Lund"}')]
+    assert said(row)[1] == ("assistant", "look it up")
+    assert said(row)[2:] == [("tool", "wet"), ("assistant", "Yes, all day.")]
+    with pytest.raises(Unfit, match="intermediate_steps"):
+        read("alpaca", {"instruction": "Rain?", **record})
+
+
+def test_what_the_agent_said_in_the_end_closes_the_conversation_once():
+    steps = [{"action": "ls", "observation": "a"}]
+    row = read("trajectory", {"goal": "g", "steps": steps, "final_answer": "one file"}, action="bash")
+    assert said(row)[-2:] == [("tool", "a"), ("assistant", "one file")]
+    steps += [{"action": "finish[one file]"}]
+    row = read("trajectory", {"goal": "g", "steps": steps, "final_answer": "one file"}, action="bash")
+    assert said(row)[-2:] == [("tool", "a"), ("assistant", "one file")]
+
+
+def test_a_log_of_typed_events():
+    events = [
+        {"type": "thought", "content": "look", "step": 1},
+        {"type": "action", "content": {"tool": "read", "input": {"n": 1}}},
+        {"type": "observation", "content": "x"},
+        {"type": "final_answer", "content": "done"},
+    ]
+    row = read("trajectory", {"task": "t", "steps": events})
+    assert calls(row) == [("call_1", "read", '{"n": 1}')]
+    assert said(row)[-1] == ("assistant", "done")
 
 
 @pytest.mark.parametrize(
