@@ -48,7 +48,6 @@ SAMPLE_SCHEMA: dict[str, Any] = {
     "other_fate": pl.String,
     "other_messages": pl.String,
 }
-SAMPLE_ARROW = pl.DataFrame(schema=SAMPLE_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 Record = dict[str, Any]
 Places = np.ndarray[Any, np.dtype[Any]]
 
@@ -102,7 +101,7 @@ def write_samples(task: Task, work: Path, out: Path) -> dict[str, Any]:
         *pair_samples(tasks, params["over_all"], fates, lookup, seed),
     ]
     frame = pl.DataFrame(chosen, schema=SAMPLE_SCHEMA, orient="row")
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(SAMPLE_ARROW)
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     pq.write_table(table, out / "samples.parquet", compression="zstd", compression_level=3)
     return {"rows": frame.height}
 

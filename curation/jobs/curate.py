@@ -138,9 +138,10 @@ def refuse_foreign(dataset: Path) -> None:
 
 @contextmanager
 def locked(work: Path) -> Iterator[None]:
-    """One run at a time for one output folder, without what a killed run left half-written."""
+    """One run at a time for one output folder, without what earlier ones left that made no dataset."""
     with alone_in(work):
         shutil.rmtree(work / "tmp", ignore_errors=True)
+        shutil.rmtree(work / LEDGER, ignore_errors=True)
         yield
 
 
@@ -181,7 +182,6 @@ def baseline_digest(recipe: Recipe) -> str | None:
 def prune(work: Path, used: set[str]) -> None:
     """Remove what no task of this run used: outputs of older recipes and of killed runs."""
     shutil.rmtree(work / "tmp", ignore_errors=True)
-    shutil.rmtree(work / LEDGER, ignore_errors=True)
     for folder in (work / "tasks").iterdir():
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)

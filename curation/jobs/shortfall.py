@@ -23,7 +23,7 @@ _SHOWN = 80
 def explained(found: Infeasibility, pipeline: Pipeline, dataset: Path) -> Infeasibility:
     """The same with the way of every group's rows, one row of each reason, and where the ledger lies.
 
-    The ledger lies in the work folder, where it is no dataset and the next finished run sweeps it.
+    The ledger lies in the work folder, where it is no dataset and the next run sweeps it.
     """
     work = pipeline.executor.work
     left = work / LEDGER
@@ -57,7 +57,8 @@ def with_texts(groups: Mapping[str, Funnel], pipeline: Pipeline) -> dict[str, Fu
         )
         pos = (chunk["ordinal"] << 32) + number - chunk["first"]
         messages = lookup.content(pos, 0)["messages"]
-        return msgspec.structs.replace(drop, text=beginning(messages) if messages else "")
+        text = in_a_line(said_first(messages) if messages else drop.text)
+        return msgspec.structs.replace(drop, text=text, said=Hiding().text(drop.said))
 
     return {
         group: msgspec.structs.replace(one, drops=[shown(drop) for drop in one.drops])
@@ -65,8 +66,12 @@ def with_texts(groups: Mapping[str, Funnel], pipeline: Pipeline) -> dict[str, Fu
     }
 
 
-def beginning(messages: str) -> str:
-    """How a row begins: its first message that says something, in one line, without personal data."""
-    said = next((m["content"] for m in row.decode(messages) if m["content"] and m["role"] != "system"), "")
-    line = " ".join(Hiding().text(said[: 4 * _SHOWN]).split())
+def said_first(messages: str) -> str:
+    """The first message that says something, the system prompt apart."""
+    return next((m["content"] for m in row.decode(messages) if m["content"] and m["role"] != "system"), "")
+
+
+def in_a_line(text: str) -> str:
+    """How a text begins, in one line, without personal data."""
+    line = " ".join(Hiding().text(text[: 4 * _SHOWN]).split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -23,7 +23,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     kind    the stage it is
     said    what most of them are dropped for, such as the role that is none
     place   source, file and row of the first of them
-    text    how that row begins, without personal data
+    text    how that row begins; from the ledger, only where it could not be read
     """
 
     stage: str
@@ -77,7 +77,10 @@ def funnels(
         .group_by("group", "stage", "reason")
         .agg(
             pl.len().alias("rows"),
-            pl.struct("source", "file", "row").sort_by("source", "file", "row").first().alias("place"),
+            pl.struct("source", "file", "row", "detail")
+            .sort_by("source", "file", "row")
+            .first()
+            .alias("first"),
             pl.col("detail").head(_LOOKED_AT).alias("details"),
         )
         .collect()
@@ -91,7 +94,8 @@ def funnels(
                 reason=row["reason"],
                 rows=row["rows"],
                 said=said(row["details"]),
-                place=tuple(row["place"].values()),
+                place=(row["first"]["source"], row["first"]["file"], row["first"]["row"]),
+                text=_record(row["first"]["detail"]),
             )
         )
     return {
@@ -108,6 +112,12 @@ def said(details: Sequence[str | None]) -> str:
     """What most of some evidence names; empty where it names nothing."""
     found = Counter(filter(None, map(_telling, details)))
     return min(found, key=lambda text: (-found[text], text), default="")
+
+
+def _record(detail: str | None) -> str:
+    """How a record begins that could not be read."""
+    evidence: dict[str, Any] = orjson.loads(detail) if detail else {}
+    return str(evidence.get("text", ""))
 
 
 def _telling(detail: str | None) -> str:

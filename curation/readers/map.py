@@ -177,6 +177,7 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
     """A message for every turn, and notes; `skip` leaves a speaker out."""
     said: list[dict[str, Any]] = []
     marks: dict[int, Marks] = {}
+    left_out: list[Marks] = []
     for place, raw in enumerate(turns):
         if bytes(raw)[:1] == b'"':
             turn: dict[str, Raw] = {layout.content: raw}
@@ -187,6 +188,7 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
         speaker = _text(named, layout)
         role = _role(speaker if layout.role or speakers else ANYONE, layout)
         if role == "skip":
+            left_out.append(_marks(turn, (layout.content, layout.role)))
             continue
         content = _text(look_up(turn, layout.content), layout)
         if content is None:
@@ -195,7 +197,7 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
             marks[len(said)] = _marks(turn, (layout.content, layout.role))
         is_named = layout.names and speaker and role == "user"
         said.append(say(role, f"{speaker}: {content}" if is_named else content))
-    return said, weigh(said, marks)
+    return said, weigh(said, marks, left_out)
 
 
 def _text(raw: Raw | None, layout: Map) -> str | None:

@@ -18,7 +18,7 @@ MARKS: Mapping[str, int | None] = {
     "step_loss_mask": 0,  # slime
     "trainable": 0,  # tinker-cookbook
     "masked": 1,  # torchtune
-    "mask": None,  # some mean by it what is trained, others what is not
+    "mask": None,  # some mean by it what is trained, others what is not: the row's other turns tell
     "train_detail": None,  # axolotl: stretches of characters
     "training_detail": None,
 }

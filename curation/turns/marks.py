@@ -49,19 +49,59 @@ _OTHERS = frozenset(ROLES) - {"assistant"}
 Marks = Iterable[tuple[str, Raw]]
 
 
-def weigh(messages: Sequence[Message], marks: Mapping[int, Marks]) -> list[dict[str, Any]]:
+def weigh(
+    messages: Sequence[Message], marks: Mapping[int, Marks], left_out: Iterable[Marks] = ()
+) -> list[dict[str, Any]]:
     """Put `weight` 0 on the messages that their marks mask, by place; the notes that this leaves.
 
+    left_out: the marks of turns, not the assistant's, that are no messages.
     Raises Dropped for a mark that cannot be obeyed.
     """
     others = []
-    for place, found in marks.items():
-        said = {carries_loss(f"turn {place}", key, raw, {"turn": place}) for key, raw in found}
+    found_by_place = {place: dict(found) for place, found in marks.items()}
+    unclear = {place: found.pop("mask") for place, found in found_by_place.items() if "mask" in found}
+    masked = _masked(messages, unclear, [raw for found in left_out for key, raw in found if key == "mask"])
+    for place, found in found_by_place.items():
+        said = {carries_loss(f"turn {place}", key, raw, {"turn": place}) for key, raw in found.items()}
+        said |= {masked[place]} if place in masked else set()
         if messages[place]["role"] in _OTHERS:
             others += [place] if True in said else []
         elif False in said:
             messages[place]["weight"] = 0
     return [{"stage": "read", "flag": "mark_elsewhere", "turns": others}] if others else []
+
+
+def _masked(
+    messages: Sequence[Message], marks: Mapping[int, Raw], left_out: Sequence[Raw]
+) -> dict[int, bool]:
+    """Turn → whether it carries loss, by its `mask`: true means no loss to some, loss to others.
+
+    The row tells: other turns than the assistant's never carry loss, so what all of them say means no loss;
+    else the one meaning under which anything of the assistant's is trained, unless all turns say the same.
+    Raises Dropped where neither tells.
+    """
+    values = {
+        place: plain(raw) if bytes(raw) in (b"0", b"1", b"true", b"false") else raw
+        for place, raw in marks.items()
+        if bytes(raw) not in (b"", b"null")
+    }
+    if not values:
+        return {}
+    own = {place: value for place, value in values.items() if messages[place]["role"] not in _OTHERS}
+    of_others = {bool(value) for place, value in values.items() if place not in own}
+    of_others |= {bytes(raw) in (b"1", b"true") for raw in left_out}
+    said = {bool(value) for value in own.values()}
+    wrong = next((place for place, value in values.items() if isinstance(value, Raw)), None)
+    if wrong is None and len(of_others) == 1 and said != of_others:
+        (no_loss,) = of_others
+    elif wrong is None and len(of_others) == 2 and len(said) == 1:
+        (loss,) = said
+        no_loss = not loss
+    else:
+        place = next(iter(own or values)) if wrong is None else wrong
+        expected = "another value on turns that carry no loss" if wrong is None else "0 or 1"
+        raise invalid(f"turn {place}", "mask", bytes(marks[place]), expected, {"turn": place})
+    return {place: bool(value) != no_loss for place, value in own.items()}
 
 
 def carries_loss(where: str, key: str, raw: Raw, at: Mapping[str, Any]) -> bool | None:

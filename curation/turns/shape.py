@@ -48,10 +48,8 @@ class ForeignAction(Dropped):
 class AnswerWithoutCalls(Dropped):
     """The record offers tools and gives the answer, but not the calls that it came from."""
 
-    name = "answer_without_calls"
-
     def __init__(self, words: str) -> None:
-        super().__init__(self.name, words, {})
+        super().__init__("answer_without_calls", words, {})
 
 
 # A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row

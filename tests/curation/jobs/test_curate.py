@@ -214,7 +214,7 @@ def test_an_infeasible_mixture_tells_what_became_of_each_groups_rows_and_leaves_
     assert is_unfinished(tmp_path / "out")
     [line] = lines_of(tmp_path / "out", "two:data/two.jsonl:3")
     assert (line["stage"], line["fate"]) == ("chat", "dropped")
-    # A run that ends well sweeps it.
+    # The next run sweeps it.
     assert not is_unfinished(run(small_recipe(tmp_path)).dataset)
     assert not (tmp_path / "out.work/ledger").exists()
 

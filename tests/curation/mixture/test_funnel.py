@@ -25,7 +25,7 @@ LINES = ledger(
     dropped("one", 1, "chat", "bad_role", role="elf", index=1),
     dropped("two", 0, "chat", "bad_role", role="dwarf", index=0),
     dropped("two", 2, "chat", "bad_role", role="dwarf", index=4),
-    dropped("one", 0, "read", "unreadable", error="no key"),
+    dropped("one", 0, "read", "unreadable", error="no key", text="{broken"),
     ("one", 2, "train", None, None, None),
     ("two", 1, "unselected", "take", None, None),
     ("three", 0, "unselected", "mixture", None, None),
@@ -35,7 +35,15 @@ LINES = ledger(
 def test_every_row_of_a_group_is_left_left_out_or_dropped_for_a_reason_in_the_order_of_the_stages():
     found = funnels(LINES, {"one": "g", "two": "g", "three": "h"}, STAGE_PLAN)
     assert found["g"].drops == [
-        Drop(stage="read", kind="read", reason="unreadable", rows=1, said="no key", place=("one", "a", 0)),
+        Drop(
+            stage="read",
+            kind="read",
+            reason="unreadable",
+            rows=1,
+            said="no key",
+            place=("one", "a", 0),
+            text="{broken",
+        ),
         Drop(stage="chat", kind="chat", reason="bad_role", rows=3, said="dwarf", place=("one", "a", 1)),
         Drop(stage="length-2", kind="length", reason="too_long", rows=1, place=("one", "a", 3)),
     ]
@@ -48,7 +56,7 @@ def test_short_groups_are_told_in_full_and_first():
     assert list(told(found, ["z"])) == [
         "z: 7 rows read, 1 left out by take, 1 left by the stages",
         "  read: unreadable 1 (14.3%): no key; 5 left",
-        "    such as one:a:0",
+        "    such as one:a:0  {broken",
         "  chat: bad_role 3 (42.9%): dwarf; 2 left",
         "    such as one:a:1",
         "  length-2: too_long 1 (14.3%); 1 left",

@@ -256,7 +256,7 @@ def test_a_log_of_steps_is_guessed_with_the_language_of_its_actions(tmp_path):
 def test_agents_turns_as_text_are_guessed_as_a_map_that_keeps_the_prompt(tmp_path):
     turn = {"system_prompt": None, "mask": False}
     turns = [
-        {**turn, "role": "system", "system_prompt": "You have a shell.", "text": None},
+        {**turn, "role": "system", "system_prompt": "You have a shell.", "text": None, "mask": True},
         {**turn, "role": "user", "text": "Fix this"},
         {**turn, "role": "ai", "text": "```\nls\n```"},
     ]

@@ -129,3 +129,23 @@ def test_marks_are_read_from_columns_too(tmp_path):
     (frame,) = read(chunk, source("messages"), file="a.parquet")
     assert frame["messages"][0].count('"weight":0') == 1
     assert json.loads(frame["notes"][0].split("\n")[-1]) == {"no_loss": [[1, "marked"]]}
+
+
+@pytest.mark.parametrize(
+    ("masks", "expected"),
+    [
+        ((1, 0), [None, None]),
+        ((0, 1), [None, None]),
+        ((1, 0, 1, 1), [None, None, None, 0]),
+        ((False, True, False, False), [None, None, None, 0]),
+        ((True, None, None, False), [None] * 4),
+    ],
+)
+def test_what_a_mask_means_is_told_by_the_turns_that_never_carry_loss(masks, expected):
+    row = found(record("messages", *({"mask": mask} for mask in masks)))
+    assert weights(row) == expected
+
+
+@pytest.mark.parametrize("masks", [(0, 0), (1, 1), (None, 0), (None, 1, None, 0), (1, 2)])
+def test_a_mask_that_nothing_explains_drops_the_row(masks):
+    assert found(record("messages", *({"mask": mask} for mask in masks))).reason == "invalid_mark"
