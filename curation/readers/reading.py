@@ -24,7 +24,7 @@ from curation.readers.regrouping import gathered, holds, unfolded
 from curation.readers.seam import Taken, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.row import NO_LOSS, encode, no_loss
+from curation.row import encode, no_loss
 from curation.sources import decoding, records, tables
 from curation.sources.decoding import BrokenFile
 from curation.sources.records import Bad, Filtered, Record
@@ -339,7 +339,7 @@ class _Lines:
 
     def add_row(self, row: Row) -> None:
         text = encode(row.messages)
-        if NO_LOSS in text:
+        if any("weight" in message for message in row.messages):
             row.notes.append(no_loss(row.messages))
         if row.tools is not None:
             self._sparse["tools"][len(self.texts)] = row.tools

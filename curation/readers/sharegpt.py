@@ -10,11 +10,11 @@ from msgspec import Raw
 from curation.calls.text_calls import call_turn
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
-from curation.recipe.marks import MARKS, ROW_MARKS
+from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import answer, ask, decode_turns, offered, row_of_turns, say
-from curation.turns.marks import NO_MARKS, Marked, marks_of, weigh, weigh_row
+from curation.turns.marks import Marked, is_marked, marks_of, weigh, weigh_row
 from curation.turns.roles import CALLERS, role_of
 from curation.turns.shape import Convert, Row, Unfit, missing
 
@@ -57,8 +57,7 @@ def converter(source: Source, path: Path) -> Convert:
             raise Unfit("the conversation has no turns")
         tools = offered(record.get(columns.get("tools", "tools")))
         messages = [_message(turn) for turn in turns]
-        marks = {place: found for place, turn in enumerate(turns) if (found := marks_of(turn)) != NO_MARKS}
-        notes = weigh(messages, {place: zip(MARKS, found, strict=True) for place, found in marks.items()})
+        notes = weigh(messages, {n: marks_of(turn) for n, turn in enumerate(turns) if is_marked(turn)})
         weigh_row(messages, *map(record.get, ROW_MARKS))
         system = record.get(columns.get("system", "system"))
         if system is not None and bytes(system)[:1] == b'"' and messages[0]["role"] != "system":

@@ -6,7 +6,6 @@ alone; one that asks for loss on another's is flagged, since no other turn is ev
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,6 +18,10 @@ from curation.turns.roles import ROLES, role_of
 from curation.turns.shape import Dropped
 
 _ABSENT = Raw(b"")
+# Never trained. A turn whose role has no name yet may still be the assistant's.
+_OTHERS = frozenset(ROLES) - {"assistant"}
+
+Marks = Iterable[tuple[str, Raw]]
 
 
 class Marked(msgspec.Struct, kw_only=True):
@@ -39,14 +42,19 @@ class Marked(msgspec.Struct, kw_only=True):
     training_detail: Raw = _ABSENT
 
 
-marks_of = attrgetter(*MARKS)
-NO_MARKS = marks_of(Marked())
+def is_marked(turn: Marked) -> bool:
+    """Whether a turn has any key of a mark. Spelt out, for it is asked of every turn."""
+    detail = turn.train_detail is turn.training_detail is turn.step_loss_mask is turn.loss_weight is _ABSENT
+    return not (
+        detail
+        and turn.weight is turn.train is turn.training is turn.trainable is _ABSENT
+        and turn.loss is turn.loss_scale is turn.loss_mask is turn.masked is turn.mask is _ABSENT
+    )
 
 
-# Never trained. A turn whose role has no name yet may still be the assistant's.
-_OTHERS = frozenset(ROLES) - {"assistant"}
-
-Marks = Iterable[tuple[str, Raw]]
+def marks_of(turn: Marked) -> Marks:
+    """The marks of a turn by their keys, empty where they are absent."""
+    return [(key, getattr(turn, key)) for key in MARKS]
 
 
 def weigh(

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from curation.dataset.manifest import SPLITS, Manifest, read_manifest, read_recipe, shard_files
 from curation.errors import CurationError
 from curation.recipe.load import stage_plan
+from curation.recipe.stages import TRAINABLE
 from curation.row import encode, kept_keys
 from reports.facts.dataset_tables import ledger, samples
 
@@ -172,7 +173,9 @@ def steps(
     dataset: Path, manifest: Manifest, line: Mapping[str, Any], detail: Mapping[str, Any]
 ) -> list[Step]:
     """What every stage did with the row, in order, until its end."""
-    names = ["read", "take", *(name for name, _, _ in stage_plan(read_recipe(dataset, manifest))), "mixture"]
+    names = ["read", "take", *(name for name, _, _ in stage_plan(read_recipe(dataset, manifest)))]
+    # Of the last look only a row that failed it has anything to tell.
+    names += [TRAINABLE] * (line["stage"] == TRAINABLE) + ["mixture"]
     notes = [*detail.get("repairs", ()), *detail.get("flags", ())]
     evidence = {k: v for k, v in detail.items() if k not in APART}
     gone = line["fate"] in ("dropped", "unselected")

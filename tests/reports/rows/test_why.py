@@ -104,6 +104,23 @@ def test_a_row_alone_has_no_cluster(asked_alike):
     assert "cluster" not in lives([life], asked_alike)
 
 
+def test_turns_without_loss_say_why(tmp_path):
+    made = conversation(5, turns=2)
+    made["messages"][1]["weight"] = 0
+    recipe = small_recipe(tmp_path)
+    gone = conversation(6)
+    gone["messages"][1]["weight"] = 0
+    write_jsonl(tmp_path / "data" / "two.jsonl", [made, gone])
+    done = curate(recipe, documents=documents, out=tmp_path / "marked", workers=1)
+    (life,) = why(done.dataset, "two:data/two.jsonl:0")
+    assert life.masked == [(1, "marked")]
+    assert lives([life], done.dataset).count("  assistant  no loss: marked\n") == 1
+    (life,) = why(done.dataset, "two:data/two.jsonl:1")
+    assert [(step.stage, step.reason) for step in life.steps if step.verdict == "dropped"] == [
+        ("trainable", "nothing_to_train")
+    ]
+
+
 def test_an_unreadable_row_is_told_with_where_to_find_it(dataset):
     row = line(dataset, reason="unreadable")
     text = lives(why(dataset, place(row)), dataset)
