@@ -7,14 +7,8 @@ import msgspec
 from msgspec import Raw
 
 from curation.jsontext import JSON_ERRORS, compact
-<<<<<<< HEAD
-from curation.recipe.marks import MARKS
-from curation.turns.marks import NO_MARKS, Marked, Marks, mark_of_parts, marks_of, weigh
-from curation.turns.roles import CALLERS, ROLES, role_of
-=======
 from curation.turns.marks import Marked, Marks, is_marked, mark_of_parts, marks_of, weigh
-from curation.turns.roles import ROLES, role_of
->>>>>>> c86ad05 (Ask of a turn's marks with less work, and tell a row that has nothing to train)
+from curation.turns.roles import CALLERS, ROLES, role_of
 from curation.turns.shape import Row, Unfit
 
 _EMPTY = Raw(b"")
@@ -150,7 +144,6 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
         role, content = turn.role, turn.content
         if role not in ROLES:
             role = role_of(role.lower())
-<<<<<<< HEAD
         calls = _calls(turn) if turn.tool_calls or turn.function_call else []
         parts = content if turn.parts is None else turn.parts
         of_parts: Marks = ()
@@ -162,17 +155,8 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
             if found.results and not found.text and not found.calls:
                 continue
             content, calls = found.text, [*calls, *found.calls]
-        if (marked := marks_of(turn)) != NO_MARKS or of_parts:
-            marks[len(messages)] = [*zip(MARKS, marked, strict=True), *of_parts]
-=======
-        if is_marked(turn):
-            marks[len(messages)] = marks_of(turn)
-        if content.__class__ is list:
-            if role == "assistant":
-                parts = mark_of_parts(len(messages), content)
-                marks[len(messages)] = [*marks.get(len(messages), ()), *parts]
-            content = _joined(content, role)
->>>>>>> c86ad05 (Ask of a turn's marks with less work, and tell a row that has nothing to train)
+        if is_marked(turn) or of_parts:
+            marks[len(messages)] = [*marks_of(turn), *of_parts]
         if turn.reasoning_content:
             content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
             notes.append({"stage": "read", "repair": "reasoning_content"})

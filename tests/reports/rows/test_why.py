@@ -108,7 +108,7 @@ def test_turns_without_loss_say_why(tmp_path):
     made = conversation(5, turns=2)
     made["messages"][1]["weight"] = 0
     recipe = small_recipe(tmp_path)
-    gone = conversation(6)
+    gone = conversation(9006)
     gone["messages"][1]["weight"] = 0
     write_jsonl(tmp_path / "data" / "two.jsonl", [made, gone])
     done = curate(recipe, documents=documents, out=tmp_path / "marked", workers=1)

@@ -156,7 +156,7 @@ def test_equal_ids_stay_by_position_and_piece(tmp_path):
 
 def test_survivors_stay_and_pairs_name_real_rows(tmp_path):
     rows = frame([chat(f"Question {k % 9}", f"{STORY} {k % 13} {k}") for k in range(60)])
-    drops, pairs, _ = outcome(rows, tmp_path, similarity=0.9)
+    drops, pairs, *_ = outcome(rows, tmp_path, similarity=0.9)
     dropped = set(drops["pos"])
     assert not dropped & set(drops["survivor_pos"])
     texts = prepare(NearDuplicates(), Context())(rows)["said"]
