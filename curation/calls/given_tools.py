@@ -1,15 +1,18 @@
 """The tools of a recipe: what the calls of rows without tools of their own are checked against.
 
-The settings `schema` and `sources` of the tools stage, read in one way by the stage and by `aj evaluate`.
+The settings `schema` and `sources` of the tools stage, read in one way by the stage and by `aj evaluate`; and
+what with them, or with tools of its own, a row may call.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from curation.calls.listed_tools import offered_names
 from curation.calls.tool_schemas import OPEN, Toolset, compile_tools, read_tools, tools_file
 from curation.errors import CurationError
 from curation.jsontext import compact
@@ -66,3 +69,38 @@ def _toolset(given: Definitions) -> Toolset:
         where = found.problem.get("path", "$")
         raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")
     return found
+
+
+_NO_TOOLS = Toolset()
+
+
+class Offer:
+    """The tools that calls in a row's text are read as calls of.
+
+    own: the row's, as JSON text. given: what the recipe gives it where it has none. names: the longest first.
+    """
+
+    def __init__(self, own: str | None, given: Toolset = _NO_TOOLS) -> None:
+        self._own, self._given = own, given
+        self.names = (_names(own) if own else ()) or tuple(sorted(given.tools, key=len, reverse=True))
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether the row itself lists tools."""
+        return bool(self._own and _names(self._own))
+
+    def properties(self, name: str) -> Mapping[str, Any]:
+        """The parameters that a tool declares, by name; none where it is not offered."""
+        tools = compile_tools(self._own or "[]", repair=True) if self.is_own else self._given
+        tool = tools.tools.get(name)
+        schema = tool.schema if tool is not None else None
+        found = schema.get("properties") if isinstance(schema, dict) else None
+        return found if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=256)
+def _names(tools: str) -> tuple[str, ...]:
+    try:
+        return offered_names(tools)
+    except (ValueError, RecursionError):
+        return ()

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from curation.calls.given_tools import Offer
 from curation.calls.json_calls import as_json
-from curation.calls.offer import Offer
 from curation.calls.repairs import is_json
 
 # Of a call's name and what stands inside it, the arguments as JSON; None where it is none.

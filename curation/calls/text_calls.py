@@ -15,11 +15,12 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from curation.calls.call_like import call_like
+from curation.calls.given_tools import Offer
 from curation.calls.json_calls import calls
 from curation.calls.listed_tools import without_tools
-from curation.calls.offer import Offer
 from curation.calls.repairs import repeated_key
-from curation.calls.spellings import Call, call_like, calls_in
+from curation.calls.spellings import Call, calls_in
 from curation.calls.tool_schemas import Toolset
 from curation.jsontext import JSON_ERRORS
 from curation.row import Message, message

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.calls.offer import Offer
-from curation.calls.spellings import SPELLINGS, call_like, calls_in
+from curation.calls.call_like import call_like
+from curation.calls.given_tools import Offer
+from curation.calls.spellings import SPELLINGS, calls_in
 from curation.calls.text_calls import call_turn
 from curation.calls.tool_schemas import compile_tools
 from curation.turns.control_tokens import CONTROL_TOKENS
