@@ -33,10 +33,10 @@ NO_LOSS = ',"weight":0'
 # a turn that carries none. Stages have further reasons.
 MARKED, COPY, JOINED = "marked", "copy", "joined"
 
-# What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk; `piece`
-# is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one JSON object a
-# line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence, and at most one
-# {"no_loss": [[turn, reason], …]}, which only `close_row` writes.
+# What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk (see
+# `places.py`); `piece` is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one
+# JSON object a line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence,
+# and at most one {"no_loss": [[turn, reason], …]}, which only `close_row` writes.
 FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "pos": pl.UInt64,
     "piece": pl.UInt32,

@@ -9,11 +9,14 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from curation.arrow import read_frame
+from curation.arrow import read_frame, to_arrow
 from curation.dataset.shards import parquet_writer
+from curation.places import files_and_rows
 from curation.row import LEDGER_SCHEMA, read_notes, without_loss
 from curation.task import Task
 
+# Whatever the chunks, so that they change no byte.
+ROWS_PER_GROUP = 1 << 16
 FATES = ("train", "eval", "unselected", "dropped")  # best first
 
 LEDGER_ARROW = pa.schema(
@@ -26,8 +29,8 @@ Event = dict[str, Any]
 def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """The ledger of one source, chunk by chunk, and its counts.
 
-    `chunks` lists, in order, the file, the first row's number, the ordinal, and the keys of the
-    chunk's tasks; `fates` is the task that decided over all rows.
+    `chunks` lists, in order, the ordinal, the files (see `curation.places`), and the keys of the chunk's
+    tasks; `fates` is the task that decided over all rows.
     """
     params = task.params
     fates = read_frame(work / "tasks" / params["fates"] / "fates.arrow")
@@ -35,6 +38,7 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
     reasons: Counter[str] = Counter()
     read = 0
     with parquet_writer(out / "ledger.parquet", LEDGER_ARROW) as writer:
+        waiting = pl.DataFrame(schema=LEDGER_SCHEMA)
         for chunk in params["chunks"]:
             low = chunk["ordinal"] << 32
             here = fates.filter(pl.col("pos").is_between(low, low + (1 << 32) - 1))
@@ -43,8 +47,12 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
             counts.update(dict(lines["fate"].value_counts().iter_rows()))
             dropped = lines.filter(pl.col("fate") == "dropped")
             reasons.update(dict(dropped["reason"].value_counts().iter_rows()))
-            if lines.height:
-                writer.write_table(lines.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(LEDGER_ARROW))
+            waiting = pl.concat([waiting, lines])
+            while waiting.height >= ROWS_PER_GROUP:
+                writer.write_table(to_arrow(waiting[:ROWS_PER_GROUP]).cast(LEDGER_ARROW))
+                waiting = waiting[ROWS_PER_GROUP:]
+        if waiting.height:
+            writer.write_table(to_arrow(waiting).cast(LEDGER_ARROW))
     return {"rows": read, "fates": dict(counts), "reasons": dict(reasons)}
 
 
@@ -64,14 +72,18 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
     with_notes = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
     lives = lives_of(with_notes)
     low = chunk["ordinal"] << 32
-    lines = inputs.with_columns(pos=pl.col("row").cast(pl.UInt64) + low).join(
-        lives, on="pos", how="left", maintain_order="left"
+    places = files_and_rows(chunk)
+    assert places.height == inputs.height, f"{source}: {inputs.height} rows are not {places.height}"
+    lines = (
+        inputs.select("input_id", "taken", pos=pl.col("row").cast(pl.UInt64) + low)
+        .hstack(places)
+        .join(lives, on="pos", how="left", maintain_order="left")
     )
     left_out = ~pl.col("taken")
     lines = lines.select(
         source=pl.lit(source),
-        file=pl.lit(chunk["file"]),
-        row=(pl.col("row") + chunk["first"]).cast(pl.UInt32),
+        file="file",
+        row="row",
         input_id="input_id",
         id="id",
         fate=pl.when(left_out).then(pl.lit("unselected")).otherwise("fate"),
@@ -79,8 +91,8 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
         reason="reason",
         detail="detail",
     )
-    assert lines.height == inputs.height, f"{chunk['file']}: a row has two fates"
-    assert not lines["fate"].null_count(), f"{chunk['file']}: a row has no fate"
+    assert lines.height == inputs.height, f"{source}: a row has two fates"
+    assert not lines["fate"].null_count(), f"{source}: a row has no fate"
     return lines
 
 

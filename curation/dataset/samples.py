@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.arrow import frame_of, open_table, read_frame
+from curation.places import Places
 from curation.row import digest
 from curation.task import Task
 
@@ -49,7 +50,7 @@ SAMPLE_SCHEMA: dict[str, Any] = {
     "other_messages": pl.String,
 }
 Record = dict[str, Any]
-Places = np.ndarray[Any, np.dtype[Any]]
+Column = np.ndarray[Any, np.dtype[Any]]
 
 
 class Lookup:
@@ -57,20 +58,17 @@ class Lookup:
 
     def __init__(self, tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> None:
         self.tasks, self.groups = tasks, groups
-        self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
-        self._tables: dict[str, tuple[pa.Table, Places, Places]] = {}
+        self.places = Places(chunks)
+        self._tables: dict[str, tuple[pa.Table, Column, Column]] = {}
 
     def place(self, pos: int) -> Record:
         """source, group, file and row of a position."""
-        chunk = self.chunks[pos >> 32]
-        row = chunk["first"] + (pos & 0xFFFFFFFF)
-        group = self.groups[chunk["source"]]
-        return {"source": chunk["source"], "group": group, "file": chunk["file"], "row": row}
+        source, file, row = self.places[pos]
+        return {"source": source, "group": self.groups[source], "file": file, "row": row}
 
     def content(self, pos: int, piece: int) -> Record:
         """messages, tools and notes of a row; all null when it could not be read."""
-        chunk = self.chunks[pos >> 32]
-        for key in reversed(chunk["rows"]):
+        for key in reversed(self.places.chunk(pos)["rows"]):
             for name in ("dropped.arrow", "kept.arrow"):
                 table, positions, pieces = self._table(f"{key}/{name}")
                 places = np.flatnonzero(positions == pos)
@@ -79,7 +77,7 @@ class Lookup:
                     return found
         return {"messages": None, "tools": None, "notes": None}
 
-    def _table(self, name: str) -> tuple[pa.Table, Places, Places]:
+    def _table(self, name: str) -> tuple[pa.Table, Column, Column]:
         if name not in self._tables:
             table = open_table(self.tasks / name)
             keys = frame_of(table.select(["pos", "piece"]))

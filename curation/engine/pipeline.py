@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import polars as pl
 from curation.arrow import read_frame
 from curation.dataset.shards import ROWS_PER_PART
 from curation.engine.executor import Executor
-from curation.engine.plan import Plan, PlannedChunk, PlannedStage
+from curation.engine.plan import Piece, Plan, PlannedChunk, PlannedStage
 from curation.engine.work import Done
 from curation.progress import Progress
 from curation.recipe.metrics import measured_by_run
@@ -21,6 +22,7 @@ from curation.row import digest
 from curation.stages.seam import Keyed, stage_kind
 from curation.task import Task
 
+LEAST_STRETCHES = 8  # of a source's files, for a preview
 PARTITIONS = 4  # of a keyed stage: part of the plan, so that workers cannot change the result
 # Written beside the shards; only rows of shards count as rows per second of writing.
 UNCOUNTED = frozenset({"curation.dataset.ledger:write_ledger", "curation.dataset.samples:write_samples"})
@@ -28,12 +30,10 @@ UNCOUNTED = frozenset({"curation.dataset.ledger:write_ledger", "curation.dataset
 
 @dataclass
 class ChunkState:
-    """What has been done with one chunk: the keys of its row tasks, and how many rows it had."""
+    """What has been done with one chunk: the keys of its row tasks, and how many rows each piece had."""
 
     planned: PlannedChunk
-    rows: int = 0
-    unreadable: dict[str, int] = field(default_factory=dict)
-    left_out: int = 0
+    rows: Sequence[int] = ()
     keys: list[str] = field(default_factory=list)
     kept: int = 0
     index: str = ""
@@ -62,7 +62,8 @@ class Pipeline:
 
     def __init__(self, plan: Plan, executor: Executor, *, preview: int | None = None) -> None:
         self.plan, self.executor, self.preview = plan, executor, preview
-        self.chunks = [ChunkState(c) for c in (plan.chunks if preview is None else glimpses(plan))]
+        chunks = plan.chunks if preview is None else glimpses(plan, preview)
+        self.chunks = [ChunkState(chunk) for chunk in chunks]
         self.stages: dict[str, dict[str, Any]] = {
             s.name: {"in": 0, "added": 0, "out": 0, "dropped": {}} for s in plan.stages
         }
@@ -110,23 +111,32 @@ class Pipeline:
 
     def chunk_params(self, chunk: PlannedChunk) -> dict[str, Any]:
         """What decides how a chunk is read. A file is known by its digest, not by where it lies."""
-        source = self.plan.sources[chunk.file.source]
-        limit = None if self.preview is None else max(1, self.preview // len(self.plan.sources))
-        read = {"start": chunk.chunk.start, "end": chunk.chunk.end, "limit": limit}
         reading = {
             key: value
-            for key, value in msgspec.to_builtins(source).items()
+            for key, value in msgspec.to_builtins(self.plan.sources[chunk.source]).items()
             if key not in {"uri", "files", "revision", "group", "take", "weight", "licence", "sha256"}
         }
+        pieces = [
+            {
+                "file": file.name,
+                "sha256": file.sha256,
+                "companions": dict(self.plan.companions[file.path]),
+                "start": stretch.start,
+                "end": stretch.end,
+                "limit": limit,
+            }
+            for file, stretch, limit in chunk.pieces
+        ]
         return {
-            **read,
-            "sha256": chunk.file.sha256,
-            "companions": dict(self.plan.companions[chunk.file.path]),
-            "file": chunk.file.name,
-            "name": chunk.file.source,
+            "pieces": pieces,
+            "name": chunk.source,
             "ordinal": chunk.ordinal,
             "source": {**reading, "uri": "", "group": ""},
         }
+
+    def chunk_paths(self, chunk: PlannedChunk) -> dict[str, str]:
+        """Where the files of a chunk lie, beside the paths of every task."""
+        return {**self.paths, **{f"file:{p.file.name}": str(p.file.path) for p in chunk.pieces}}
 
     def read(self) -> None:
         """Read every chunk and run the first row stages on it."""
@@ -138,15 +148,13 @@ class Pipeline:
             params = {
                 **self.chunk_params(chunk),
                 "seed": self.plan.recipe.seed,
-                "cutoff": cutoffs.get(chunk.file.source),
+                "cutoff": cutoffs.get(chunk.source),
                 "stages": [self.plan.stage_params(s) for s in first],
             }
-            paths = {**self.paths, "file": str(chunk.file.path)}
+            paths = self.chunk_paths(chunk)
             tasks.append(Task("curation.engine.tasks:read_rows", params, paths, chunk.size))
         for state, done in zip(self.chunks, self.run_tasks("reading", tasks), strict=True):
-            state.rows = done.summary["rows"]
-            state.unreadable = done.summary["unreadable"]
-            state.left_out = done.summary["left_out"]
+            state.rows = done.summary["pieces"]
             self.take_rows(state, done)
 
     def cutoffs(self) -> dict[str, list[Any]]:
@@ -154,12 +162,12 @@ class Pipeline:
         if self.preview is not None:
             return {}
         sources = {n: s.take for n, s in self.plan.sources.items() if s.take is not None}
-        states = [s for s in self.chunks if s.planned.file.source in sources]
+        states = [s for s in self.chunks if s.planned.source in sources]
         tasks = [
             Task(
                 "curation.engine.tasks:rank_rows",
                 {**self.chunk_params(s.planned), "seed": self.plan.recipe.seed},
-                {**self.paths, "file": str(s.planned.file.path)},
+                self.chunk_paths(s.planned),
                 s.planned.size,
             )
             for s in states
@@ -170,7 +178,7 @@ class Pipeline:
             frame = read_frame(done.folder / "ranks.arrow").select(
                 "rank", pos=pl.col("row").cast(pl.UInt64) + (ordinal << 32)
             )
-            ranks[state.planned.file.source].append(frame)
+            ranks[state.planned.source].append(frame)
         found = {}
         for name, frames in ranks.items():
             take = sources[name]
@@ -287,23 +295,24 @@ class Pipeline:
             self.stages.pop(TRAINABLE, None)
 
     def chunk_table(self) -> list[dict[str, Any]]:
-        """Every chunk as later tasks need it; `first` is the number of its first row in its file."""
+        """Every chunk as later tasks need it (see `curation.places`)."""
         first: Counter[tuple[str, str]] = Counter()
         table = []
         for state in self.chunks:
-            file = state.planned.file
-            place = (file.source, file.name)
+            source, files = state.planned.source, []
+            for piece, rows in zip(state.planned.pieces, state.rows, strict=True):
+                name = piece.file.name
+                files.append([name, first[source, name], rows])
+                first[source, name] += rows
             table.append(
                 {
                     "ordinal": state.planned.ordinal,
-                    "source": file.source,
-                    "file": file.name,
-                    "first": first[place],
+                    "source": source,
+                    "files": files,
                     "rows": state.keys,
                     "index": state.index,
                 }
             )
-            first[place] += state.rows
         return table
 
     def choose(self) -> Done:
@@ -378,7 +387,7 @@ class Pipeline:
         by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in self.plan.sources}
         for chunk in self.chunk_table():
             by_source[chunk["source"]].append(chunk)
-        rows = {c.planned.ordinal: c.rows for c in self.chunks}
+        rows = {c.planned.ordinal: sum(c.rows) for c in self.chunks}
         return [
             Task(
                 "curation.dataset.ledger:write_ledger",
@@ -406,11 +415,28 @@ class Pipeline:
         return measured_by_run(self.metrics, (stage.stage for stage in self.plan.stages))
 
 
-def glimpses(plan: Plan) -> list[PlannedChunk]:
-    """For a preview: one chunk of every source, the one of lowest digest(seed, file, start)."""
-    found: dict[str, PlannedChunk] = {}
-    for chunk in sorted(
-        plan.chunks, key=lambda c: digest(plan.recipe.seed, c.file.name, c.chunk.start), reverse=True
+def glimpses(plan: Plan, rows: int) -> list[PlannedChunk]:
+    """For a preview: about so many rows, as many from each source and, within it, from each of its files.
+
+    Of more files than rows, and of the stretches of a big file, those of lowest digest(seed, file, start).
+    """
+    ranked: dict[str, dict[str, list[Piece]]] = {}
+    for piece in sorted(
+        (piece for chunk in plan.chunks for piece in chunk.pieces),
+        key=lambda p: digest(plan.recipe.seed, p.file.name, p.chunk.start),
     ):
-        found[chunk.file.source] = chunk
-    return sorted(found.values(), key=lambda chunk: chunk.ordinal)
+        ranked.setdefault(piece.file.source, {}).setdefault(piece.file.name, []).append(piece)
+    order = {piece: number for number, piece in enumerate(p for c in plan.chunks for p in c.pieces)}
+    found: list[PlannedChunk] = []
+    for name in (name for name in plan.sources if name in ranked):
+        asked = max(1, rows // len(plan.sources))
+        files = ranked[name].values()
+        first = [pieces[0] for pieces in files][:asked]
+        rest = chain.from_iterable(zip_longest(*(pieces[1:] for pieces in files)))
+        more = max(0, min(asked, LEAST_STRETCHES) - len(first))
+        chosen = [*first, *islice((piece for piece in rest if piece is not None), more)]
+        each, left = divmod(asked, len(chosen))
+        limited = [piece._replace(limit=each + (place < left)) for place, piece in enumerate(chosen)]
+        limited.sort(key=lambda piece: order[piece._replace(limit=None)])
+        found.append(PlannedChunk(len(found), name, tuple(limited)))
+    return found

@@ -20,10 +20,25 @@ from curation.recipe.load import Recipe, offered_schemas, recipe_digest, stage_p
 from curation.recipe.source import Source
 from curation.recipe.stages import StageSettings
 from curation.rendering.template import NAMED
+from curation.row import digest
 from curation.sources.fetched import TOKENIZER, commits, record_of, refuse_changed
 from curation.stages.seam import Context, Rows, stage_kind
 
-__all__ = ["TOKENIZER", "InputFile", "NotFetched", "Plan", "PlannedChunk", "PlannedStage", "make_plan"]
+# Files up to so many bytes are read several at a time, up to so many bytes, by and large so many.
+SMALL_FILE_BYTES = 128 << 10
+BATCH_BYTES = 2 << 20
+FILES_PER_BATCH = 256
+
+__all__ = [
+    "TOKENIZER",
+    "InputFile",
+    "NotFetched",
+    "Piece",
+    "Plan",
+    "PlannedChunk",
+    "PlannedStage",
+    "make_plan",
+]
 
 
 class NotFetched(RecipeError):
@@ -40,17 +55,33 @@ class InputFile(NamedTuple):
     sha256: str
 
 
-class PlannedChunk(NamedTuple):
-    """A stretch of a file; ordinals follow recipe, file and byte order."""
+class Piece(NamedTuple):
+    """A stretch of a file, or all of it. `limit`: no more records than so many, for a preview."""
 
-    ordinal: int
     file: InputFile
     chunk: Chunk
+    limit: int | None = None
 
     @property
     def size(self) -> int:
-        """Bytes on disk, for the order of work; a whole file where the chunk counts row groups."""
+        """Bytes on disk; a whole file where the chunk counts row groups."""
         return min(self.file.bytes, max(self.chunk.end - self.chunk.start, 1 << 16))
+
+
+class PlannedChunk(NamedTuple):
+    """What one task reads: a stretch of a file, or several small files of one source.
+
+    Ordinals follow recipe, file and byte order.
+    """
+
+    ordinal: int
+    source: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, for the order of work."""
+        return sum(piece.size for piece in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -176,12 +207,29 @@ def make_plan(
     stage_files = {
         name: named_digests(paths, data_root) for name, paths in side_files(stages, context).items()
     }
-    planned: list[PlannedChunk] = []
-    for file in files:
-        for chunk in chunks(file.path, recipe.sources[file.source]):
-            planned.append(PlannedChunk(len(planned), file, chunk))
+    cut = batched([Piece(f, chunk) for f in files for chunk in chunks(f.path, recipe.sources[f.source])])
     beside = {f.path: companion_digests(f, recipe.sources[f.source]) for f in files}
-    return Plan(recipe, context, resolved(recipe, fetched), files, planned, stages, stage_files, beside)
+    return Plan(recipe, context, resolved(recipe, fetched), files, cut, stages, stage_files, beside)
+
+
+def batched(pieces: Sequence[Piece]) -> list[PlannedChunk]:
+    """Pieces as chunks, in order: a task costs more than a small file, so small ones share one.
+
+    Where a batch ends hangs on the digests of names, as far as its size allows: a file that comes, goes or
+    grows makes other batches than its own only within that bound.
+    """
+    groups: list[list[Piece]] = []
+    size, ended = 0, True
+    for piece in pieces:
+        size += piece.file.bytes
+        whole = piece.file.bytes <= SMALL_FILE_BYTES
+        if not ended and whole and size <= BATCH_BYTES and groups[-1][0].file.source == piece.file.source:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+            size = piece.file.bytes
+        ended = not whole or int(digest(piece.file.name)[:8], 16) % FILES_PER_BATCH == 0
+    return [PlannedChunk(number, group[0].file.source, tuple(group)) for number, group in enumerate(groups)]
 
 
 def companion_digests(file: InputFile, source: Source) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from curation.row import (
     row_ids,
     seeded,
 )
+from curation.sources.records import BATCH_BYTES
 from curation.stages.seam import (
     DROPS_SCHEMA,
     MASKS_SCHEMA,
@@ -142,19 +143,35 @@ def uncounted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(tokens=pl.lit(None, pl.UInt32)) if "tokens" in rows.columns else rows
 
 
-def chunk_of(task: Task) -> tuple[Chunk, Source, str]:
-    """The chunk, the source and the file's name, as a reading task has them."""
-    params = task.params
-    chunk = Chunk(Path(task.paths["file"]), params["start"], params["end"])
-    return chunk, msgspec.convert(params["source"], Source), params["file"]
+def frames_of(task: Task, counts: list[int]) -> Iterator[pl.DataFrame]:
+    """What a reading task reads, in frames, `row` counted through its pieces; at least one frame.
+
+    `counts` gains the rows of every piece. Small files make one frame, so that a stage is called once for
+    all of them.
+    """
+    source = msgspec.convert(task.params["source"], Source)
+    waiting: list[pl.DataFrame] = []
+    start = size = 0
+    for piece in task.params["pieces"]:
+        chunk = Chunk(Path(task.paths[f"file:{piece['file']}"]), piece["start"], piece["end"])
+        counts.append(0)
+        for frame in read(chunk, source, file=piece["file"], limit=piece["limit"]):
+            waiting.append(frame.with_columns(pl.col("row") + (start - counts[-1])) if start else frame)
+            counts[-1] += frame.height
+            size += int(frame.estimated_size())
+            if size > BATCH_BYTES or len(task.params["pieces"]) == 1:
+                yield pl.concat(waiting)
+                waiting, size = [], 0
+        start += counts[-1]
+    if waiting:
+        yield pl.concat(waiting)
 
 
 def rank_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """For `take`: the rank of every readable row of a chunk, digest(seed, input_id)."""
-    chunk, source, file = chunk_of(task)
     seed = task.params["seed"]
     with FrameWriter(out / "ranks.arrow", RANKS_SCHEMA) as ranks:
-        for batch in read(chunk, source, file=file):
+        for batch in frames_of(task, []):
             readable = batch.filter(pl.col("reason").is_null())
             ids = row_ids(readable["messages"], readable["tools"])
             rank = pl.Series("rank", [digest(seed, i) for i in ids], dtype=pl.String)
@@ -166,36 +183,24 @@ def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """Read a chunk and run it through the first row stages.
 
     Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, pos], rows ranked
-    above it are left out by `take` and only counted; with `limit`, a preview, only so many
-    records are read.
+    above it are left out by `take`. `pieces` of the summary: the rows of each.
     """
-    chunk, source, file = chunk_of(task)
     params = task.params
     tally = Tally()
-    rows = unreadable = left_out = 0
+    counts: list[int] = []
     with (
         FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
         FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
         FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
     ):
-        for batch in read(chunk, source, file=file, limit=params["limit"]):
+        for batch in frames_of(task, counts):
             frame, broken = identified(batch, params["name"], params["ordinal"])
             taken = chosen(frame, params["seed"], params["cutoff"])
             write_inputs(inputs, broken, frame, taken)
             dropped.write(broken)
-            rows += batch.height
-            unreadable += broken.height
-            left_out += frame.height - int(taken.sum())
             entering = frame.filter(taken).drop("row").with_columns(id="input_id")
             kept.write(chain(task, entering, tally, dropped))
-    reasons = read_frame(out / "dropped.arrow", ["stage", "reason"]).filter(pl.col("stage") == "read")
-    return {
-        **tally.summary(),
-        "rows": rows,
-        "left_out": left_out,
-        "unreadable": dict(reasons["reason"].value_counts().iter_rows()),
-        "kept": kept.rows,
-    }
+    return {**tally.summary(), "rows": inputs.rows, "pieces": counts, "kept": kept.rows}
 
 
 def identified(batch: pl.DataFrame, source: str, ordinal: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,6 +1,7 @@
 """The dataset directory, put together beside its place and renamed: whole or not there at all."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,10 +148,10 @@ def describe_source(plan: Plan, outputs: Outputs, name: str) -> SourceCounts:
     """One source: its files, and the fates of its input rows from the ledger."""
     source = plan.sources[name]
     ledger: Mapping[str, Any] = outputs.ledgers[name].summary
-    rows: dict[str, int] = {}
-    for chunk in outputs.chunks:
-        if chunk.planned.file.source == name:
-            rows[chunk.planned.file.name] = rows.get(chunk.planned.file.name, 0) + chunk.rows
+    rows: Counter[str] = Counter()
+    for chunk in (chunk for chunk in outputs.chunks if chunk.planned.source == name):
+        for piece, count in zip(chunk.planned.pieces, chunk.rows, strict=True):
+            rows[piece.file.name] += count
     fates = ledger["fates"]
     return SourceCounts(
         group=source.group,
@@ -158,7 +159,7 @@ def describe_source(plan: Plan, outputs: Outputs, name: str) -> SourceCounts:
         revision=source.revision,
         licence=source.licence,
         files=[
-            SourceFile(path=f.name, bytes=f.bytes, sha256=f.sha256, rows=rows.get(f.name, 0))
+            SourceFile(path=f.name, bytes=f.bytes, sha256=f.sha256, rows=rows[f.name])
             for f in plan.files
             if f.source == name
         ]

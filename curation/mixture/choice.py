@@ -17,6 +17,7 @@ from curation.errors import Refusal
 from curation.mixture.clusters import clusters, eval_rows
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan, select
 from curation.mixture.shortage import render
+from curation.places import Places
 from curation.recipe.load import Mixture
 from curation.row import digest, root_digest
 from curation.stages.seam import no_pairs
@@ -197,7 +198,7 @@ class Names:
 
     def __init__(self, index: pl.DataFrame, chunks: Sequence[Mapping[str, Any]]) -> None:
         self.index = index.select("pos", "piece", "id")
-        self.chunks = {chunk["ordinal"]: chunk for chunk in chunks}
+        self.places = Places(chunks)
         several = index.select("pos", "cluster").unique().filter(pl.len().over("cluster") > 1)
         roots = several["cluster"].unique().sort()
         texts = [orjson.dumps({"cluster": self.place(root)}).decode() for root in roots]
@@ -206,8 +207,7 @@ class Names:
 
     def place(self, pos: int) -> str:
         """source:file:row of a position."""
-        chunk = self.chunks[pos >> 32]
-        return f"{chunk['source']}:{chunk['file']}:{chunk['first'] + (pos & 0xFFFFFFFF)}"
+        return ":".join(map(str, self.places[pos]))
 
     def of(self, drops: pl.DataFrame) -> list[str]:
         """The survivors of `drops`, in its order."""

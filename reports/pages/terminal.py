@@ -121,9 +121,12 @@ def finished(run: Finished) -> str:
 
 
 def next_step(run: Finished) -> str:
-    """The command to go on with."""
+    """The command to go on with, and what a preview does not show."""
     if run.manifest.sample:
-        return "next    a preview cannot be approved; run the same command without --sample"
+        return (
+            "note    a preview knows two copies only where it read both: the whole has more duplicates\n"
+            "next    a preview cannot be approved; run the same command without --sample"
+        )
     if not run.passed:
         return "next    a gate failed: read the report, mend the recipe or waive the gate with a reason"
     return f"next    read the report, then: aj approve {run.dataset} --by NAME"
