@@ -1,8 +1,11 @@
 """JSON as people write it: repairs that change no meaning, and elements of a broken array."""
 
+import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from warnings import catch_warnings
 
 import msgspec
 
@@ -17,6 +20,9 @@ _ODD = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^\x00-\x1f]|[\x00-\x1f]"
 )
+# `ast.literal_eval` takes some hundred bytes of memory for each byte.
+MAX_PYTHON_BYTES = 1 << 20
+_NUMPY = re.compile(r"\barray\(|\}\s*\n\s*\{|dtype=")
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 
@@ -61,6 +67,34 @@ def mend(data: bytes) -> tuple[bytes, list[str]]:
         mended = mended.rstrip()[:-1]
         found.add("trailing_comma")
     return mended.encode(), repairs + sorted(found)
+
+
+def from_python(data: bytes) -> bytes | None:
+    """A JSON object whose texts of Python lists and objects, as pandas writes them, are JSON in their place.
+
+    None where there is none to read. Raises ValueError where a text is what NumPy writes, which cannot be
+    read back.
+    """
+    if len(data) > MAX_PYTHON_BYTES:
+        return None
+    record = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    found = {key: value for key, raw in record.items() if (value := _python_value(key, bytes(raw)))}
+    return msgspec.json.encode({**record, **found}) if found else None
+
+
+def _python_value(key: str, raw: bytes) -> msgspec.Raw | None:
+    if not re.match(rb'"\s*(?:[\[{]|array\()', raw):
+        return None
+    text = msgspec.json.decode(raw, type=str)
+    try:
+        with catch_warnings(action="ignore"):
+            value = ast.literal_eval(text.strip())
+        # Sets, tuples, bytes and complex numbers are no JSON, and no turns either.
+        return msgspec.Raw(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        if _NUMPY.search(text):
+            raise ValueError(f"`{key}` is what NumPy prints of an array; save the table as Parquet") from None
+        return None
 
 
 def elements(data: bytes) -> Iterator[bytes]:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from curation.jsontext import JSON_ERRORS, explain, mend
+import msgspec
+
+from curation.jsontext import JSON_ERRORS, explain, from_python, mend
 from curation.readers import where
 from curation.readers.seam import reader_of
 from curation.recipe.readers import READERS
@@ -82,6 +84,8 @@ def _careful(data: bytes, error: BaseException, step: Callable[[bytes], Row | Fi
         return _refused(data, error)
     try:
         mended, repairs = mend(data)
+        if not repairs and (read := _from_python(data)) is not None:
+            mended, repairs = read, ["python_repr"]
         if not repairs:
             return _refused(data, error)
         found = step(mended)
@@ -92,11 +96,21 @@ def _careful(data: bytes, error: BaseException, step: Callable[[bytes], Row | Fi
     return found
 
 
+def _from_python(data: bytes) -> bytes | None:
+    """See `from_python`; what is no JSON object is left alone."""
+    try:
+        return from_python(data)
+    except msgspec.MsgspecError:
+        return None
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
 def _noted(record: Noted, step: Callable[[bytes], Row | Filtered]) -> Found:
     try:
-        found = step(record.data)
+        found: Found = step(record.data)
     except _EXPECTED as error:
-        return _refused(record.data, error)
+        found = _careful(record.data, error, step)
     if isinstance(found, Row):
         found.notes.append({"stage": "read", "repair": record.repair})
     return found

@@ -218,6 +218,7 @@ READING = Step(
         "cp1252": "read as Windows text, which it is",
         "latin-1": "read as Latin-1, which it is",
         "lone_surrogate": "half a character, marked as lost",
+        "python_repr": "turns in Python's spelling, as pandas writes them to CSV, read as JSON",
         "not_a_number": "NaN or Infinity in the source's JSON, made null",
         "control_character": "a bare control character in the source's JSON, escaped",
         "last_observation": "a last observation that nobody answers, taken off",
