@@ -36,7 +36,8 @@ MARKED, COPY, JOINED = "marked", "copy", "joined"
 # What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk (see
 # `places.py`); `piece` is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one
 # JSON object a line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence,
-# and at most one {"no_loss": [[turn, reason], …]}, which only `close_row` writes.
+# at most one {"no_loss": [[turn, reason], …]}, which only `close_row` writes, and one {"stage": "read",
+# "member": …} where it was read from an archive.
 FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "pos": pl.UInt64,
     "piece": pl.UInt32,

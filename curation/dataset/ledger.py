@@ -140,15 +140,18 @@ def evidence(
     parts: list[Any] | None = None,
     masked: list[list[Any]] | None = None,
 ) -> str | None:
-    """`detail` with the row's repairs and flags, its turns without loss, and the parts of a split one."""
+    """`detail` with the row's repairs, flags, turns without loss and place in an archive, and its parts."""
     if notes is None and parts is None:
         return detail
     found = orjson.loads(detail) if detail else {}
     entries = read_notes(notes)
     flags = [entry for entry in entries if "flag" in entry]
-    repairs = [entry for entry in entries if "flag" not in entry and "no_loss" not in entry]
+    told_apart = {"flag", "no_loss", "member"}
+    repairs = [entry for entry in entries if not told_apart & entry.keys()]
     masked = masked or [[turn, reason] for turn, reason in without_loss(notes).items()]
     found.update({"masked": masked} if masked else {})
+    members = [entry["member"] for entry in entries if "member" in entry]
+    found.update({"member": members[0]} if members else {})
     found.update({"repairs": repairs} if repairs else {})
     found.update({"flags": flags} if flags else {})
     found.update({"parts": parts} if parts else {})

@@ -9,6 +9,7 @@ from curation.readers.columns import Columns
 from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader
 from curation.recipe.source import Source
 from curation.sources import decoding
+from curation.sources.decoding import Stored
 from curation.sources.records import Bad
 from curation.turns.chat_api import say
 from curation.turns.shape import Convert, Row, Unfit
@@ -32,7 +33,7 @@ def converter(source: Source, path: Path) -> Convert:
     return convert
 
 
-def playthrough(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
+def playthrough(path: Stored, source: Source, *, file: str) -> Iterator[Row | Bad]:
     """The one row of a plain file, which holds one playthrough."""
     text, repair, broken = decoding.whole_text(path, source.encoding)
     if text.strip():

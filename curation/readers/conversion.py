@@ -12,6 +12,7 @@ from curation.readers.seam import reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources import decoding
+from curation.sources.decoding import Stored
 from curation.sources.records import Bad, Filtered, Noted, Record
 from curation.text import UnknownEncoding
 from curation.turns.chat_api import say
@@ -139,7 +140,7 @@ def fits(convert: Convert, data: bytes) -> bool:
     return True
 
 
-def text_rows(path: Path, source: Source, *, file: str) -> Iterator[Found]:
+def text_rows(path: Stored, source: Source, *, file: str) -> Iterator[Found]:
     """The rows of a plain text: a playthrough, a book, or two files of lines."""
     rows = reader_of(source.reader).rows
     assert rows is not None, f"reader {source.reader} takes no text"

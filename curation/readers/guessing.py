@@ -1,6 +1,5 @@
 """Which reader fits a file: a look at its first records, or at its text."""
 
-import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,13 +12,13 @@ import msgspec
 from curation.calls.text_calls import OPEN
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, mend, plain
-from curation.readers.conversion import converted, converter, fits
-from curation.readers.reading import chunks, read, records_of
+from curation.readers.conversion import converted, converter
+from curation.readers.reading import chunks, holds_records, read, records_of
 from curation.readers.seam import Candidate, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.sources.decoding import first_bytes
-from curation.sources.records import Bad, Filtered, Record, is_structured
+from curation.sources.no_data import no_data
+from curation.sources.records import Bad, Filtered, Record
 from curation.turns.shape import Row
 
 LOOKED_AT = 20
@@ -41,8 +40,9 @@ class Guess:
 def guess(path: Path) -> Guess:
     """The reader under which most of a file's first records become rows."""
     try:
-        opening = first_bytes(path, 64).lstrip(codecs.BOM_UTF8).lstrip()[:1]
-        return _of_records(path) if is_structured(path) or opening in (b"{", b"[") else _of_text(path)
+        if (what := no_data(path)) is not None:
+            return Guess(None, problem=what)
+        return _of_records(path) if holds_records(path) else _of_text(path)
     except SourceError as error:
         return Guess(None, problem=str(error))
 
@@ -67,8 +67,17 @@ def _of_records(path: Path) -> Guess:
 def _records(path: Path) -> Iterator[Record]:
     source = _source(_ANY, {})
     first = chunks(path, source)[0]
-    for batch in records_of(first, source, partial(fits, converter(source, path))):
+    for batch in records_of(first, source, partial(_is_record, path)):
         yield from (record for record in batch if not isinstance(record, Filtered))
+
+
+def _is_record(path: Path, data: bytes) -> bool:
+    """Whether some reader makes a row of a JSON value as it stands."""
+    value = _value(data)
+    objects = [value] if isinstance(value, dict) else []
+    return bool(objects) and any(
+        _rows(path, reader, candidate.settings, [data]) for reader, candidate in _candidates(path, objects)
+    )
 
 
 def _value(data: bytes) -> Any:

@@ -10,6 +10,7 @@ from curation.errors import SourceError
 from curation.readers.answers import answer_file, text_lines
 from curation.readers.seam import POSSIBLE, Candidate, Reader
 from curation.recipe.source import Source
+from curation.sources.decoding import Stored
 from curation.sources.records import Bad, is_structured
 from curation.turns.chat_api import ask, call, say
 from curation.turns.shape import Row, Unfit
@@ -18,8 +19,10 @@ from curation.turns.shape import Row, Unfit
 _ANSWERS = {".cm", ".sh", ".tgt", ".target", ".out", ".answer", ".answers"}
 
 
-def pairs(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
+def pairs(path: Stored, source: Source, *, file: str) -> Iterator[Row | Bad]:
     """The rows of a file of questions and the one that `answers` names."""
+    if not isinstance(path, Path):
+        raise SourceError(f"reader lines takes two files beside each other, none in an archive: {path.name}")
     answers = answer_file(path, source)
     if answers is None:
         raise SourceError("reader lines needs `answers`: the file with the other line of each pair")

@@ -25,11 +25,14 @@ from curation.readers.seam import Taken, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.row import encode, no_loss
-from curation.sources import decoding, records, tables
-from curation.sources.decoding import BrokenFile
+from curation.sources import archives, decoding, records, tables
+from curation.sources.archives import Member
+from curation.sources.decoding import BrokenFile, Stored
+from curation.sources.hub_files import ABOUT
+from curation.sources.no_data import no_data
 from curation.sources.records import Bad, Filtered, Record
 from curation.turns.chat_api import KEYS
-from curation.turns.shape import Row
+from curation.turns.shape import Convert, Row
 
 READ_SCHEMA: dict[str, Any] = {
     "row": pl.UInt32,
@@ -52,7 +55,7 @@ class Chunk:
     """A piece of a file: a byte range of plain JSON lines, a range of row groups of a Parquet file
     (0 to 0 for all of them), or 0 to the file's size for anything else."""
 
-    path: Path
+    path: Stored
     start: int
     end: int
 
@@ -81,12 +84,32 @@ def list_files(source: Source, data_root: Path, *, name: str) -> list[Path]:
     else:
         found = {target} if target.exists() else set(_glob(data_root, source.uri))
     paths = sorted((p for p in found if not p.is_dir()), key=lambda p: p.relative_to(data_root).as_posix())
+    if len(paths) > 1:
+        paths = [path for path in _once(paths) if not _describes(path)]
     if not paths:
         raise SourceError(f"source {name}: {_nothing(target, source, data_root)}")
     for path in paths:
         _check_file(path, root, name)
         check_answers(path, source, root, name)
     return paths
+
+
+def _once(paths: Sequence[Path]) -> list[Path]:
+    """Every file once, under the name of a link where there is one: a cache of the hub links to its blobs."""
+    if not any(path.is_symlink() for path in paths):
+        return list(paths)
+    known: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: not path.is_symlink()):
+        known.setdefault(path.resolve(), path)
+    kept = set(known.values())
+    return [path for path in paths if path in kept]
+
+
+def _describes(path: Path) -> bool:
+    """Whether a file tells of a data set and holds none of its rows, as `save_to_disk` of datasets writes."""
+    if path.name == "state.json":
+        return b'"_data_files"' in decoding.first_bytes(path, 1 << 12)
+    return path.name in ABOUT
 
 
 def _must_stay_inside(uri: str, root: Path, name: str) -> None:
@@ -144,7 +167,8 @@ def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[C
     _check_encoding(source)
     size = path.stat().st_size
     whole = [Chunk(path, 0, size)]
-    if _is_text(path, source):
+    is_small = size <= chunk_bytes and not decoding.bare_name(path).endswith((".parquet", ".pq"))
+    if is_small or _is_text(path, source) or no_data(path) is not None or archives.kind(path) is not None:
         return whole
     form = records.file_format(path)
     is_gathered = reader_of(source.reader).gather(source) is not None
@@ -155,7 +179,7 @@ def chunks(path: Path, source: Source, *, chunk_bytes: int = 32 << 20) -> list[C
             return [Chunk(path, part.start, part.stop) for part in tables.parquet_plan(path, chunk_bytes)]
         except BrokenFile:
             return [Chunk(path, 0, 0)]
-    if form != "lines" or size <= chunk_bytes or decoding.compression(path) or is_gathered:
+    if form != "lines" or decoding.compression(path) or is_gathered:
         return whole
     if source.encoding or decoding.marked_encoding(decoding.first_bytes(path, 4)) not in (None, "utf-8"):
         return whole
@@ -187,10 +211,22 @@ def _check_encoding(source: Source) -> None:
             ) from None
 
 
-def _is_text(path: Path, source: Source) -> bool:
+def _is_text(path: Stored, source: Source) -> bool:
     """Whether the reader takes a file as plain text, not as records."""
     form = READERS[source.reader].form
     return form == "text" or (form == "either" and not records.is_structured(path))
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file, or the first member of an archive that is some data, holds records and no text."""
+    if archives.kind(path) is None:
+        return records.is_structured(path) or records.opens_json(path)
+    return any(
+        isinstance(member, Member)
+        and no_data(member) is None
+        and (records.is_structured(member) or records.opens_json(member))
+        for member in islice(archives.members(path), _PROBED)
+    )
 
 
 def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
@@ -203,9 +239,9 @@ def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -
     file: the path from the data root, which a book's citation shows where it has no title.
     limit: read no more than so many records, for a preview.
     """
-    is_large = limit is None and chunk.path.stat().st_size >= QUICK_BYTES
+    is_large = limit is None and isinstance(chunk.path, Path) and chunk.path.stat().st_size >= QUICK_BYTES
     quick = reader_of(source.reader).quick(source) if is_large else None
-    if quick is not None and records.file_format(chunk.path) == "lines":
+    if quick is not None and archives.kind(chunk.path) is None and records.file_format(chunk.path) == "lines":
         yield from _quick_frames(chunk, source, quick)
     else:
         yield from _frames(islice(_found(chunk, source, file), limit))
@@ -231,6 +267,7 @@ def _quick_frames(
 ) -> Iterator[pl.DataFrame]:
     """The frames of a chunk of JSON lines: by the loop what is beyond doubt, all else by the converter."""
     _check_encoding(source)
+    assert isinstance(chunk.path, Path)
     convert = converter(source, chunk.path)
     start = 0
     for batch in _gathered(records_of(chunk, source, partial(fits, convert), wanted_columns(source))):
@@ -270,11 +307,13 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
 
     Raises SourceError when none of the first 100 records of its first file fits the reader: then
     the recipe names the wrong reader or columns, and the message has the first record's fault. So it
-    does when the file is none that any reader takes, such as a pointer of Git LFS.
+    does when one of its files is none that any reader takes, such as a pointer of Git LFS.
     """
     first: Bad | None = None
-    if source.encoding is None and (fault := decoding.no_data(paths[0])) is not None:
-        raise SourceError(f"source {name}: {paths[0].name} {fault}")
+    for path in paths:
+        if (what := _unread(path, source)) is not None:
+            advice = "" if len(paths) == 1 else "; or leave it out by `files`"
+            raise SourceError(f"source {name}: {path.name} {what}{advice}")
     # A book is read whole, and its reader says itself what it looked for.
     for path in (p for p in paths[:1] if not _is_text(p, source)):
         for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):
@@ -291,16 +330,57 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
 
 def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
     _check_encoding(source)
+    if (what := _unread(chunk.path, source)) is not None:
+        return iter([Bad(f"{chunk.path.name} {what}")])
+    assert isinstance(chunk.path, Path)
+    if archives.kind(chunk.path) is not None:
+        return _in_archive(chunk.path, source, file)
     if _is_text(chunk.path, source):
         return text_rows(chunk.path, source, file=file)
-    convert = converter(source, chunk.path)
+    return _rows_of(chunk, source, converter(source, chunk.path))
+
+
+def _rows_of(chunk: Chunk, source: Source, convert: Convert) -> Iterator[Found]:
+    """The rows of a chunk of records, or of a member of an archive."""
     fitting = partial(holds, path=source.records) if source.records else partial(fits, convert)
-    found = records_of(chunk, source, fitting, wanted_columns(source))
+    found = _records_in(chunk.path, source, fitting, wanted_columns(source), chunk.start, chunk.end)
     if source.records:
         found = unfolded(found, source.records)
     if (by := reader_of(source.reader).gather(source)) is not None:
         found = gathered(found, by)
     return converted(found, convert, source)
+
+
+def _unread(path: Stored, source: Source) -> str | None:
+    """What a file is that no reader takes; an encoding in the recipe says that it is text."""
+    return no_data(path) if source.encoding is None else None
+
+
+def _in_archive(path: Path, source: Source, file: str) -> Iterator[Found]:
+    """What the members of an archive hold, each with the member's name."""
+    takes_text = READERS[source.reader].form != "records"
+    convert = converter(source, path) if READERS[source.reader].form != "text" else None
+    for member in archives.members(path):
+        if isinstance(member, Bad):
+            yield member
+            continue
+        name, is_text = member.path, _is_text(member, source)
+        if (what := _unread(member, source)) is not None:
+            yield Bad(f"{name} {what}", member=name)
+        elif not takes_text and not records.is_structured(member) and not records.opens_json(member):
+            yield Bad(f"{name} is text, which reader {source.reader} does not take", member=name)
+        else:
+            if is_text:
+                found = text_rows(member.let_go(), source, file=f"{file}/{name}")
+            else:
+                assert convert is not None
+                found = _rows_of(Chunk(member, 0, 0), source, convert)
+            for one in found:
+                if isinstance(one, Row):
+                    one.notes.append({"stage": "read", "member": name})
+                    yield one
+                else:
+                    yield one._replace(member=name)
 
 
 def records_of(
@@ -311,16 +391,38 @@ def records_of(
     fitting  whether a JSON object is a record by itself, and not a collection of records
     wanted   the columns that are looked at of a wide file; None for all
     """
-    form = records.file_format(chunk.path)
-    if form == "parquet":
+    if isinstance(chunk.path, Path) and archives.kind(chunk.path) is not None:
+        for member in archives.members(chunk.path):
+            if isinstance(member, Bad):
+                yield [member]
+            else:
+                yield from _records_in(member, source, fitting, wanted)
+    else:
+        yield from _records_in(chunk.path, source, fitting, wanted, chunk.start, chunk.end)
+
+
+def _records_in(
+    path: Stored,
+    source: Source,
+    fitting: records.Fits,
+    wanted: frozenset[str] | None,
+    start: int = 0,
+    end: int = 0,
+) -> Iterator[list[Record]]:
+    """The records of a file, or of a member of an archive, which is read for the last time."""
+    form = records.file_format(path)
+    plain = isinstance(path, Path) and decoding.compression(path) is None
+    if isinstance(path, Member):
+        path = path.let_go()
+    if form in ("parquet", "arrow"):
         asked = source.where or {}
-        groups = range(chunk.start, chunk.end) if chunk.end else None
         columns = tables.Columns(asked, where.passes(asked), wanted, KEYS)
-        return tables.parquet_records(chunk.path, groups, columns)
-    plain = decoding.compression(chunk.path) is None
-    stored = decoding.blocks(chunk.path, chunk.start if plain else 0, chunk.end if plain else None)
+        if form == "arrow":
+            return tables.arrow_records(path, columns)
+        return tables.parquet_records(path, range(start, end) if end else None, columns)
+    stored = decoding.blocks(path, start, end) if plain else decoding.blocks(path)
     # A byte order mark is one at the start of the file only, not where a later chunk begins.
-    parts = stored if chunk.start else decoding.utf8(stored, source.encoding)
+    parts = stored if start else decoding.utf8(stored, source.encoding)
     if form == "csv":
         return tables.csv_records(parts)
     if form == "tsv":
@@ -375,7 +477,8 @@ def _json(value: dict[str, Any]) -> str:
 
 def _refused(found: Bad | Filtered) -> tuple[str, dict[str, Any]]:
     """The reason and the evidence of a record that is no row."""
+    inside = {} if found.member is None else {"member": found.member}
     if isinstance(found, Bad):
-        return found.reason, {**found.detail, "error": found.error, "text": found.text[:_SHOWN]}
+        return found.reason, {**found.detail, "error": found.error, "text": found.text[:_SHOWN], **inside}
     value = found.value if isinstance(found.value, bool | int | float | None) else str(found.value)[:_SHOWN]
-    return "filtered", {"column": found.column, "value": value}
+    return "filtered", {"column": found.column, "value": value, **inside}

@@ -18,6 +18,7 @@ _LIST = msgspec.json.Decoder(list[Raw])
 _FAULTS = (*JSON_ERRORS, Unfit, UnknownEncoding)
 # `by` of a file that is one conversation.
 WHOLE_FILE = "*"
+_LONGEST_AROUND_BYTES = 1 << 20
 
 
 class Gather(NamedTuple):
@@ -74,7 +75,12 @@ def _inside(record: Mapping[str, Raw], path: str) -> list[dict[str, Raw]]:
 
 
 def _around(record: Mapping[str, Raw], head: str) -> dict[str, Raw]:
-    return {key: value for key, value in record.items() if key != head}
+    """What stands around a list; what is longer than any context is another list of records."""
+    return {
+        key: value
+        for key, value in record.items()
+        if key != head and len(memoryview(value)) <= _LONGEST_AROUND_BYTES
+    }
 
 
 def gathered(batches: Iterable[list[Record]], by: Gather) -> Iterator[list[Record]]:

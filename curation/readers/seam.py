@@ -16,6 +16,7 @@ from curation.by_name import by_name
 from curation.readers.answers import answer_files
 from curation.readers.regrouping import Gather
 from curation.recipe.source import Source
+from curation.sources.decoding import Stored
 from curation.sources.records import Bad
 from curation.turns.shape import Convert, Row
 
@@ -45,9 +46,12 @@ class Taken(NamedTuple):
 
 
 class TextRows(Protocol):
-    """The rows of a plain file. `file`: its path from the data root. Raises UnknownEncoding."""
+    """The rows of a plain file, or of a member of an archive. `file`: its path from the data root.
 
-    def __call__(self, path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]: ...
+    Raises UnknownEncoding.
+    """
+
+    def __call__(self, path: Stored, source: Source, *, file: str) -> Iterator[Row | Bad]: ...
 
 
 def no_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:

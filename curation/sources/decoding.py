@@ -4,13 +4,13 @@ Compression is known by the name or the first bytes, encoding by a byte order ma
 or, line by line, by what the bytes can be.
 """
 
+import bz2
 import codecs
-import re
+import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, Protocol
 
 import zstandard
 
@@ -23,18 +23,23 @@ EXPANSION_FLOOR_BYTES = 64 << 20
 # A zstd block of four bytes can stand for 128 KiB: small bites keep one step under 128 MiB.
 _BITE_BYTES = 4096
 
-Compression = Literal["gzip", "zstd"]
+# What a stream may ask for to be decompressed; `xz -9` asks for 65 MiB.
+_XZ_MEMORY_BYTES = 512 << 20
 
-_MAGIC: dict[Compression, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
-_SUFFIX: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
-_NO_DATA = (
-    (b"version https://git-lfs", "is a Git LFS pointer, not the file itself; run `git lfs pull`"),
-    (b"PK\x03\x04", "is a ZIP archive (or .xlsx, .docx); unpack it, or save its table as CSV"),
-    (b"%PDF-", "is a PDF; save its text as .txt"),
-    (b"\x89PNG", "is a picture"),
-    (b"\xff\xd8\xff", "is a picture"),
-    (b"SQLite format 3", "is a SQLite database; export its table as CSV or JSON lines"),
-)
+Compression = Literal["gzip", "zstd", "xz", "bzip2"]
+
+# How they begin; text may begin with bzip2's first three letters.
+MAGIC: dict[Compression, tuple[bytes, ...]] = {
+    "gzip": (b"\x1f\x8b",),
+    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "xz": (b"\xfd7zXZ\x00",),
+    "bzip2": tuple(
+        b"BZh%d%s" % (level, mark) for level in range(1, 10) for mark in (b"1AY&SY", b"\x17rE8P\x90")
+    ),
+}
+SUFFIX: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".xz": "xz", ".bz2": "bzip2"}
+# A tar archive in one word.
+_OF_TAR: dict[str, Compression] = {".tgz": "gzip", ".tzst": "zstd", ".txz": "xz", ".tbz2": "bzip2"}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -48,42 +53,52 @@ class BrokenFile(Exception):
     """The bytes break off or make no sense from here on; what came before stands."""
 
 
-def compression(path: Path) -> Compression | None:
-    """How a file is compressed: by its suffix, else by its first bytes."""
-    if path.suffix.lower() in _SUFFIX:
-        return _SUFFIX[path.suffix.lower()]
-    head = first_bytes(path, 4)
-    return next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
+class Stored(Protocol):
+    """What can be read: a file by its path, or a member of an archive."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def suffix(self) -> str: ...
+
+    def open(self, mode: Literal["rb"]) -> IO[bytes]: ...
 
 
-def bare_name(path: Path) -> str:
-    """The file's name in lower case without `.gz` or `.zst`: `train.jsonl.zst` is `train.jsonl`."""
-    name = path.name.lower()
-    return name.rpartition(".")[0] if path.suffix.lower() in _SUFFIX else name
+def compression(path: Stored, head: bytes | None = None) -> Compression | None:
+    """How a file is compressed: by its suffix, else by its first bytes, which may be known already."""
+    if known := SUFFIX.get(path.suffix.lower()) or _OF_TAR.get(path.suffix.lower()):
+        return known
+    head = first_bytes(path, 10) if head is None else head
+    return next((kind for kind, magic in MAGIC.items() if head.startswith(magic)), None)
 
 
-def first_bytes(path: Path, count: int) -> bytes:
+def bare_name(path: Stored) -> str:
+    """The file's name in lower case without its compression: `train.jsonl.zst` is `train.jsonl`."""
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if suffix in SUFFIX:
+        return name.rpartition(".")[0]
+    return f"{name.rpartition('.')[0]}.tar" if suffix in _OF_TAR else name
+
+
+def first_bytes(path: Stored, count: int) -> bytes:
     """The first bytes of a file as they are stored."""
     with path.open("rb") as file:
         return file.read(count)
 
 
-def no_data(path: Path) -> str | None:
-    """What a file is that holds no rows at all, by its first bytes, and what to do; else None."""
-    head = first_bytes(path, 512)
-    for magic, what in _NO_DATA:
-        if head.startswith(magic):
-            return what
-    if re.match(rb"\s*<(?:!doctype html|html)", head, re.IGNORECASE):
-        return "is a web page: the download gave a page in place of the file"
-    if path.suffix.lower() in _SUFFIX and not any(head.startswith(magic) for magic in _MAGIC.values()):
-        return f"is named {path.suffix} but is not compressed so; rename it"
-    if head[1:4:2] == b"\0\0" and head[:1].isascii() and marked_encoding(head) is None:
-        return "has a zero byte after each letter: UTF-16 without a mark; set `encoding: utf-16-le`"
-    return None
+def opening(path: Stored, count: int = 512) -> bytes:
+    """How a file begins, decompressed: at most so many bytes, fewer where it breaks off."""
+    head = first_bytes(path, count)
+    if compression(path, head) is None:
+        return head
+    with suppress(BrokenFile):
+        for block in blocks(path):
+            return block[:count]
+    return b""
 
 
-def blocks(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+def blocks(path: Stored, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """The bytes of a file, decompressed, in blocks; `start` and `end` only for a plain file.
 
     Raises BrokenFile where an archive is truncated or corrupt, or expands like a bomb.
@@ -93,7 +108,7 @@ def blocks(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes
         yield from _plain(path, start, end)
         return
     expanded = 0
-    for stored, block in _gzip(path) if kind == "gzip" else _zstd(path):
+    for stored, block in _DECOMPRESSED[kind](path):
         expanded += len(block)
         if expanded > max(EXPANSION_FLOOR_BYTES, MAX_EXPANSION * stored):
             raise BrokenFile(f"{kind} data expands more than {MAX_EXPANSION} times: refused as a bomb")
@@ -101,22 +116,26 @@ def blocks(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes
             yield block
 
 
-def _plain(path: Path, start: int, end: int | None) -> Iterator[bytes]:
+def _plain(path: Stored, start: int, end: int | None) -> Iterator[bytes]:
     left = (end - start) if end is not None else None
     with path.open("rb") as file:
-        file.seek(start)
+        if start:
+            file.seek(start)
         while block := file.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
             left = None if left is None else left - len(block)
             yield block
 
 
-def _gzip(path: Path) -> Iterator[tuple[int, bytes]]:
+def _gzip(path: Stored) -> Iterator[tuple[int, bytes]]:
     """(bytes read so far, block) of every member of a gzip file; zero padding between is skipped."""
     stored, members, data = 0, 0, b""
     member, started = zlib.decompressobj(31), False
     with path.open("rb") as file:
-        while data or (data := file.read(1 << 16)):
-            stored = file.tell()
+        while True:
+            if not data:
+                if not (data := file.read(1 << 16)):
+                    break
+                stored += len(data)
             if members and not started and not (data := data.lstrip(b"\0")):
                 continue
             started, before = True, member.copy()
@@ -143,7 +162,7 @@ def _until_error(member: "zlib._Decompress", data: bytes) -> bytes:
     return b"".join(found)
 
 
-def _zstd(path: Path) -> Iterator[tuple[int, bytes]]:
+def _zstd(path: Stored) -> Iterator[tuple[int, bytes]]:
     """(bytes read so far, block) of every frame of a zstd file."""
     with path.open("rb") as file:
         stored, frame, started = 0, zstandard.ZstdDecompressor().decompressobj(), False
@@ -169,6 +188,48 @@ def _zstd(path: Path) -> Iterator[tuple[int, bytes]]:
         yield stored, b"".join(waiting)
         if started or stored == 0:
             raise BrokenFile("zstd data ends too early")
+
+
+def _xz(path: Stored) -> Iterator[tuple[int, bytes]]:
+    return _streams(path, "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY_BYTES))
+
+
+def _bzip2(path: Stored) -> Iterator[tuple[int, bytes]]:
+    return _streams(path, "bzip2", bz2.BZ2Decompressor)
+
+
+def _streams(
+    path: Stored, kind: str, make: Callable[[], lzma.LZMADecompressor | bz2.BZ2Decompressor]
+) -> Iterator[tuple[int, bytes]]:
+    """(bytes read so far, block) of every stream of a file; zero padding between is skipped."""
+    stored, data, stream, started, streams = 0, b"", make(), False, 0
+    with path.open("rb") as file:
+        while True:
+            if not data and (stream.needs_input or not started):
+                if not (data := file.read(1 << 16)):
+                    break
+                stored += len(data)
+            if streams and not started and not (data := data.lstrip(b"\0")):
+                continue
+            started = True
+            try:
+                block = stream.decompress(data, BLOCK_BYTES)
+            except (lzma.LZMAError, OSError, ValueError) as error:
+                raise BrokenFile(f"corrupt {kind} data: {error}") from None
+            yield stored, block
+            data = b""
+            if stream.eof:
+                data, stream, started, streams = stream.unused_data, make(), False, streams + 1
+    if started or not streams:
+        raise BrokenFile(f"{kind} data ends too early")
+
+
+_DECOMPRESSED: dict[Compression, Callable[[Stored], Iterator[tuple[int, bytes]]]] = {
+    "gzip": _gzip,
+    "zstd": _zstd,
+    "xz": _xz,
+    "bzip2": _bzip2,
+}
 
 
 def marked_encoding(head: bytes) -> str | None:
@@ -214,7 +275,7 @@ def lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield [last]
 
 
-def whole_text(path: Path, encoding: str | None) -> tuple[str, str | None, BrokenFile | None]:
+def whole_text(path: Stored, encoding: str | None) -> tuple[str, str | None, BrokenFile | None]:
     """The text of a file, how it was mended (see `to_text`), and where it breaks, why; then it is what
     came before. Raises UnknownEncoding."""
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Parquet, CSV and TSV as records: each row becomes the bytes of one JSON object."""
+"""Parquet, Arrow, CSV and TSV as records: each row becomes the bytes of one JSON object."""
 
 import csv
 import io
@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from curation.errors import SourceError
 from curation.sources import decoding
-from curation.sources.decoding import BrokenFile
+from curation.sources.decoding import BrokenFile, Stored
 from curation.sources.records import BATCH_BYTES, MAX_DOCUMENT_BYTES, Bad, Filtered, Noted, Record
 from curation.text import UnknownEncoding, to_text
 
@@ -140,22 +141,26 @@ def _csv_row(reader: Any, header: list[str], feed: _Lines) -> Record | None:
         return Noted(data, feed.repair) if feed.repair else data
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file, decompressed first where it is also a gzip or zstd file.
+def _seekable(path: Stored) -> Any:
+    """A file to be read here and there: by its path, or in memory where it is compressed or in an archive."""
+    if isinstance(path, Path) and decoding.compression(path) is None:
+        return path
+    data = io.BytesIO()
+    for block in decoding.blocks(path):
+        data.write(block)
+        if data.tell() > MAX_DOCUMENT_BYTES:
+            raise BrokenFile("a packed table of several GiB; unpack it first")
+    data.seek(0)
+    return data
+
+
+def open_parquet(path: Stored) -> pq.ParquetFile:
+    """A Parquet file; in memory where it is packed.
 
     Raises BrokenFile when it is no Parquet file or its footer is damaged.
     """
-    source: Any = path
-    if decoding.compression(path):
-        data = io.BytesIO()
-        for block in decoding.blocks(path):
-            data.write(block)
-            if data.tell() > MAX_DOCUMENT_BYTES:
-                raise BrokenFile("compressed Parquet of several GiB; decompress it first")
-        data.seek(0)
-        source = data
     try:
-        return pq.ParquetFile(source)
+        return pq.ParquetFile(_seekable(path))
     except (pa.ArrowException, OSError) as error:
         raise BrokenFile(f"no readable Parquet file: {_first_line(error)}") from None
 
@@ -175,11 +180,12 @@ class Columns(NamedTuple):
     turn_keys: frozenset[str]
 
 
-def parquet_records(path: Path, groups: range | None, columns: Columns) -> Iterator[list[Record]]:
+def parquet_records(path: Stored, groups: range | None, columns: Columns) -> Iterator[list[Record]]:
     """A record per row of the row groups; a group that cannot be read ends with one Bad record."""
     try:
         with open_parquet(path) as file:
-            chosen = range(file.metadata.num_row_groups) if groups is None else groups
+            all_groups = range(file.metadata.num_row_groups)
+            chosen = all_groups if groups is None else groups[: len(all_groups)]
             for group in chosen:
                 yield from _row_group(file, group, columns)
     except BrokenFile as error:
@@ -206,6 +212,64 @@ def _row_group(file: pq.ParquetFile, group: int, columns: Columns) -> Iterator[l
             yield found
     except (pa.ArrowException, OSError) as error:
         raise BrokenFile(f"Parquet row group {group} cannot be read: {_first_line(error)}") from None
+
+
+def arrow_records(path: Stored, columns: Columns) -> Iterator[list[Record]]:
+    """A record per row of an Arrow file or stream; one that cannot be read on ends with one Bad record."""
+    try:
+        source = _seekable(path)
+        size = source.stat().st_size if isinstance(source, Path) else len(source.getbuffer())
+        left = max(decoding.EXPANSION_FLOOR_BYTES, decoding.MAX_EXPANSION * size)
+        with pa.memory_map(str(source)) if isinstance(source, Path) else pa.PythonFile(source, "r") as file:
+            for batch in _arrow_batches(file):
+                found = _objects(_read_of(batch, columns), columns)
+                left -= sum(len(record) for record in found if isinstance(record, bytes))
+                if left < 0:
+                    times = decoding.MAX_EXPANSION
+                    raise BrokenFile(f"Arrow data expands more than {times} times: refused as a bomb")
+                yield found
+    except BrokenFile as error:
+        yield [Bad(str(error))]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        yield [Bad(f"Arrow data cannot be read: {_first_line(error)}")]
+
+
+def _arrow_batches(file: Any) -> Iterator[pa.RecordBatch]:
+    """Batches of an Arrow file (Feather is one) or stream (as `save_to_disk` of datasets writes)."""
+    is_file = file.read(6) == b"ARROW1"
+    file.seek(0)
+    opened = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
+    _must_have_text(opened.schema)
+    stored = map(opened.get_batch, range(opened.num_record_batches)) if is_file else opened
+    for batch in stored:
+        size = max(1, min(_BATCH_ROWS, BATCH_BYTES * batch.num_rows // max(1, batch.get_total_buffer_size())))
+        for start in range(0, batch.num_rows, size):
+            yield batch.slice(start, size)
+
+
+def _read_of(batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
+    """The columns of a batch that are wanted and can be read, of turns the known keys."""
+    schema = batch.schema
+    readable = {field.name for field in schema if _readable(field.type)}
+    if columns.wanted is not None:
+        readable = (readable & (columns.wanted | set(columns.where))) or readable
+    arrays = {field.name: batch.column(place) for place, field in enumerate(schema) if field.name in readable}
+    return pa.RecordBatch.from_arrays(
+        [_known_turns(array, columns.turn_keys) for array in arrays.values()], names=list(arrays)
+    )
+
+
+def _known_turns(array: pa.Array, known: frozenset[str]) -> pa.Array:
+    """A list of turns with their known keys alone; any other array as it is."""
+    if not {"role", "content"} <= _turn_keys(array.type):
+        return array
+    inner = array.flatten()
+    keys = [field.name for field in inner.type if field.name in known and _readable(field.type)]
+    turns = pa.StructArray.from_arrays([inner.field(key) for key in keys], names=keys, mask=inner.is_null())
+    lengths = pa.compute.fill_null(pa.compute.list_value_length(array), 0)
+    ends = pa.compute.cumulative_sum(lengths.cast(pa.int64()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends])
+    return pa.LargeListArray.from_arrays(offsets, turns, mask=array.is_null())
 
 
 def _leaves(file: pq.ParquetFile, columns: Columns) -> list[str]:
@@ -283,9 +347,10 @@ def parquet_plan(path: Path, chunk_bytes: int) -> list[range]:
     Raises BrokenFile, and SourceError when no column can be read as text.
     """
     with open_parquet(path) as file:
-        if not any(_readable(field.type) for field in file.schema_arrow):
-            names = ", ".join(field.name for field in file.schema_arrow)
-            raise SourceError(f"{path}: no column holds text or numbers: {names}")
+        try:
+            _must_have_text(file.schema_arrow)
+        except BrokenFile as error:
+            raise SourceError(f"{path}: {error}") from None
         plan, start, size = [], 0, 0
         for group in range(file.metadata.num_row_groups):
             size += file.metadata.row_group(group).total_byte_size
@@ -295,6 +360,11 @@ def parquet_plan(path: Path, chunk_bytes: int) -> list[range]:
         if start < file.metadata.num_row_groups or not plan:
             plan.append(range(start, file.metadata.num_row_groups))
     return plan
+
+
+def _must_have_text(schema: pa.Schema) -> None:
+    if not any(_readable(field.type) for field in schema):
+        raise BrokenFile(f"no column holds text or numbers: {', '.join(schema.names)}")
 
 
 def _first_line(error: BaseException) -> str:

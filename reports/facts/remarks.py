@@ -51,9 +51,9 @@ def verdict(manifest: Manifest, gates: GatesFile) -> Verdict:
         return Verdict(
             "preview",
             "A preview: it cannot be approved",
-            "It was made with --sample from some rows of every source, as many from each of its files. It knows"
-            " two copies only where it read both, so the whole has more duplicates than it shows. Run the same"
-            " command without it.",
+            "It was made with --sample from some rows of every source, as many from each of its files."
+            " It knows two copies only where it read both, so the whole has more duplicates than it"
+            " shows. Run the same command without it.",
         )
     if gates.failed:
         number = len(gates.failed)

@@ -14,6 +14,7 @@ from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source
 from curation.row import message
 from curation.sources import decoding
+from curation.sources.decoding import Stored
 from curation.sources.records import Bad
 from curation.turns.shape import Row
 
@@ -21,7 +22,7 @@ from curation.turns.shape import Row
 SHORTEST_BYTES = 2_000
 
 
-def book(path: Path, source: Source, *, file: str) -> Iterator[Row | Bad]:
+def book(path: Stored, source: Source, *, file: str) -> Iterator[Row | Bad]:
     """The rows of a file that holds one book; of a broken one, of what can be read of it."""
     text, _, broken = decoding.whole_text(path, source.encoding)
     yield from rows(text, source, file=file)

@@ -32,6 +32,11 @@ def test_repairs_and_flags_are_in_the_detail():
     }
 
 
+def test_the_member_of_an_archive_is_in_the_detail_and_is_no_repair():
+    life = lives(event(1, 0, "train") | {"notes": '{"member":"d/a.jsonl","stage":"read"}'})[1]
+    assert json.loads(life["detail"]) == {"member": "d/a.jsonl"}
+
+
 def test_the_fate_of_a_split_row_is_the_best_of_its_pieces():
     dropped = event(2, 1, "dropped", stage="length", reason="too_long", detail='{"tokens":9000}')
     life = lives(dropped, event(2, 2, "unselected", stage="mixture"), event(2, 3, "train"))[2]

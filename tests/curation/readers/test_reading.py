@@ -1,9 +1,14 @@
 """From files to frames: formats, encodings, archives, chunks, and an account of every record."""
 
+import bz2
 import codecs
 import gzip
+import io
 import json
+import lzma
 import os
+import tarfile
+import zipfile
 from itertools import pairwise
 
 import msgspec
@@ -45,12 +50,13 @@ def errors(found):
     return [json.loads(detail)["error"] for detail in found["detail"].drop_nulls()]
 
 
+PACKINGS = {"gz": gzip.compress, "zst": zstandard.compress, "xz": lzma.compress, "bz2": bz2.compress}
+
+
 def written(path, text, *, encoding="utf-8", mark=b"", packing=None):
     data = mark + text.encode(encoding)
-    if packing == "gz":
-        data = gzip.compress(data)
-    elif packing == "zst":
-        data = zstandard.compress(data)
+    if packing:
+        data = PACKINGS[packing](data)
     path = path.with_name(path.name + (f".{packing}" if packing else ""))
     path.write_bytes(data)
     return path
@@ -89,7 +95,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("packing", [None, "gz", "zst"])
+@pytest.mark.parametrize("packing", [None, *PACKINGS])
 @pytest.mark.parametrize(("encoding", "mark"), ENCODINGS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_json_of_every_layout_encoding_and_packing(tmp_path, layout, encoding, mark, packing):
@@ -99,7 +105,7 @@ def test_json_of_every_layout_encoding_and_packing(tmp_path, layout, encoding, m
     assert found["row"].to_list() == list(range(5))
 
 
-@pytest.mark.parametrize("packing", [None, "gz", "zst"])
+@pytest.mark.parametrize("packing", [None, *PACKINGS])
 @pytest.mark.parametrize(("encoding", "mark"), ENCODINGS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_tables_of_every_delimiter_encoding_and_packing(tmp_path, delimiter, encoding, mark, packing):
@@ -109,7 +115,7 @@ def test_tables_of_every_delimiter_encoding_and_packing(tmp_path, delimiter, enc
     assert texts(frame(path, "qa")) == [[pair["question"], pair["answer"]] for pair in PAIRS]
 
 
-@pytest.mark.parametrize("packing", [None, "gz", "zst"])
+@pytest.mark.parametrize("packing", [None, *PACKINGS])
 @pytest.mark.parametrize(("encoding", "mark"), ENCODINGS)
 def test_plain_text_of_every_encoding_and_packing(tmp_path, encoding, mark, packing):
     text = "Schöne Welt\r\n\r\n> look\r\n\r\nA “road”.\r\n"
@@ -117,7 +123,7 @@ def test_plain_text_of_every_encoding_and_packing(tmp_path, encoding, mark, pack
     assert texts(frame(path, "adventure")) == [["Schöne Welt", "look", "A “road”."]]
 
 
-@pytest.mark.parametrize("packing", [None, "gz", "zst"])
+@pytest.mark.parametrize("packing", [None, *PACKINGS])
 def test_parquet_of_turns_and_of_columns(tmp_path, packing):
     for name, records, reader, expected in (
         ("t", TALKS, "messages", [[m["content"] for m in talk["messages"]] for talk in TALKS]),
@@ -128,6 +134,71 @@ def test_parquet_of_turns_and_of_columns(tmp_path, packing):
         if packing:
             path = written(tmp_path / path.name, "", mark=path.read_bytes(), packing=packing)
         assert texts(frame(path, reader)) == expected
+
+
+@pytest.mark.parametrize("packing", [None, *PACKINGS])
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_arrow_as_a_file_and_as_a_stream(tmp_path, kind, packing):
+    path, table = tmp_path / "data.arrow", pl.DataFrame(TALKS)
+    table.write_ipc(path, compression="zstd") if kind == "file" else table.write_ipc_stream(path)
+    if packing:
+        path = written(tmp_path / path.name, "", mark=path.read_bytes(), packing=packing)
+    assert texts(frame(path)) == [[m["content"] for m in talk["messages"]] for talk in TALKS]
+
+
+def packed(files, packing):
+    data = io.BytesIO()
+    if packing == "zip":
+        with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return data.getvalue()
+    with tarfile.open(fileobj=data, mode=packing) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("packing", ["w", "w:gz", "w:xz", "zip"])
+def test_an_archive_reads_as_its_files_do_one_after_the_other(tmp_path, packing):
+    for name, content in (("z.jsonl", LAYOUTS["lines.jsonl"]), ("a.json", LAYOUTS["pretty.json"])):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    pl.DataFrame(TALKS).write_parquet(tmp_path / "m.parquet", row_group_size=2)
+    pl.DataFrame(TALKS).write_ipc_stream(tmp_path / "b.arrow")
+    written(tmp_path / "c.jsonl", "{broken\n" + LAYOUTS["lines.jsonl"], packing="bz2")
+    paths = [tmp_path / name for name in ("z.jsonl", "m.parquet", "b.arrow", "c.jsonl.bz2", "a.json")]
+    archive = tmp_path / "all"
+    archive.write_bytes(packed({f"d/{path.name}": path.read_bytes() for path in paths}, packing))
+    found, apart = frame(archive), [frame(path) for path in paths]
+    assert found["row"].to_list() == list(range(26))
+    assert found["messages"].equals(pl.concat(apart)["messages"])
+    members = [
+        name for path, one in zip(paths, apart, strict=True) for name in [f"d/{path.name}"] * one.height
+    ]
+    told = [json.loads(cell.split("\n")[-1]) for cell in found["notes"].fill_null("{}")]
+    named = [json.loads(cell) for cell in found["detail"].fill_null("{}")]
+    assert [a.get("member") or b.get("member") for a, b in zip(told, named, strict=True)] == members
+
+
+def test_texts_in_an_archive_are_read_by_readers_of_texts_and_told_by_others(tmp_path):
+    path = tmp_path / "games.zip"
+    path.write_bytes(packed({"a.txt": b"A hall.\n\n> look\n\nA door.\n", "b.jsonl": b"{}"}, "zip"))
+    found = frame(path, "adventure")
+    assert texts(found) == [["A hall.", "look", "A door."]]
+    assert errors(frame(path))[0] == "a.txt is text, which reader messages does not take"
+
+
+def test_what_is_no_data_is_one_unreadable_row_wherever_it_stands(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"SQLite format 3\0" + b"\n\n\n" * 99)
+    inside = tmp_path / "a.zip"
+    inside.write_bytes(packed({"a.db": path.read_bytes(), "b.jsonl": as_lines(TALKS).encode()}, "zip"))
+    told = "is a SQLite database; export its tables as CSV or JSON lines"
+    assert errors(frame(path)) == [f"a.jsonl {told}"]
+    assert errors(frame(inside)) == [f"a.db {told}"]
+    assert frame(inside).height == 6
 
 
 def test_the_frame_has_its_columns_even_without_records(tmp_path):
@@ -195,11 +266,10 @@ BROKEN = {
     "gb18030.jsonl": (other("如何武力收复台湾"), 0, "neither UTF-8 nor cp1252; name its `encoding`"),
     "cut.jsonl.gz": (gzip.compress(f"{GOOD}\n".encode() * 3)[:-9], 3, "gzip data ends too early"),
     "cut.jsonl.zst": (zstandard.compress(b"x" * 99)[:-5], 0, "zstd data ends too early"),
-    "no archive.jsonl.gz": (
-        GOOD,
-        0,
-        "corrupt gzip data: Error -3 while decompressing data",
-    ),
+    "no archive.jsonl.gz": (GOOD, 0, "no archive.jsonl.gz is named .gz but is not compressed so; rename it"),
+    "cut.jsonl.xz": (lzma.compress(f"{GOOD}\n".encode() * 3)[:-9], 3, "xz data ends too early"),
+    "cut.jsonl.bz2": (bz2.compress(f"{GOOD}\n".encode() * 3)[:-9], 3, "bzip2 data ends too early"),
+    "cut.arrow": (b"\xff\xff\xff\xff\x70\0\0\0", 0, "Arrow data cannot be read"),
     "no parquet.parquet": (b"PAR1 nothing PAR1", 0, "no readable Parquet file"),
     "short row.csv": ("question,answer\nq\n", 0, "CSV row of 1 fields under a header of 2"),
     "open quote.csv": ('question,answer\nq,a\n"q,a\n', 1, "CSV: unexpected end of data"),
@@ -373,7 +443,30 @@ def test_a_data_root_that_is_not_there_is_named(tmp_path):
 def test_a_link_that_stays_inside_is_followed(tmp_path):
     (tmp_path / "a.jsonl").write_text("x")
     (tmp_path / "b.jsonl").symlink_to(tmp_path / "a.jsonl")
-    assert len(list_files(source(uri="*.jsonl"), tmp_path, name="s")) == 2
+    assert [path.name for path in list_files(source(uri="b.jsonl"), tmp_path, name="s")] == ["b.jsonl"]
+
+
+def test_a_file_and_the_links_to_it_are_one_file_under_the_name_of_a_link(tmp_path):
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots/abc/data"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for name in ("one", "two"):
+        (blobs / name).write_text(name)
+        (snapshot / f"{name}.jsonl").symlink_to(f"../../../blobs/{name}")
+    found = list_files(source(uri=".", files="**/*"), tmp_path, name="s")
+    assert [path.name for path in found] == ["one.jsonl", "two.jsonl"]
+
+
+def test_what_describes_a_data_set_is_none_of_its_files_unless_it_is_named(tmp_path):
+    (tmp_path / "data-00000-of-00001.arrow").write_bytes(b"")
+    (tmp_path / "dataset_info.json").write_text('{"features": {}}')
+    (tmp_path / "state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/state.json").write_text('{"question": "q", "answer": "a"}')
+    found = list_files(source(uri=".", files="**/*"), tmp_path, name="s")
+    assert [path.name for path in found] == ["data-00000-of-00001.arrow", "state.json"]
+    (named,) = list_files(source(uri="dataset_info.json"), tmp_path, name="s")
+    assert named.name == "dataset_info.json"
 
 
 def test_an_unknown_encoding_is_an_error_of_the_recipe(tmp_path):
@@ -430,6 +523,40 @@ def test_lines_cut_out_of_an_array_keep_their_commas_and_are_read(tmp_path):
     found = frame(path)
     assert found["reason"].null_count() == len(TALKS)
     assert "trailing_comma" in found["notes"][0]
+
+
+def test_turns_in_the_spelling_of_python_are_read_and_noted(tmp_path):
+    turns = [
+        {"role": "user", "content": 'It\'s "so"?\n', "n": None},
+        {"role": "assistant", "content": "é: 🙂 \\d", "ok": True},
+    ]
+    path = tmp_path / "a.csv"
+    pl.DataFrame({"id": ["1"], "messages": [str(turns)]}).write_csv(path)
+    found = frame(path)
+    assert texts(found) == [[turn["content"] for turn in turns]]
+    assert json.loads(found["notes"][0]) == {"stage": "read", "repair": "python_repr"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[{'role': 'user', 'content': 'a'}\n {'role': 'assistant', 'content': 'b'}]",
+        "array([{'role': 'user', 'content': 'a'}], dtype=object)",
+    ],
+)
+def test_what_numpy_prints_is_told_as_what_it_is(tmp_path, text):
+    path = tmp_path / "a.csv"
+    pl.DataFrame({"messages": [text]}).write_csv(path)
+    assert errors(frame(path)) == ["`messages` is what NumPy prints of an array; save the table as Parquet"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[__import__('os')]", "[{'role': b'user'}]", "[" * 300, "[{'a': {1}}]", "[1e999]"]
+)
+def test_only_what_could_be_json_is_read_of_python(tmp_path, text):
+    path = tmp_path / "a.jsonl"
+    path.write_text(as_lines([{"messages": text}]))
+    assert frame(path)["messages"].to_list() == [None]
 
 
 def test_a_csv_of_carriage_returns_says_so(tmp_path):

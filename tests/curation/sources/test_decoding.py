@@ -1,7 +1,9 @@
 """Bytes to UTF-8: archives, byte order marks, encodings, lines."""
 
+import bz2
 import codecs
 import gzip
+import lzma
 
 import pytest
 import zstandard
@@ -15,8 +17,11 @@ from curation.text import UnknownEncoding, to_text
 TEXT = "".join(f"line {n} with some text\n" for n in range(5000)).encode()
 
 
+PACKINGS = {"gz": gzip.compress, "zst": zstandard.compress, "xz": lzma.compress, "bz2": bz2.compress}
+
+
 def packed(kind: str, data: bytes) -> bytes:
-    return gzip.compress(data) if kind == "gz" else zstandard.compress(data)
+    return PACKINGS[kind](data)
 
 
 def whole(path):
@@ -34,34 +39,35 @@ def until_broken(path):
     return read, message
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 def test_an_archive_reads_like_its_content(tmp_path, kind):
     path = tmp_path / f"a.jsonl.{kind}"
     path.write_bytes(packed(kind, TEXT))
     assert whole(path) == TEXT
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 def test_concatenated_archives_are_read_to_the_end(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
     path.write_bytes(packed(kind, TEXT) + packed(kind, b"and more\n"))
     assert whole(path) == TEXT + b"and more\n"
 
 
-def test_zero_padding_after_a_gzip_member_is_no_data(tmp_path):
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(TEXT) + b"\0" * 512)
+@pytest.mark.parametrize("kind", ["gz", "xz", "bz2"])
+def test_zero_padding_after_a_member_is_no_data(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(packed(kind, TEXT) + b"\0" * 512)
     assert whole(path) == TEXT
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 def test_an_archive_is_known_by_its_bytes_where_the_name_does_not_tell(tmp_path, kind):
     path = tmp_path / "a.jsonl"
     path.write_bytes(packed(kind, TEXT))
     assert whole(path) == TEXT
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 def test_a_truncated_archive_gives_what_came_before(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
     data = packed(kind, TEXT)
@@ -72,7 +78,7 @@ def test_a_truncated_archive_gives_what_came_before(tmp_path, kind):
     assert message.endswith("ends too early")
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 @pytest.mark.parametrize("data", [b"", b'{"plain": "text"}\n'])
 def test_a_file_named_as_an_archive_that_is_none_is_broken(tmp_path, kind, data):
     path = tmp_path / f"a.{kind}"
@@ -80,7 +86,7 @@ def test_a_file_named_as_an_archive_that_is_none_is_broken(tmp_path, kind, data)
     assert until_broken(path)[1] is not None
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("kind", PACKINGS)
 def test_a_bomb_is_refused_before_it_fills_memory(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(decoding, "EXPANSION_FLOOR_BYTES", 1 << 20)
     path = tmp_path / f"a.{kind}"

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation.readers.where import passes
+from curation.sources import tables
 from curation.sources.records import Bad, Noted
-from curation.sources.tables import Columns, csv_records, parquet_plan, parquet_records
+from curation.sources.tables import Columns, arrow_records, csv_records, parquet_plan, parquet_records
 
 ALL = Columns({}, passes({}), None, frozenset({"role", "content"}))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -26,6 +27,52 @@ def objects(batches):
 
 def parquet(path, groups=None, columns=ALL):
     return objects(parquet_records(path, groups, columns))
+
+
+def arrow(path, table, columns=ALL, *, stream=False):
+    with pa.OSFile(str(path), "wb") as file:
+        make = pa.ipc.new_stream if stream else pa.ipc.new_file
+        with make(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=2)
+    return objects(arrow_records(path, columns))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_reads_as_parquet_does(tmp_path, stream):
+    turn = {"content": "hi", "role": "user", "picture": b"\xff", "at": datetime.datetime(2024, 1, 1)}
+    rows = {
+        "conversation": [[turn], [], None, [turn, None, {**turn, "content": None}], [turn] * 3],
+        "kind": pa.array(["a", "b", None, "a", "b"]).dictionary_encode(),
+        "image": [b"\xff"] * 5,
+        "text": ["x", "é\n", None, "", "z"],
+    }
+    table = pa.table(rows)
+    pq.write_table(table, tmp_path / "a.parquet")
+    expected = parquet(tmp_path / "a.parquet")
+    assert arrow(tmp_path / "a.arrow", table, stream=stream) == expected
+    assert expected[0] == {"conversation": [{"content": "hi", "role": "user"}], "kind": "a", "text": "x"}
+    wanted = ALL._replace(wanted=frozenset({"text"}), where={"kind": "a"}, passes=passes({"kind": "a"}))
+    found = list(arrow_records(tmp_path / "a.arrow", wanted))
+    assert [r for batch in found for r in batch] == [
+        r for batch in parquet_records(tmp_path / "a.parquet", None, wanted) for r in batch
+    ]
+
+
+def test_arrow_without_text_and_a_bomb_are_told(tmp_path, monkeypatch):
+    path = tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, pa.schema([("image", pa.binary())])):
+        pass
+    assert [b.error for batch in arrow_records(path, ALL) for b in batch] == [
+        "no column holds text or numbers: image"
+    ]
+    monkeypatch.setattr(tables.decoding, "EXPANSION_FLOOR_BYTES", 1 << 10)
+    monkeypatch.setattr(tables.decoding, "MAX_EXPANSION", 1)
+    text = pa.array(["x" * 1000]).dictionary_encode()
+    table = pa.table({"text": pa.DictionaryArray.from_arrays([0] * 500, text.dictionary)})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    (bad,) = [b for batch in arrow_records(path, ALL) for b in batch if isinstance(b, Bad)]
+    assert bad.error == "Arrow data expands more than 1 times: refused as a bomb"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
