@@ -202,9 +202,13 @@ def readers() -> Iterator[str]:
     """Every reader: what it takes, under which names, and an example."""
     forms = {"records": "records", "text": "text", "either": "records or text"}
     yield (
-        "A reader knows one shape of records (JSON lines, a JSON document, CSV, TSV, Parquet; plain or\n"
-        "compressed) or of text. A key that the set calls otherwise is named by `columns`, as a name or a\n"
-        "dotted path.\n"
+        "A reader knows one shape of records (JSON lines, a JSON document, CSV, TSV, Parquet, Arrow) or\n"
+        "of text. Files may be compressed (`.gz`, `.zst`, `.xz`, `.bz2`), and an archive (`.tar`,\n"
+        "compressed too, and `.zip`) is its files one after the other: read as a stream, one level deep,\n"
+        "hidden files passed over as in a folder, and what must not or cannot be read one `unreadable`\n"
+        "row with its name. Any other kind of file is named with what it is and what to do. A JSON\n"
+        "document's records may stand under any one key. A key that the set calls otherwise is named by\n"
+        "`columns`, as a name or a dotted path.\n"
     )
     yield table(
         ("reader", "takes", "reads"),

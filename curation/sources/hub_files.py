@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from curation.errors import SourceError
 from curation.recipe.source import Source
 
-DATA = re.compile(r"\.(parquet|pq|jsonl|ndjson|json|csv|tsv|txt)(\.(gz|zst|bz2|xz|lzma))?$", re.IGNORECASE)
+DATA = re.compile(
+    r"\.(parquet|pq|arrow|feather|jsonl|ndjson|json|csv|tsv|txt)(\.(gz|zst|bz2|xz))?$", re.IGNORECASE
+)
 # JSON files that describe a dataset and hold no rows of it.
 ABOUT = frozenset({"dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json"})
 SHARDED = re.compile(r"(?:^|/)([^/]+?)-\d{5}-of-\d{5}[^/]*$")
