@@ -1,6 +1,7 @@
 """Which files a task reads: small ones share one, and no byte of a dataset hangs on it."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -108,3 +109,19 @@ def test_a_preview_takes_as_many_rows_of_each_file(tmp_path, rows, files):
     assert list(chunk.pieces) == sorted(chunk.pieces, key=lambda piece: piece.file.name)
     ledger = pl.read_parquet(run(tmp_path / "recipe.yaml", "out", sample=rows).dataset / "ledger/*.parquet")
     assert set(ledger["file"]) == chosen - {"many/12.jsonl"}
+
+
+def test_rows_of_an_archive_are_counted_through_and_each_names_its_member(tmp_path):
+    recipe = many_files(tmp_path)
+    with zipfile.ZipFile(tmp_path / "many/60.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"d/{number}.jsonl", json.dumps(conversation(200 + number)) + "\n{broken\n")
+        archive.writestr("../out.jsonl", "{}")
+    done = run(recipe, "out")
+    ledger = pl.read_parquet(done.dataset / "ledger/*.parquet").filter(pl.col("file") == "many/60.zip")
+    assert ledger["row"].to_list() == list(range(7))
+    told = [json.loads(detail) for detail in ledger["detail"]]
+    assert [one["member"] for one in told] == [f"d/{n // 2}.jsonl" for n in range(6)] + ["../out.jsonl"]
+    assert ledger["reason"].to_list() == [None, "unreadable"] * 3 + ["unreadable"]
+    assert not any("repairs" in one for one in told)
+    assert {f.path: f.rows for f in done.manifest.sources["many"].files}["many/60.zip"] == 7
