@@ -1,14 +1,19 @@
 """Language identification: our tiers beside py3langid and langdetect, on the same rows.
 
     python -m benchmarks.language [--rows N] [--fast-rows N] [--others] [--json] [--record]
+    python -m benchmarks.language --sentences FOLDER
 
 Rows come from the corpus beside the project where there is one (`recipes/corpus.yaml`), else from the
 labelled sentences of `benchmarks/sentences.py`. Printed are rows per CPU-second of one thread, models
 loaded beforehand; how often each tier says what langdetect says; and how often each judge is right on
 the labelled sentences. `--rows` bounds what all three judge, `--fast-rows` what only the tiers do.
+
+`--sentences` measures what `keep: [en]` does to short texts: of sentences in FOLDER/<language>.txt, one a
+line, cut at 20, 40 and 80 characters, how many English ones go and how many others stay.
 """
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -25,14 +30,16 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from benchmarks.multiply import conversations
 from benchmarks.results import can_record, machine, write_section
 from benchmarks.sentences import SENTENCES
-from curation.stages.language.models import ISO, LANGDETECT_SEED, UNDETERMINED, langdetect
+from curation.stages.language.models import ISO, UNDETERMINED, langdetect
 from curation.stages.language.tiers import languages
-from curation.turns.prose import proses
+from curation.turns.prose import sides_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "data"
 HAN = re.compile("[\u4e00-\u9fff]")
 FAST = ("words", "script", "py3langid")
+LANGDETECT_SEED = 17
+CUTS = (20, 40, 80)  # characters
 SHOWN = 5
 
 
@@ -54,12 +61,12 @@ class Agreement(NamedTuple):
 
 
 def real_texts(rows: int, seed: int = 17) -> list[str]:
-    """The prose of up to `rows` conversations of the corpus, or the labelled sentences without one."""
+    """The answers of up to `rows` conversations of the corpus, or the labelled sentences without one."""
     if not CORPUS.is_dir():
         return [text for pair in SENTENCES.values() for text in pair]
     lines = conversations(ROOT / "recipes" / "corpus.yaml", CORPUS)
     chosen = random.Random(seed).sample(lines, min(rows, len(lines)))
-    return proses([orjson.dumps(orjson.loads(line)["messages"]).decode() for line in chosen])
+    return sides_of([orjson.dumps(orjson.loads(line)["messages"]).decode() for line in chosen])[1]
 
 
 def judges() -> dict[str, Callable[[Sequence[str]], list[str]]]:
@@ -70,7 +77,7 @@ def judges() -> dict[str, Callable[[Sequence[str]], list[str]]]:
     factory.load_profile(PROFILES_DIRECTORY)
     factory.seed = LANGDETECT_SEED
     languages(["warm up", "calentar el motor"])
-    langdetect("warm up")
+    langdetect(["warm up"])
 
     def by_py3langid(texts: Sequence[str]) -> list[str]:
         return [ISO.get(label, label) for label, _ in map(model.classify, texts)]
@@ -137,6 +144,28 @@ def right_on_labelled() -> dict[str, float]:
     }
 
 
+def short_texts(folder: Path) -> list[str]:
+    """What is lost of English and what stays of the others, a line for each length."""
+    lines = {path.stem: path.read_text(encoding="utf-8").split("\n") for path in folder.glob("*.txt")}
+    lost: dict[int, float] = {}
+    stays: dict[int, list[tuple[float, str]]] = {size: [] for size in CUTS}
+    for (code, sentences), size in itertools.product(sorted(lines.items()), CUTS):
+        texts = [sentence[:size] for sentence in sentences if len(sentence) >= size]
+        if not texts:
+            continue
+        kept = sum(verdict.language in ("en", UNDETERMINED) for verdict in languages(texts)) / len(texts)
+        if code == "en":
+            lost[size] = 1 - kept
+        else:
+            stays[size].append((kept, code))
+    return [
+        f"{size} characters: English lost {lost.get(size, 0.0):.2%}, of {len(stays[size])} others stay"
+        f" {sum(share for share, _ in stays[size]) / max(1, len(stays[size])):.2%}, most of "
+        + ", ".join(f"{code} {share:.0%}" for share, code in sorted(stays[size], reverse=True)[:SHOWN])
+        for size in CUTS
+    ]
+
+
 def report(rows: int, fast_rows: int) -> dict[str, Any]:
     """All figures of one run."""
     fast = real_texts(max(rows, fast_rows))
@@ -200,7 +229,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--others", action="store_true", help="show rows on which they differ")
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
     can_record(parser)
+    parser.add_argument("--sentences", type=Path, help="folder of labelled sentences, a file a language")
     options = parser.parse_args(arguments)
+    if options.sentences:
+        print(*short_texts(options.sentences), sep="\n")
+        return
     if options.record and not CORPUS.is_dir():
         raise SystemExit("the corpus is not beside the project; only what its rows show is recorded")
     figures = report(options.rows, options.fast_rows)

@@ -124,7 +124,7 @@ METRICS: dict[str, MetricDeclaration] = {
         needs_tokenizer=True,
     ),
     "language.kept_share": MetricDeclaration(
-        meaning="of the rows that the stage sees, those in a language that stays",
+        meaning="of the rows that the stage sees, those that stay for their language",
         kind="share",
         by="language",
         share_of=("language.kept", "language.rows"),

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from curation.recipe.kinds import (
+    LATER,
     Backend,
     ContextTokens,
     Count,
@@ -30,6 +31,7 @@ SpeltTokens = Literal["drop", "neutralise"]
 ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
 BashSyntax = Literal["drop", "flag", "ignore"]
 Undetermined = Literal["keep", "drop"]
+LanguageSides = Literal["answer", "both"]
 TooLong = Literal["split", "drop", "cut"]
 PiiAction = Literal["mask", "drop", "flag"]
 PiiKind = Literal["email", "phone", "ip", "card", "secret"]
@@ -83,10 +85,12 @@ class Language(StageSettings, frozen=True):
 
     keep          as ISO 639-1 codes
     undetermined  what happens to rows that are mostly code or very short
+    judge         whether the assistant's side must be in one of them (answer), or the user's side as well
     """
 
     keep: Languages = msgspec.field(default_factory=lambda: ["en"])
     undetermined: Undetermined = "keep"
+    judge: Annotated[LanguageSides, LATER] = "both"
 
 
 class Length(StageSettings, frozen=True):
@@ -324,11 +328,14 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "language": StageDeclaration(
         settings=Language,
-        meaning="keeps the languages asked for, judged by what user and assistant say, code left out",
-        reasons={"language": "not in a language that the recipe keeps"},
+        meaning="keeps the languages asked for, judged by what the assistant says and by what the user says,"
+        " each by the larger share of its text, code left out",
+        reasons={
+            "language": "what the assistant or the user says is not in a language that the recipe keeps"
+        },
         remedies={"language": "the rows' language under `keep`"},
         proposed="- language: {keep: [en]}",
-        example="- language: {keep: [en, de], undetermined: drop}",
+        example="- language: {keep: [en, de], judge: answer}",
     ),
     "length": StageDeclaration(
         settings=Length,

@@ -247,10 +247,10 @@ def languages_written(metrics: Mapping[str, float]) -> Languages | None:
 
 
 def languages_of(dataset: Path, manifest: Manifest) -> Languages:
-    """The languages of the first train rows. Shard order is seeded: it is a fair choice."""
+    """The languages of the answers of the first train rows. Shard order is seeded: it is a fair choice."""
     from curation.row import encode, kept_keys
-    from curation.stages.language.tiers import languages
-    from curation.turns.prose import proses
+    from curation.stages.language.shares import languages_by_share
+    from curation.turns.prose import sides_of
 
     files = shard_files(manifest, "train")
     if not files:
@@ -259,7 +259,8 @@ def languages_of(dataset: Path, manifest: Manifest) -> Languages:
         if not file.num_row_groups:
             return Languages([], 0, True)
         table = file.read_row_group(0, columns=["messages"]).slice(0, LANGUAGE_ROWS)
-    verdicts = languages(proses([encode([*map(kept_keys, said)]) for said in table["messages"].to_pylist()]))
+    _, answers = sides_of([encode([*map(kept_keys, said)]) for said in table["messages"].to_pylist()])
+    verdicts = languages_by_share(answers)
     counted: dict[str, int] = {}
     for verdict in verdicts:
         counted[verdict.language] = counted.get(verdict.language, 0) + 1

@@ -1,19 +1,20 @@
-"""The language of a text, decided as cheaply as can be trusted.
+"""The language of a text, or that it is in none of those that are kept, decided as cheaply as can be trusted.
 
-1. Scripts and common words (3 µs): one language's own script, or English by its words.
-2. py3langid (80 µs): any language at a high probability, English and Chinese at a middling one.
-3. langdetect (3 ms): the arbiter for the rest.
+1. Scripts and common words (3 µs): what is written in another script is in none of the languages of this
+   one, and English is told by its words.
+2. py3langid (80 µs) where it finds a kept language, else with langdetect (200 µs for both): judges.py.
 
-Text of few letters, and text that is code for the most part, is undetermined.
+Few letters, code, and what the judges leave open are undetermined.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.stages.language.models import UNDETERMINED, Verdict, langdetect, langid
+from curation.stages.language.judges import LATIN, SCRIPT_LANGUAGES, Open, Verdict, judge
+from curation.stages.language.models import UNDETERMINED
 from curation.stages.language.words import (
     COUNTED,
     ENGLISH,
@@ -25,44 +26,66 @@ from curation.stages.language.words import (
     count_features,
 )
 
-# Scripts in which one language is written, as far as datasets go. Han alone is Chinese; with kana, Japanese.
-SCRIPT_LANGUAGE = {
-    "hangul": "ko", "thai": "th", "greek": "el", "hebrew": "he", "gurmukhi": "pa", "gujarati": "gu",
-    "tamil": "ta", "telugu": "te", "kannada": "kn", "malayalam": "ml", "sinhala": "si", "georgian": "ka",
-    "armenian": "hy", "khmer": "km", "lao": "lo", "myanmar": "my",
-}  # fmt: skip
-
 # A sign of these is worth several letters: a word or a syllable.
 DENSE = ("han", "kana", "hangul")
 DENSE_WEIGHT = 3
 
-# Fewer letters tell nothing; in scripts other than Latin, fewer are enough.
-MIN_LETTERS = 20
-MIN_OTHER_LETTERS = 6
+# Fewer letters of Latin script tell nothing. Of another script a few rule out every language that is not
+# written in it, but for Greek ones, which are signs too; which of its own languages it is takes more.
+MIN_LETTERS = 12
+FEW_OTHER_LETTERS = 2
+FEW_GREEK_LETTERS = 4
+MIN_TOLD_APART = 6
 CODE_SHARE = 0.22
-SCRIPT_SHARE = 0.7
-# On 6,450 texts of 2, 5 and 12 messages of a user interface in 97 languages (Django's translations), what
-# py3langid said at 0.7 and more was always right, and it called none of another language English at 0.3
-# and more. English and Chinese that are mixed with code or terms are seldom given more.
-SURE = 0.9
-SURE_OF_ENGLISH = 0.3
-SURE_OF_CHINESE = 0.5
-HAN = COUNTED.index("han")
-HAN_SHARE = 0.3
-# Under this many letters, each judge takes English for many a language.
-SHORT_LETTERS = 100
+# Of all letters, those of another script: from where on a text is in that, from where on it may be although
+# it has English words, and from where on it may be without.
+SCRIPT_SHARE = 0.5
+QUOTING_SHARE = 0.3
+MIXED_SHARE = 0.15
+# Of all words: fewer English ones may stand in any text.
+ENGLISH_SHARE = 0.05
+
+ASCII, OTHER_LATIN, HAN, KANA = (COUNTED.index(name) for name in ("ascii", "latin", "han", "kana"))
+OTHERS = [name for name in COUNTED[:SCRIPTS] if name in SCRIPT_LANGUAGES]
+OTHER_COLUMNS = [COUNTED.index(name) for name in OTHERS]
 
 
-def languages(texts: Sequence[str]) -> list[Verdict]:
-    """The language of each text: ISO 639-1, or `undetermined`."""
+def languages(texts: Sequence[str], keep: Collection[str] = ("en",)) -> list[Verdict]:
+    """The language of each text: ISO 639-1, or `undetermined`.
+
+    keep: the languages wanted. A text is said to be in another one only where it can be in none of these.
+    """
     texts = [text if text.isascii() else unicodedata.normalize("NFC", text) for text in texts]
     counts = count_features(texts)
     letters, shares = weigh(counts)
-    found = look(counts, letters, shares)
-    open_rows = [row for row, verdict in enumerate(found) if verdict is None]
-    for row, likely in zip(open_rows, langid([texts[row] for row in open_rows]), strict=True):
-        found[row] = decide_language(texts[row], likely, shares[row], letters[row])
+    others = shares[:, OTHER_COLUMNS]
+    others[:, OTHERS.index("han")] += shares[:, KANA]
+    leading, share = others.argmax(axis=1), others.max(axis=1)
+    found = look(counts, letters, shares, leading, share, keep)
+    is_other = share >= SCRIPT_SHARE
+    may_be = is_other | ((share >= MIXED_SHARE) & (share * letters >= MIN_TOLD_APART))
+    has_english = counts[:, ENGLISH] > ENGLISH_SHARE * counts[:, WORDS]
+    rows = [row for row, verdict in enumerate(found) if verdict is None]
+    asked = [
+        Open(
+            texts[row],
+            OTHERS[leading[row]] if may_be[row] else LATIN,
+            bool(may_be[row] and not is_other[row]),
+            float(letters[row]),
+            bool(has_english[row] and "en" in keep),
+            bool(counts[row, FOREIGN] > 0),
+        )
+        for row in rows
+    ]
+    for row, verdict in zip(rows, judge(asked, keep), strict=True):
+        found[row] = verdict
     return [verdict for verdict in found if verdict is not None]
+
+
+def letters_of(texts: Sequence[str]) -> list[int]:
+    """The letters of each text, as `weigh` counts them."""
+    counted: list[int] = weigh(count_features(texts))[0].astype(int).tolist()
+    return counted
 
 
 def weigh(counts: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -74,22 +97,42 @@ def weigh(counts: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def look(
-    counts: NDArray[np.int32], letters: NDArray[np.float64], shares: NDArray[np.float64]
+    counts: NDArray[np.int32],
+    letters: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    leading: NDArray[np.int64],
+    share: NDArray[np.float64],
+    keep: Collection[str],
 ) -> list[Verdict | None]:
-    """What scripts and common words decide, null where they do not."""
+    """What scripts and common words decide, null where they do not.
+
+    leading, share: the script with most letters beside Latin, by its number in OTHERS, and its share.
+    """
     found: list[Verdict | None] = [None] * len(counts)
-    for name, language in SCRIPT_LANGUAGE.items():
-        mark(found, shares[:, COUNTED.index(name)] >= SCRIPT_SHARE, language, "script")
-    han, kana = shares[:, HAN], shares[:, COUNTED.index("kana")]
-    mark(found, (han + kana >= SCRIPT_SHARE) & (kana <= 0.01), "zh", "script")
-    mark(found, (han + kana >= SCRIPT_SHARE) & (kana >= 0.2), "ja", "script")
-    mark(found, is_english(counts, shares), "en", "words")
     code = counts[:, SYMBOLS] / np.maximum(letters + counts[:, SYMBOLS], 1)
-    mark(found, (code > CODE_SHARE) & no_verdict(found), UNDETERMINED, "code")
-    is_latin = shares[:, COUNTED.index("ascii")] + shares[:, COUNTED.index("latin")] >= 0.5
-    enough = np.where(is_latin | (letters == 0), MIN_LETTERS, MIN_OTHER_LETTERS)
-    mark(found, letters < enough, UNDETERMINED, "length")
+    mark(found, (code > CODE_SHARE) & (shares[:, OTHER_LATIN] == 0), UNDETERMINED, "code")
+    mark(found, letters < MIN_LETTERS, UNDETERMINED, "length")
+    mark(found, is_english(counts, shares) & (share < QUOTING_SHARE), "en", "words")
+    enough = np.where(leading == OTHERS.index("greek"), FEW_GREEK_LETTERS, FEW_OTHER_LETTERS)
+    for row in np.flatnonzero((share >= SCRIPT_SHARE) & (share * letters >= enough)).tolist():
+        found[row] = of_script(OTHERS[leading[row]], letters[row], shares[row, HAN], shares[row, KANA], keep)
     return found
+
+
+def of_script(script: str, letters: float, han: float, kana: float, keep: Collection[str]) -> Verdict | None:
+    """What its script says of a text, null where the judges tell its languages apart.
+
+    Of too few letters for that, the commonest one is named, if none of them is kept.
+    """
+    names = SCRIPT_LANGUAGES[script]
+    if script == "han" and (kana <= 0.01 * han or kana >= 0.2):
+        return Verdict("zh" if kana < 0.2 else "ja", None, "script")
+    if len(names) == 1:
+        return Verdict(names[0], None, "script")
+    if letters >= MIN_TOLD_APART:
+        return None
+    is_kept = not set(names).isdisjoint(keep)
+    return Verdict(UNDETERMINED, None, "length") if is_kept else Verdict(names[0], None, "script")
 
 
 def mark(found: list[Verdict | None], rows: NDArray[np.bool_], language: str, by: str) -> None:
@@ -99,46 +142,15 @@ def mark(found: list[Verdict | None], rows: NDArray[np.bool_], language: str, by
         found[row] = verdict
 
 
-def no_verdict(found: Sequence[Verdict | None]) -> NDArray[np.bool_]:
-    """Which rows are still open."""
-    return np.array([verdict is None for verdict in found], dtype=np.bool_)
-
-
 def is_english(counts: NDArray[np.int32], shares: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Texts in plain Latin letters with English words, and of foreign ones none, or few beside them.
+    """Texts with English words in plain Latin letters, and of foreign ones none, or few beside them.
 
-    Of 6,450 texts in 97 other languages (as above) none passes; of English chats 93 % do.
+    Letters of other scripts are passed over.
     """
     words = np.maximum(counts[:, WORDS], 1)
     english, common, foreign = counts[:, ENGLISH], counts[:, ENGLISH] + counts[:, SHARED], counts[:, FOREIGN]
     few = (english >= 2) & (english >= 0.06 * words) & (common >= 0.2 * words) & (foreign <= 0.15 * english)
     none = (english >= 1) & (english >= 0.05 * words) & (common >= 0.15 * words) & (foreign == 0)
-    plain = shares[:, COUNTED.index("ascii")] >= 0.97
+    plain = shares[:, ASCII] >= 0.97 * (shares[:, ASCII] + shares[:, OTHER_LATIN])
     passing: NDArray[np.bool_] = plain & (few | none)
     return passing
-
-
-def decide_language(text: str, likely: Verdict, shares: NDArray[np.float64], letters: float) -> Verdict:
-    """What py3langid found likely, if that is sure enough, else what langdetect says.
-
-    A short text on which the two do not agree is undetermined: names and commands look like many a
-    language.
-    """
-    if is_sure(likely, shares):
-        return likely
-    verdict = langdetect(text)
-    if letters < SHORT_LETTERS and verdict.language != likely.language:
-        named = "zh" if shares[HAN] >= HAN_SHARE else UNDETERMINED
-        return Verdict(named, verdict.probability, "judges")
-    return verdict
-
-
-def is_sure(verdict: Verdict, shares: NDArray[np.float64]) -> bool:
-    """Whether py3langid's verdict stands: sure enough, and a language that has an ISO 639-1 code."""
-    if len(verdict.language) != 2 or verdict.probability is None:
-        return False
-    if verdict.language == "en":
-        return verdict.probability >= SURE_OF_ENGLISH
-    if verdict.language == "zh" and shares[HAN] >= HAN_SHARE:
-        return verdict.probability >= SURE_OF_CHINESE
-    return verdict.probability >= SURE
