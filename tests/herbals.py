@@ -4,7 +4,7 @@ from functools import cache
 
 from curation.readers.herbal import reader as herbal
 from curation.readers.herbal.entries import entries
-from curation.readers.herbal.parts import Entry, parts
+from curation.readers.herbal.parts import Entry, pieces
 from curation.readers.herbal.text import read_book
 from curation.recipe.source import Source
 
@@ -66,7 +66,7 @@ def asked(text: str, source: Source = SOURCE) -> list[tuple[str, str]]:
 
 @cache
 def named(text: str) -> list[Entry]:
-    return entries(parts(read_book(text)))
+    return entries(pieces(read_book(text)))
 
 
 def body(answer: str) -> str:
@@ -79,9 +79,14 @@ PREFACE
 Of the reasons for this book, and of mint.
 
 
+GARLIC.
+
+Garlic was given to soldiers. The root is eaten with bread in the south, and its juice is a medicinal thing.
+
+
 MINT.
 
-The Mint is a common herb of the garden, and makes a good tea for the
+The Mint is a common herb of the garden, whose leaves make a good tea for the
 stomach.
 
 The _Water Mint_, or Brook Mint, stands in ditches and is stronger of smell.
@@ -92,7 +97,7 @@ Country people lay Water Mint on their floors.
 ONION (_see_ Garlic).
 
 
-GARLIC.
+SAGE.
 
-Garlic was given to soldiers. It is eaten with bread in the south.
+Sage is a shrub of the south, and its leaves are boiled in ale.
 """

@@ -4,30 +4,26 @@
 # ruff: noqa: RUF001
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 
-from curation.readers.herbal.names import first_name, heading_text
+from curation.readers.herbal.headings import is_closing
+from curation.readers.herbal.names import first_name, heading_text, names_of
 from curation.readers.herbal.parts import (
     Entry,
     Paragraph,
     Part,
     Section,
-    add_to,
     is_front_matter,
-    label_of,
+    parts,
     sections_of,
 )
 from curation.readers.herbal.passages import announces
 from curation.readers.herbal.receipts import others, quotations
-from curation.readers.herbal.words import PLANT_TOPICS
+from curation.readers.herbal.ways import BAR, Piece, judge
 
-MIN_RUN_IN = 3
-# Headings without labels that may stand between labelled plants.
-MAX_UNLABELLED = 8
+# Receipts and quotations that make a book without plants worth asking.
+MIN_RECEIPTS = 3
 
-_RUN_IN_DASH = re.compile(
-    r"^[_*=]*([A-Z][^.:;—*_=\n]{1,50}?)[.,:]?[_*=]*[.:]?[_*=]*\s?(?:—|--|–)\s?[_*=]*(\S.*)$", re.S
-)
 # `The _Hemp Agrimony_, or …` and `The Dwarf Elder (_Sambucus ebulus_) …` open a plant of their own.
 _SUB_PLANT = re.compile(
     r"^(?:(?:Again|Also|Likewise|Next|Another|Our|Then),?\s+)?(?:the|The|Our|A|Another)?\s*"
@@ -39,65 +35,42 @@ _SUB_PLANT = re.compile(
 _LATIN = re.compile(r"(?:us|um|is|ia|ica|alis|aris|ensis)$")
 
 
-def entries(found: list[Part]) -> list[Entry]:
-    """Everything that can be asked, in the order of the book; empty if this is no herbal."""
-    region = _plant_region(found)
-    if region:
-        plants, rest = region
-        return [*_plants(plants), *others(rest)]
-    run_in = _run_in_plants(found)
-    if run_in:
-        return run_in
-    rest_of_it = others(_without_front(found))
-    quoted = [entry for part in _without_front(found) for entry in quotations(part)]
-    if sum(entry.kind != "chapter" for entry in [*rest_of_it, *quoted]) >= MIN_RUN_IN:
-        return [*rest_of_it, *quoted]
-    return []
+def entries(found: Sequence[Piece]) -> list[Entry]:
+    """Everything that can be asked, in the order of the book; empty if this is no herbal.
 
-
-def _plant_region(found: list[Part]) -> tuple[list[Part], list[Part]] | None:
-    """(parts that are plants, the parts after them), or None if no heading is a plant's.
-
-    With section labels, the plants run from the first labelled heading to the last; without, they
-    are the headings whose name comes back in the text below.
+    The plants, by the way of marking them that the book follows, and what stands behind them; of a book
+    without plants its receipts, what it quotes and its chapters.
     """
-    labelled = _labelled(found)
-    if labelled:
-        style = Counter(found[number].style for number in labelled).most_common(1)[0][0]
-        region = found[labelled[0] : labelled[-1] + 1]
-        return _merged(region, style), found[labelled[-1] + 1 :]
-    named = [number for number, part in enumerate(found) if _speaks_of_its_name(part)]
-    if len(named) < 2:
-        return None
-    return [found[number] for number in named], found[named[-1] + 1 :]
+    best = next(iter(judge(found)), None)
+    if best and best.score >= BAR:
+        made = parts(found, best)
+        last = max(number for number, part in enumerate(made) if part.style == "entry")
+        return [*_plants(_with_tails(made[: last + 1], best.way)), *others(made[last + 1 :])]
+    front = _without_front(parts(found))
+    named = [*others(front), *(entry for part in front for entry in quotations(part))]
+    return named if sum(entry.kind != "chapter" for entry in named) >= MIN_RECEIPTS else []
 
 
-def _labelled(found: list[Part]) -> list[int]:
-    """The parts with the section labels of a plant: the first run of them without a wide hole.
+def _with_tails(made: list[Part], way: str) -> list[Part]:
+    """The plants, each with what stands under lesser headings; what does not speak of it is left out.
 
-    A single label in a book of essays proves nothing: some part needs two, or half the parts one.
+    An italic line is a lesser heading under capitals and numbered chapters, and its text the plant's. The text under
+    any other heading is the plant's where each paragraph names it, and nobody's below a family or a chapter.
     """
-    numbers = [number for number, part in enumerate(found) if part.topics & PLANT_TOPICS and part.heading]
-    strong = any(len(found[number].topics & PLANT_TOPICS) > 1 for number in numbers)
-    if not strong and 2 * len(numbers) < len(_without_front(found)):
-        return []
-    run = numbers[:1]
-    for number in numbers[1:]:
-        if number - run[-1] > MAX_UNLABELLED:
-            break
-        run.append(number)
-    return run
-
-
-def _merged(region: list[Part], style: str) -> list[Part]:
-    """The region with headings of another style given back as text to the plant above them."""
     plants: list[Part] = []
-    for part in region:
-        if part.style == style or not plants:
+    is_open = False
+    for part in made:
+        if part.style == "entry":
             plants.append(part)
-        else:
-            plants[-1].paragraphs += [Paragraph(None, part.heading), *part.paragraphs]
-    return [part for part in plants if not is_front_matter(part.heading)]
+            is_open = True
+        elif is_closing(part.heading) or part.style == "reference":
+            is_open = False
+        elif is_open:
+            named = names_of(plants[-1].heading, *plants[-1].others)
+            lesser = part.style == "title" and way in ("caps", "chapter")
+            if lesser or named and all(named.search(paragraph.text) for paragraph in part.paragraphs):
+                plants[-1].paragraphs += [Paragraph(None, part.heading), *part.paragraphs]
+    return plants
 
 
 def _without_front(found: list[Part]) -> list[Part]:
@@ -117,34 +90,33 @@ def _without_front(found: list[Part]) -> list[Part]:
     return kept[first:]
 
 
-def _speaks_of_its_name(part: Part) -> bool:
-    """Whether the heading could be a plant that the text below it speaks of."""
-    if part.style in ("plain", "chapter") or is_front_matter(part.heading) or re.search(r"\d", part.heading):
-        return False
-    name = heading_text(part.heading)
-    text = " ".join(paragraph.text for paragraph in part.paragraphs).lower()
-    nouns = [word.lower() for word in re.findall(r"[^\W\d_]{3,}", first_name(name))]
-    if not nouns or len(name.split()) > 8:
-        return False
-    stems = {re.sub(r"(?:ies|y|es|s)$", "", noun) for noun in nouns}
-    return any(re.search(rf"\b{re.escape(stem)}", text) for stem in stems)
-
-
 def _plants(found: list[Part]) -> list[Entry]:
     plants: list[Entry] = []
+    genus = ""
     for part in found:
-        heading = re.sub(r"^Of (?:the )?", "", heading_text(part.heading))
+        heading, genus = _full_name(re.sub(r"^Of (?:the )?", "", heading_text(part.heading)), genus)
         sections = sections_of(part)
         if not sections:
             continue
         name = first_name(heading)
+        names = tuple(heading_text(other) for other in part.others)
+        own = "\n".join(paragraph.text for paragraph in part.paragraphs)
         if sections[0].topic != "essay":
-            plants.append(Entry("plant", name, heading, "", sections))
+            plants.append(Entry("plant", name, heading, "", sections, names, own))
             continue
         (_, first), *subs = _split_plants(sections[0], name)
-        plants.append(Entry("plant", name, heading, "", [first]))
+        plants.append(Entry("plant", name, heading, "", [first], names, own))
         plants += [Entry("plant", sub or name, f"{heading}: {sub}", "", [section]) for sub, section in subs]
     return plants
+
+
+def _full_name(heading: str, genus: str) -> tuple[str, str]:
+    """The heading with its genus in full, where the one above gives it: `A. muricata`; and the genus."""
+    match = re.match(r"([A-Z])\. (?=[a-z])", heading)
+    if match and genus.startswith(match[1]):
+        return f"{genus} {heading[match.end() :]}", genus
+    first = re.match(r"[A-Z][a-z]+(?= [a-z])", heading)
+    return heading, first[0] if first else genus
 
 
 def _split_plants(section: Section, name: str) -> list[tuple[str | None, Section]]:
@@ -193,32 +165,3 @@ def _sub_plant(text: str, name: str) -> str | None:
 def _same(sub: str, name: str) -> bool:
     """Whether a single word is the plant of the heading, which names no other."""
     return sub.lower().rstrip("s") in name.lower() and " and " not in name
-
-
-def _run_in_plants(found: list[Part]) -> list[Entry]:
-    """Plants of a book that prints the name at the head of its paragraph: `AGRIMONY.—This herb …`.
-
-    Empty unless a fair part of the paragraphs begins so: a dash after two capitals is not rare.
-    """
-    plants: list[Entry] = []
-    topic = "essay"
-    paragraphs = [p for part in found if not is_front_matter(part.heading) for p in part.paragraphs]
-    for paragraph in paragraphs:
-        run_in = None if paragraph.topic else _RUN_IN_DASH.match(paragraph.text)
-        if run_in and _is_name(run_in[1]):
-            label = label_of(run_in[2])
-            topic, text = label if label else ("essay", run_in[2])
-            heading = heading_text(run_in[1])
-            plants.append(Entry("plant", first_name(heading), heading, "", [Section(topic, [text])]))
-        elif plants:
-            topic = paragraph.topic or topic
-            add_to(plants[-1], topic, paragraph.text)
-    unlabelled = sum(paragraph.topic is None for paragraph in paragraphs)
-    return plants if len(plants) >= max(MIN_RUN_IN, unlabelled / 4) else []
-
-
-def _is_name(text: str) -> bool:
-    words = text.split()
-    return len(words) <= 5 and all(
-        word[:1].isupper() or word.lower() in ("or", "of", "the", "and", "de") for word in words
-    )

@@ -4,9 +4,18 @@
 # ruff: noqa: RUF001
 
 import re
+from functools import lru_cache
 
 from curation.readers.herbal.text import plain
-from curation.readers.herbal.words import ADJECTIVES, ALIAS, OPPOSITES, SINGULAR, SMALL_WORDS
+from curation.readers.herbal.words import (
+    ADJECTIVES,
+    ALIAS,
+    COMMON_WORDS,
+    OPPOSITES,
+    SINGULAR,
+    SMALL_WORDS,
+    STOP_WORDS,
+)
 
 _GROWTH_FORMS = re.compile(r"(?:tree|bush|shrub)$", re.I)
 
@@ -114,3 +123,40 @@ def capitalised(text: str) -> str:
         text,
     )
     return re.sub(r"^([\"“‘'(\[]*)([a-z])", lambda m: m[1] + m[2].upper(), text, count=1)
+
+
+@lru_cache(maxsize=8192)
+def names_of(*headings: str) -> re.Pattern[str] | None:
+    """What a text must say to name the plant of its headings: a word of the name, or the name as one word.
+
+    Endings are left open (`Agrimony`, `Agrimonia`), words that many plants share do not count where there
+    are others, and `Woodsorrell` is named by `Wood Sorrel`. None if no heading has a word.
+    """
+    stems: dict[str, None] = {}
+    for heading in headings:
+        words = [word.lower() for word in re.findall(r"[^\W\d_]{2,}", plain(heading))]
+        words = [word for word in words if word not in STOP_WORDS and len(word) > 2]
+        telling = [word for word in words if word not in ADJECTIVES and word not in COMMON_WORDS]
+        for word in telling or words:
+            stems[_stem(word)] = None
+    patterns = [rf"\b{_loose(stem)}" for stem in stems]
+    return re.compile("|".join(patterns), re.I) if patterns else None
+
+
+def _stem(word: str) -> str:
+    stem = re.sub(r"(?:ies|ia|ium|ius|us|um|ae|æ|is|es|y|ie|s|e|a)$", "", word)
+    return stem if len(stem) > 2 else word
+
+
+def _loose(stem: str) -> str:
+    """The stem with its letters as they may be set: cut by a space or hyphen, doubled or not."""
+    singled = re.sub(r"(.)\1", r"\1", stem)
+    if len(singled) < 7:
+        return re.escape(stem)
+    return "[- ]?".join(f"{re.escape(letter)}{{1,2}}" for letter in singled)
+
+
+def alphabetical(heading: str) -> str:
+    """What a heading is sorted by: the letters of its first word, without article."""
+    text = re.sub(r"^(?:of|the|a|an)\s+", "", plain(heading).lower().strip(' "“‘(').removeprefix("of "))
+    return re.sub(r"[^a-z]", "", text.replace("æ", "ae").replace("œ", "oe"))[:4]

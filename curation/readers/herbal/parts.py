@@ -1,40 +1,30 @@
-"""A herbal as headed parts: which blocks are headings, which paragraphs carry a section label."""
+"""A herbal as headed parts: its pieces, which of them are headings, which carry a section label."""
 
 # Old books are set with curly quotes and dashes.
 # ruff: noqa: RUF001
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
+from curation.readers.herbal.headings import (
+    MAX_HEADING_LINES,
+    SIGNATURE_INDENT,
+    chapter,
+    is_alone,
+    is_caps,
+    is_closing,
+    is_reference,
+    italic_title,
+)
+from curation.readers.herbal.labels import label_of, opens_label
 from curation.readers.herbal.text import Block, Book, flow, is_verse, plain
-from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER, LABELS
+from curation.readers.herbal.ways import MIN_WORDS, Judged, Piece
+from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER
 
-MAX_HEADING_LINES = 4
-MAX_HEADING_CHARS = 120
-MAX_TITLE_WORDS = 14
-# A text of fewer words says nothing by itself.
-MIN_WORDS = 8
-# A single line further right than this is a signature or an attribution, never a heading.
-SIGNATURE_INDENT = 40
-
-_LABEL = re.compile(
-    r"^[_*=¶#\s-]*(?:the\s+)?(?:"
-    + "|".join(f"(?P<{topic}>{labels})" for topic, labels in LABELS.items())
-    + r")(?P<close>[.:]?[_*=]*\s*(?:\]|—|-{2,3}|–|:|\.|$)[_*=\]]*)\s*(?P<rest>.*)$",
-    re.I | re.S,
-)
-# An italic title may name the authority it is taken from: `_Pilulæ Assaireth._ Avicenna.`
-_ITALIC_TITLE = re.compile(
-    r"^(?:(?P<number>\d{1,3})\.\s*)?_(?P<title>[^_]+)_[.:,]?"
-    r"(?:\s+(?P<alias>Or,? .+)|\s+[A-Z][a-z]+(?: [A-Za-z]+)?\.?)?$"
-)
 _CROSS_REFERENCE = re.compile(r"^(?:[^.]{0,60}\. )?see\b[^.]{0,80}\.?$", re.I)
-_LINE_LABEL = re.compile(
-    r"^\s*[_*=¶-]*(?=[A-Z])(?i:" + "|".join(LABELS.values()) + r")[.]?[_*=]*\s*(?:\]|:|\.?(?:—|-{2,3}))"
-)
-_BARE_NAME = re.compile(r"[A-Z][\w'’-]+(?:(?:,? (?:or|of|the|and))? [A-Z][\w'’-]+){0,4}(?: \([^)]{3,40}\))?")
 _CONTENTS_LINE = re.compile(r"(?:\.\s?){3,}\s*\d+|\s{3,}\d+[.,]?$|^\s*SECTION\. \d|,\s\d+(?:,\s\d+)*\.?$")
 
 
@@ -53,8 +43,10 @@ class Paragraph(NamedTuple):
 class Part:
     """A heading and the paragraphs up to the next one.
 
-    style    how the heading is set: caps, title (italics), chapter, name, plain, or markdown's level
+    style    how the heading is set: entry (by the way of the book), caps, title (italics), chapter, plain,
+             reference, or markdown's level
     within   the heading above that has no text of its own, such as OILS over the receipts of oils
+    others   further names of the entry, printed right under its heading
     """
 
     heading: str
@@ -62,6 +54,7 @@ class Part:
     within: str = ""
     number: str = ""
     chapter: str = ""
+    others: list[str] = field(default_factory=list)
     paragraphs: list[Paragraph] = field(default_factory=list)
 
     @property
@@ -88,6 +81,8 @@ class Entry(NamedTuple):
     kind     plant, simple (of a catalogue), receipt, quotation or chapter
     name     as a question says it; `heading` as the book prints it
     within   the heading above: the catalogue, the kind of receipt, the chapter
+    names    further names that the book prints with the heading
+    own      of a plant, the text between its heading and the next, if it has a heading
     """
 
     kind: str
@@ -95,85 +90,81 @@ class Entry(NamedTuple):
     heading: str
     within: str
     sections: list[Section]
+    names: tuple[str, ...] = ()
+    own: str = ""
 
 
-def parts(book: Book) -> list[Part]:
-    """Every heading of the book with its paragraphs, up to the index or the end."""
-    found: list[Part] = []
-    current = Part("", "plain")
-    pending: str | None = None
+def pieces(book: Book) -> list[Piece]:
+    """The blocks of the book up to its index or end, without tables of contents, cut at section labels."""
+    found: list[Piece] = []
     lines_left = sum(len(block.lines) for block in book.blocks)
     half = lines_left // 2
-    blocks = [piece for block in book.blocks for piece in _at_labels(block)]
-    for block, following in zip_longest(blocks, blocks[1:]):
+    for block in (piece for block in book.blocks for piece in _at_labels(block)):
         lines_left -= len(block.lines)
         if _is_contents(block):
             continue
         text = flow(block, book.words)
-        label = label_of(text)
-        if label is None and (part := _heading(block, text) or _bare_name(text, following)):
-            if BACK_MATTER.match(part.heading) and lines_left < half:
+        piece = Piece(block, text, label_of(text), is_reference(text))
+        if piece.label is None and lines_left < half:
+            heading = _heading(piece)
+            if heading is not None and BACK_MATTER.match(heading.heading):
                 break
-            current, pending = _open(found, current, part), None
-        elif label is not None and not label[1]:
-            pending = label[0]
-        elif block.indent < SIGNATURE_INDENT or len(block.lines) > 1:
-            topic, body = label or (pending, text)
-            current.paragraphs.append(Paragraph(topic, body, block.indent >= 3 and not is_verse(block)))
+        found.append(piece)
+    return found
+
+
+def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
+    """Every heading with its paragraphs: the entries that a way marks, and what else looks like a heading."""
+    marks = judged.marks if judged else {}
+    made: list[Part] = []
+    current = Part("", "plain")
+    pending: str | None = None
+    for number, piece in enumerate(found):
+        if mark := marks.get(number):
+            entry = Part(mark.heading, "entry", others=list(mark.others))
+            current, pending = _open(made, current, entry), None
+            if mark.rest:
+                current.paragraphs.append(Paragraph(*(label_of(mark.rest) or (None, mark.rest))))
+        elif piece.refers:
+            if current.style == "entry":
+                current, pending = _open(made, current, Part(piece.text, "reference")), None
+        elif piece.label is None and (part := _heading(piece)):
+            if current.style == "entry" and not current.paragraphs and not is_closing(part.heading):
+                current.others.append(part.heading)
+            else:
+                current, pending = _open(made, current, part), None
+        elif piece.label is not None and not piece.label[1]:
+            pending = piece.label[0]
+        elif piece.block.indent < SIGNATURE_INDENT or len(piece.block.lines) > 1:
+            topic, body = piece.label or (pending, piece.text)
+            quoted = piece.block.indent >= 3 and not is_verse(piece.block)
+            current.paragraphs.append(Paragraph(topic, body, quoted))
             pending = None
-    found.append(current)
-    return [part for part in found if part.paragraphs]
+    made.append(current)
+    return [part for part in made if part.paragraphs]
 
 
 def _at_labels(block: Block) -> list[Block]:
     """The block, cut before every line that opens with a marked label such as `Place:`."""
-    starts = [n for n, line in enumerate(block.lines) if n == 0 or _LINE_LABEL.match(line)]
+    starts = [n for n, line in enumerate(block.lines) if n == 0 or opens_label(line)]
     return [block._replace(lines=block.lines[begin:end]) for begin, end in zip_longest(starts, starts[1:])]
 
 
-def _bare_name(text: str, following: Block | None) -> Part | None:
-    """A name alone on its line, in neither capitals nor italics, right above a section or what it opens."""
-    if following is None or not _BARE_NAME.fullmatch(text):
-        return None
-    opening = following.lines[0].strip()
-    opens = opening.lower().startswith((text.lower(), f"the {text.lower()}"))
-    return Part(text, "name") if label_of(opening) or opens else None
-
-
-def _open(found: list[Part], before: Part, part: Part) -> Part:
+def _open(made: list[Part], before: Part, part: Part) -> Part:
     """The part a heading opens; an empty chapter takes it as its title, another empty one is above it."""
-    if not before.paragraphs and before.heading:
+    if not before.paragraphs and before.heading and before.style not in ("reference", "entry"):
         if before.style == "chapter" and part.style != "chapter" and before.heading == before.chapter:
-            before.heading = part.heading
-            return before
-        part.within = before.heading
-        part.chapter = part.chapter or before.chapter
-        if part.style == "title" and before.style != "title":
+            if part.style != "entry":
+                before.heading = part.heading
+                return before
+        else:
             part.within = before.heading
+        part.chapter = part.chapter or before.chapter
         return part
-    found.append(before)
+    made.append(before)
     if part.style == "title":
         part.within = before.within if before.style == "title" else before.heading
     return part
-
-
-def label_of(text: str) -> tuple[str, str] | None:
-    """(topic, the rest) if a section label opens the text, as `_Place._]`, `Time.—`, `Uses:`."""
-    match = _LABEL.match(text)
-    if not match or not re.match(r"[\W_]*[A-Z]", text):
-        return None
-    topic = next(name for name in LABELS if match[name] is not None)
-    if (
-        topic in ("making", "comment")
-        and "]" not in match["close"]
-        and match[topic].lower().endswith(("college", "culpeper"))
-    ):
-        return None
-    rest = match["rest"].strip()
-    bare = not re.search(r"[_*=¶\]—:-]|–", text[: match.start("rest")])
-    if bare and rest and not rest[0].isupper() and rest[0] not in '"“‘(':
-        return None
-    return topic, rest
 
 
 def _is_contents(block: Block) -> bool:
@@ -184,42 +175,23 @@ def _is_contents(block: Block) -> bool:
     return hits >= 1 and hits * 2 >= len(block.lines)
 
 
-def _heading(block: Block, text: str) -> Part | None:
-    """The block as a heading, if it is one."""
-    text = " ".join(text.split())
-    if len(block.lines) > MAX_HEADING_LINES or len(text) > MAX_HEADING_CHARS:
+def _heading(piece: Piece) -> Part | None:
+    """The piece as a heading, if it is one."""
+    text = " ".join(piece.text.split())
+    if len(piece.block.lines) > MAX_HEADING_LINES:
         return None
     if match := re.match(r"(#{1,6})\s+(.+)", text):
         return _chapter(match[2]) or Part(match[2], f"markdown{len(match[1])}")
-    if block.indent >= SIGNATURE_INDENT:
+    if not is_alone(piece.block, text) or piece.block.indent >= SIGNATURE_INDENT:
         return None
-    match = _ITALIC_TITLE.match(text)
-    if match and ": " not in match["title"] and len(match["title"].split()) <= MAX_TITLE_WORDS:
-        alias = f" {match['alias']}" if match["alias"] else ""
-        return Part(match["title"].strip() + alias, "title", number=match["number"] or "")
+    if title := italic_title(piece.block, text):
+        return Part(title.heading, "title", number="" if title.number is None else str(title.number))
     return _chapter(text) or (Part(text, "caps") if is_caps(text) else None)
 
 
 def _chapter(text: str) -> Part | None:
-    bare = plain(text).strip()
-    match = CHAPTER.match(bare)
-    if not match or len(bare) > 90 or bare[: match.end()].lower() == bare[: match.end()]:
-        return None
-    mark = match[0].strip(" .:—-")
-    return Part(bare[match.end() :].strip() or mark, "chapter", chapter=mark)
-
-
-def is_caps(text: str) -> bool:
-    """A heading in capitals: `AGRIMONY.`, `ANEMONE (Wood).`, `LIQUORICE, English.`"""
-    bare = plain(re.sub(r"\([^)]*\)?|_see[^_]*_", "", text, flags=re.I)).strip()
-    if re.search(r"[]/|]| \. ", text) or not re.search(r"[^\W\d_]{3}", bare) or bare[:1] in "\"“‘'":
-        return False
-    letters = [c for c in bare if c.isalpha()]
-    upper = sum(c.isupper() for c in letters)
-    if upper >= 0.8 * len(letters):
-        return True
-    noun = re.split(r",|\band\b|\bor\b", bare)[0]
-    return noun == noun.upper() and len(bare.split()) <= 6 and sum(c.isalpha() for c in noun) >= 3
+    found = chapter(text)
+    return Part(found[0], "chapter", chapter=found[1]) if found else None
 
 
 def is_front_matter(heading: str) -> bool:

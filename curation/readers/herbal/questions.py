@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from curation.readers.herbal.names import capitalised, is_plural, title_case
+from curation.readers.herbal.names import capitalised, is_plural, names_of, title_case
 from curation.readers.herbal.parts import Entry, Section
 from curation.readers.herbal.passages import (
     PASSAGE_WORDS,
@@ -47,6 +47,13 @@ class Asked(NamedTuple):
     answer: str
 
 
+class Stray(NamedTuple):
+    """A passage that would have stood under a plant it may not be about, and why it does not."""
+
+    why: str
+    answer: str
+
+
 class Asker:
     """Asks about entries of one book; never the same question twice.
 
@@ -60,25 +67,28 @@ class Asker:
         self.voice = surname(author) if author else f"“{title}”"
         self._asked: set[str] = set()
 
-    def ask(self, entry: Entry) -> Iterator[Asked]:
-        """The questions of one entry, a section at a time."""
+    def ask(self, entry: Entry) -> Iterator[Asked | Stray]:
+        """The questions of one entry, a section at a time; what is not surely its own as Stray."""
         for section in entry.sections:
             if section.topic == "essay":
                 yield from self._essay(entry, section)
             else:
                 yield from self._section(entry, section)
 
-    def _section(self, entry: Entry, section: Section) -> Iterator[Asked]:
+    def _section(self, entry: Entry, section: Section) -> Iterator[Asked | Stray]:
         groups = passages(section.paragraphs, SECTION_WORDS)
         for number, group in enumerate(groups):
             text = answer_text(group)
             if not _says_something(text):
                 continue
+            if stray := _stray(entry, group, text):
+                yield stray
+                continue
             topic = _topic(entry, section, text, number)
             values = {"opening": opening(group[0])}
             yield Asked(self._word(entry, (topic, "opening"), values), self._cited(text, entry))
 
-    def _essay(self, entry: Entry, section: Section) -> Iterator[Asked]:
+    def _essay(self, entry: Entry, section: Section) -> Iterator[Asked | Stray]:
         groups = passages(section.paragraphs, PASSAGE_WORDS)
         if entry.kind == "chapter" and fits(section.paragraphs, []):
             groups = [section.paragraphs]
@@ -94,7 +104,9 @@ class Asker:
                 planned.append((group, wordings, values))
         for group, wordings, values in planned:
             text = answer_text(group)
-            if _says_something(text):
+            if stray := _stray(entry, group, text):
+                yield stray
+            elif _says_something(text):
                 yield Asked(self._word(entry, wordings, values), self._cited(text, entry))
 
     def _word(self, entry: Entry, wordings: tuple[str, ...], values: dict[str, str]) -> str:
@@ -130,6 +142,16 @@ class Asker:
             else f"“{entry.heading}”"
         )
         return f"{text}\n\nSource: {book}, {under}."
+
+
+def _stray(entry: Entry, group: list[str], text: str) -> Stray | None:
+    """The passage, if it neither names its plant nor stands between the plant's heading and the next."""
+    if entry.kind != "plant" or all(paragraph in entry.own for paragraph in group):
+        return None
+    named = names_of(entry.heading, entry.name, *entry.names)
+    if named and named.search(text):
+        return None
+    return Stray(f"it names no '{entry.name}' and does not stand between its heading and the next", text)
 
 
 def surname(author: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from curation.errors import SourceError
 from curation.readers.herbal.entries import entries
 from curation.readers.herbal.names import heading_text
-from curation.readers.herbal.parts import Part, parts
-from curation.readers.herbal.questions import Asker
+from curation.readers.herbal.parts import pieces
+from curation.readers.herbal.questions import Asked, Asker
 from curation.readers.herbal.text import Book, read_book
+from curation.readers.herbal.ways import Piece, judge, told
 from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source
 from curation.row import message
@@ -30,23 +31,26 @@ def book(path: Stored, source: Source, *, file: str) -> Iterator[Row | Bad]:
         yield Bad(str(broken))
 
 
-def rows(text: str, source: Source, *, file: str) -> list[Row]:
+def rows(text: str, source: Source, *, file: str) -> list[Row | Bad]:
     """One row per section of every plant, receipt and chapter, in the order of the book.
 
     text   the whole book, already decoded; `source.book` names it where its own header does not
     Returns rows of a user question and an assistant answer: the book's paragraphs and a last line
-    that cites book and entry. The same text gives the same rows. Raises SourceError, which says
-    what was looked for and what was found, where no entry can be made out.
+    that cites book and entry. A passage that neither names its plant nor stands between its heading and the
+    next is no row. The same text gives the same rows. Raises SourceError, which says what was looked for and
+    what was found, where no entry can be made out.
     """
     book = read_book(text)
-    found = [part for part in parts(book) if not _is_title(part.heading, book.title)]
-    named = entries(found)
+    found = [piece for piece in pieces(book) if not _is_title(piece.text, book.title)]
     title, author = _credit(book, source, file)
     asker = Asker(title, author)
-    asked = [pair for entry in named for pair in asker.ask(entry)]
-    if not asked:
+    asked = [pair for entry in entries(found) for pair in asker.ask(entry)]
+    if not any(isinstance(pair, Asked) for pair in asked):
         raise SourceError(_nothing(file, found))
-    return [Row(_messages(question, answer, source), None, []) for question, answer in asked]
+    return [
+        Row(_messages(*pair, source), None, []) if isinstance(pair, Asked) else Bad(pair.why, pair.answer)
+        for pair in asked
+    ]
 
 
 def _is_title(heading: str, title: str | None) -> bool:
@@ -68,19 +72,15 @@ def _credit(book: Book, source: Source, file: str) -> tuple[str, str | None]:
     return book.title or PurePosixPath(file).stem.replace("_", " "), book.author
 
 
-def _nothing(file: str, found: list[Part]) -> str:
-    headings = [heading_text(part.heading) for part in found if part.heading]
-    shown = ", ".join(f"'{heading[:40]}'" for heading in headings[:3])
-    paragraphs = sum(len(part.paragraphs) for part in found)
-    seen = (
-        f"{len(headings)} headings ({shown}{', …' if len(headings) > 3 else ''})"
-        if headings
-        else "no headings"
-    )
+def _nothing(file: str, found: list[Piece]) -> str:
+    judged = judge(found)
+    seen = told(judged) or "no headings"
+    words = sum(len(piece.text.split()) for piece in found)
     return (
-        f"{file}: no herbal entries: looked for plant names as headings (in capitals, as '## Name', or as"
-        " 'NAME.—text') over text that speaks of them or sections such as Description, Place, Time and"
-        f" Virtues, and for receipts that begin 'Take …'; found {seen} over {paragraphs} paragraphs"
+        f"{file}: no herbal entries: looked for plant names as headings (in capitals, capitalised, in italics or bold,"
+        " as '## Name', 'CHAP. 2. Of Name', '12. Name' or 'NAME.—text') over text that speaks of plants, and two of:"
+        " alphabetical or numerical order, the name in its own text, sections such as Description, Place, Time and"
+        f" Virtues; and for receipts that begin 'Take …'; found in {words:,} words {seen}"
     )
 
 

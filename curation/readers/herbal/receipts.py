@@ -4,6 +4,7 @@
 # ruff: noqa: RUF001
 
 import re
+from dataclasses import replace
 
 from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.parts import (
@@ -102,7 +103,7 @@ def _receipts(part: Part, heading: str, title: str) -> list[Entry]:
     alias = re.match(r"Or,? (.{3,90}?)\.?$", plain(paragraphs[0].text)) if part.style == "title" else None
     if alias and len(paragraphs) > 1:
         heading, paragraphs = f"{heading}. Or {alias[1]}", paragraphs[1:]
-    part = Part(heading, part.style, part.within, part.number, part.chapter, paragraphs)
+    part = replace(part, heading=heading, paragraphs=paragraphs)
     if _NO_SIMPLE.match(heading):
         return []
     if "making" in part.topics:

@@ -11,16 +11,23 @@ def _words(text: str) -> frozenset[str]:
 # a longer label stands before the shorter one that begins it.
 LABELS: dict[str, str] = {
     "place_time": r"place and time|time and place",
-    "description": r"descript(?:ion|\.)?(?: of [^.\]]{1,40})?|descr\.?|(?:botanical )?characteristics?",
-    "place": r"places?|habitat|where found",
-    "time": r"time|season|flowering(?: time)?",
+    "description": r"descript(?:ion|\.)?(?: of [^.\]]{1,40})?|descr\.?|(?:botanical )?characteristics?"
+    r"|botanical descript(?:ion|\.)|botanical characters",
+    "place": r"places?|(?:preferred |history and )?habitat(?: and (?:range|distribution))?|where found"
+    r"|(?:geographical )?distribution",
+    "time": r"time|season|flowering(?: (?:time|season))?",
     "virtues": r"government and vi?e?rtues|government|(?:the )?vi?e?rtues?(?: and uses?)?"
-    r"|medicinal (?:action(?: and uses)?|uses?|virtues)|uses?(?: and virtues)?|properties",
+    r"|medic(?:in)?al (?:action(?:s? and uses?)?|uses?|virtues|properties(?: and uses?)?)"
+    r"|(?:properties|actions?|action, medical properties) and uses?|therapeutics|physiological action"
+    r"|specific indications?(?: and uses?)?|uses?(?: and (?:virtues|properties))?|properties",
     "nature": r"temperature|temperament|nature",
-    "names": r"names?|synonyms?|other names",
+    "names": r"names?|synonyms?|syn\.|com(?:mon|\.) names?|other (?:common )?names|nom\. ?vulg\.?",
     "kinds": r"kindes?|kinds|sorts",
-    "constituents": r"constituents?",
-    "parts": r"parts? used",
+    "botany": r"botanical(?: (?:name|source|origin))?|nat(?:ural|\.) ord(?:er|\.)|n\. ?o(?:rd)?\.|family",
+    "constituents": r"(?:chemical )?constituents?|chemical (?:composition|analysis)",
+    "parts": r"parts? (?:used|employed)(?: and preparation)?",
+    "collection": r"collection(?:,? prices?)?(?:,? and uses?)?",
+    "substitutes": r"(?:substitutes?|adulterations?)(?: and (?:substitutes?|adulterations?))?",
     "cultivation": r"cultivation|culture",
     "dose": r"dos(?:e|age)s?",
     "danger": r"dangers?|cautions?|poison and antidotes?",
@@ -30,7 +37,8 @@ LABELS: dict[str, str] = {
 }
 # Labels that only a plant has: one of them makes the heading above a plant.
 PLANT_TOPICS = frozenset(
-    {"description", "place", "time", "place_time", "virtues", "nature", "names", "kinds", "parts"}
+    {"description", "place", "time", "place_time", "virtues", "nature", "names", "kinds", "parts", "botany",
+     "constituents"}
 )
 
 FRONT_MATTER = re.compile(
@@ -43,6 +51,37 @@ FRONT_MATTER = re.compile(
 BACK_MATTER = re.compile(
     r"(?:general |the )?index\b|(?:a )?list of the principal|(?:the )?(?:finis|end)\W*$"
     r"|bibliograph|transcriber|advertisements?\b|the full project",
+    re.I,
+)
+# A heading over several plants.
+FAMILY = re.compile(
+    r"\b(?:famil(?:y|ies)|natural orders?|tribe|sub-?order)\b|^\w{3,}(?:ace|ine)(?:ae|æ|œ)$|^(?:legumin|umbellifer|labiat"
+    r"|composit|crucifer|gramine)(?:os)?(?:ae|æ)$",
+    re.I,
+)
+# Words over a text that is no plant's own: parts of a book, sections of an entry without a topic.
+NO_NAME = re.compile(
+    r"(?:chap(?:ter|\.)?|book|parts?|plates?|tables?|vol(?:ume|\.)?|pages?|notes?|see|section|sect|class|genus"
+    r"|order|letter|by|from|to|for|against|the end|finis|another|another way|ditto|remedies|remedy|dose|doses"
+    r"|preparations?|decoctions?|infusions?|tinctures?|ointments?|poultices?|syrups?|conserves?|medicines?|general"
+    r"|conclusion|summary|note|n\.? ?b|edible part|how|when|where|what|why|printed|entered|copyright|price)\b",
+    re.I,
+)
+STOP_WORDS = _words(
+    "or of the and by to in with called also some usually known more properly name its a an for on from"
+    " their this that these those there here it is are was were be as at if but not when which who he she"
+    " they we you his her our your my all any each many most such other another one two three first second"
+    " see also page said may can will has have had"
+)
+# Words of a name that many plants share.
+COMMON_WORDS = _words(
+    "herb root roots tree trees bark seed seeds leaf leaves plant plants flower flowers bush shrub weed grass"
+    " wort oil gum water fruit berry berries nut family true common"
+)
+PLANT_WORDS = re.compile(
+    r"\b(?:leaf|leaves|stems?|stalks?|roots?|rootstocks?|flowers?|blossoms?|petals?|berr(?:y|ies)|seeds?|fruits?"
+    r"|bark|herbs?|plants?|shrubs?|trees?|grow(?:s|ing|eth)?|decoctions?|infusions?|tinctures?|juice|perennial|annual"
+    r"|medicinal\w*|species|bloom\w*|branches|foliage|twigs?|bulbs?|pods?)\b",
     re.I,
 )
 CHAPTER = re.compile(

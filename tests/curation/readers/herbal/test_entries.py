@@ -148,9 +148,9 @@ def test_common_layouts_give_the_same_entries(layout):
 @pytest.mark.parametrize("form", ["{}.—{}", "{}.--{}", "_{}._—{}", "**{}** — {}"])
 def test_run_in_headings_are_entries(form):
     plants = {
-        "Balm": "A bushy herb with lemon scented leaves, kept in every garden.",
-        "Garden Rue": "A bitter shrub, set among clothes against moths.",
-        "SAGE": "The leaves are boiled in ale for the throat.",
+        "Balm": "The balm is a bushy herb with lemon scented leaves, kept in every garden.",
+        "Garden Rue": "The rue is a bitter shrub, set among clothes against moths.",
+        "SAGE": "The leaves of sage are boiled in ale for the throat.",
     }
     text = "\n\n".join(form.format(name, told) for name, told in plants.items())
     assert [(e.name, e.sections[0].paragraphs[0]) for e in named(text)] == [
@@ -161,19 +161,21 @@ def test_run_in_headings_are_entries(form):
 
 
 def test_essays_without_labels_are_plants_where_the_text_speaks_of_the_name():
-    assert [entry.name for entry in named(ESSAYS)] == ["Mint", "Water Mint", "Garlic"]
+    assert [entry.name for entry in named(ESSAYS)] == ["Garlic", "Mint", "Water Mint", "Sage"]
 
 
 def test_names_in_plain_lines_are_headings_where_the_text_opens_with_them():
     text = (
         "Lemon Balm\n\nLemon balm is a herb of the mint family.\n\nIt makes a good tea.\n\n"
+        "Rue\n\nThe rue is a bitter shrub with blue leaves.\n\n"
         "Yarrow\n\nThe yarrow grows in meadows and is feathery.\n"
     )
     assert [(e.name, len(e.sections[0].paragraphs)) for e in named(text)] == [
         ("Lemon Balm", 2),
+        ("Rue", 1),
         ("Yarrow", 1),
     ]
 
 
 def test_a_plant_within_an_essay_keeps_what_names_it():
-    assert [len(entry.sections[0].paragraphs) for entry in named(ESSAYS)] == [1, 2, 1]
+    assert [len(entry.sections[0].paragraphs) for entry in named(ESSAYS)] == [1, 1, 2, 1]
