@@ -4,9 +4,10 @@
 # ruff: noqa: RUF001
 
 import re
-from collections.abc import Sequence
+from collections import Counter
 
 from curation.readers.herbal.headings import is_closing
+from curation.readers.herbal.learned import with_learned_labels
 from curation.readers.herbal.names import first_name, heading_text, names_of
 from curation.readers.herbal.parts import (
     Entry,
@@ -20,9 +21,14 @@ from curation.readers.herbal.parts import (
 from curation.readers.herbal.passages import announces
 from curation.readers.herbal.receipts import others, quotations
 from curation.readers.herbal.ways import BAR, Piece, judge
+from curation.readers.herbal.words import ADJECTIVES
 
 # Receipts and quotations that make a book without plants worth asking.
 MIN_RECEIPTS = 3
+# How many times as long as others the last plant may be without a look at where it ends.
+MAX_LAST = 3
+# Entries in which the same words may open another plant: a book that is quoted opens more.
+MAX_QUOTED = 2
 
 # `The _Hemp Agrimony_, or …` and `The Dwarf Elder (_Sambucus ebulus_) …` open a plant of their own.
 _SUB_PLANT = re.compile(
@@ -35,17 +41,23 @@ _SUB_PLANT = re.compile(
 _LATIN = re.compile(r"(?:us|um|is|ia|ica|alis|aris|ensis)$")
 
 
-def entries(found: Sequence[Piece]) -> list[Entry]:
+def entries(found: list[Piece]) -> list[Entry]:
     """Everything that can be asked, in the order of the book; empty if this is no herbal.
 
     The plants, by the way of marking them that the book follows, and what stands behind them; of a book
     without plants its receipts, what it quotes and its chapters.
     """
-    best = next(iter(judge(found)), None)
+    judged = judge(found)
+    taught = with_learned_labels(found, judged)
+    if taught != found:
+        found, judged = taught, judge(taught)
+    best = next(iter(judged), None)
     if best and best.score >= BAR:
         made = parts(found, best)
         last = max(number for number, part in enumerate(made) if part.style == "entry")
-        return [*_plants(_with_tails(made[: last + 1], best.way)), *others(made[last + 1 :])]
+        plants = _with_tails(made[: last + 1], best.way)
+        _cut_last(plants)
+        return [*_plants(plants), *others(made[last + 1 :])]
     front = _without_front(parts(found))
     named = [*others(front), *(entry for part in front for entry in quotations(part))]
     return named if sum(entry.kind != "chapter" for entry in named) >= MIN_RECEIPTS else []
@@ -73,6 +85,17 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
     return plants
 
 
+def _cut_last(plants: list[Part]) -> None:
+    """No heading ends the last plant of a book: a long text under it is its own as far as it names it."""
+    *before, last = plants
+    lengths = sorted(part.length for part in before)
+    named = names_of(last.heading, *last.others)
+    if not before or not named or last.length <= MAX_LAST * lengths[len(lengths) // 2]:
+        return
+    own = [number for number, paragraph in enumerate(last.paragraphs) if named.search(paragraph.text)]
+    last.paragraphs = last.paragraphs[: own[-1] + 1 if own else 1]
+
+
 def _without_front(found: list[Part]) -> list[Part]:
     """The headed parts, less prefaces, what stands before the first chapter, and chapters of the contents."""
     longest: dict[str, int] = {}
@@ -92,22 +115,41 @@ def _without_front(found: list[Part]) -> list[Part]:
 
 def _plants(found: list[Part]) -> list[Entry]:
     plants: list[Entry] = []
+    quoted = _quoted(found)
     genus = ""
     for part in found:
         heading, genus = _full_name(re.sub(r"^Of (?:the )?", "", heading_text(part.heading)), genus)
         sections = sections_of(part)
         if not sections:
             continue
-        name = first_name(heading)
+        name = _said_name(heading, part)
         names = tuple(heading_text(other) for other in part.others)
         own = "\n".join(paragraph.text for paragraph in part.paragraphs)
         if sections[0].topic != "essay":
             plants.append(Entry("plant", name, heading, "", sections, names, own))
             continue
-        (_, first), *subs = _split_plants(sections[0], name)
+        (_, first), *subs = _split_plants(sections[0], name, quoted)
         plants.append(Entry("plant", name, heading, "", [first], names, own))
         plants += [Entry("plant", sub or name, f"{heading}: {sub}", "", [section]) for sub, section in subs]
     return plants
+
+
+def _said_name(heading: str, part: Part) -> str:
+    """The name a question asks for: the first of several, unless it is half a name by itself.
+
+    `Skunk or Swamp Cabbage` is asked as `Skunk Cabbage` where the text says so, else in full.
+    """
+    name = first_name(heading)
+    match = re.match(r"(.+?)(,?) or ([\w'’-]+) ?(?:[\w'’-]+ )*?([\w'’-]*)(?=;|$|,|\s*\()", heading)
+    if not match:
+        return name
+    words, other, noun = name.lower().split(), match[3].lower(), match[4].lower()
+    is_half = all(word in ADJECTIVES for word in words) or other in ("common", "true")
+    is_half = is_half or not match[2] and len(words) == 1
+    if not noun or noun in words or not is_half:
+        return name
+    text = " ".join(paragraph.text for paragraph in part.paragraphs).lower()
+    return f"{name} {match[4]}" if f"{name} {noun}".lower() in text else heading.split(";")[0].strip()
 
 
 def _full_name(heading: str, genus: str) -> tuple[str, str]:
@@ -119,7 +161,18 @@ def _full_name(heading: str, genus: str) -> tuple[str, str]:
     return heading, first[0] if first else genus
 
 
-def _split_plants(section: Section, name: str) -> list[tuple[str | None, Section]]:
+def _quoted(found: list[Part]) -> set[str]:
+    """What opens paragraphs of many entries, as a play does that is quoted: no plant."""
+    opened = Counter(
+        sub
+        for part in found
+        for sub in {_sub_plant(paragraph.text, "") for paragraph in part.paragraphs if not paragraph.topic}
+        if sub
+    )
+    return {sub for sub, count in opened.items() if count > MAX_QUOTED}
+
+
+def _split_plants(section: Section, name: str, quoted: set[str]) -> list[tuple[str | None, Section]]:
     """An essay cut where a paragraph opens another plant; what follows stays there while it names it.
 
     The first pair is the plant of the heading, with every paragraph no other plant claims.
@@ -128,7 +181,7 @@ def _split_plants(section: Section, name: str) -> list[tuple[str | None, Section
     current = 0
     for text in section.paragraphs:
         sub = _sub_plant(text, name) if found[0][1].paragraphs else None
-        if sub:
+        if sub and sub not in quoted:
             found.append((sub, Section("essay", [text])))
             current = len(found) - 1
             continue

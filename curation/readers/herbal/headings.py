@@ -54,6 +54,11 @@ _RUN_IN_ITALIC = re.compile(
 _RUN_IN_DASH = re.compile(
     r"^[_*=]*(?P<name>[A-Z][^.:;—*_=\n]{1,50}?)[.,:]?[_*=]*[.:]?[_*=]*\s?(?:—|--|–)\s?[_*=]*(?P<rest>\S.*)$", re.S
 )
+_RUN_IN_LABEL = re.compile(
+    r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)|(?P<plain>[A-Z][a-zA-Z ,&]{2,40}))"
+    r"[.:]?\s?(?:—|--|–|:|(?<=[.:][_=*])\s)\s?(?P<rest>\S.*)$",
+    re.S,
+)
 _RUN_IN_LATIN = re.compile(rf"^(?P<name>{_TITLE_NAME}) (?P<rest>\(_?[A-Z][^)]{{3,80}}\)\S*\s+\S.*)$", re.S)
 _RUN_IN_NUMBER = re.compile(r"^[_=*]*(?P<name>[A-ZÆŒ][^.:;—_=*]{2,60}?)[_=*]*(?:[.:;]|,(?= _)|—|--)[_=*]*(?:\s*(?P<rest>\S.*))?$", re.S)
 
@@ -91,8 +96,8 @@ def is_alone(block: Block, text: str) -> bool:
 def is_name(heading: str) -> bool:
     """Whether a heading can be the name of a plant: no section, front matter, family or sentence."""
     text = _unnumbered(plain(heading)).strip(" .,:;—-")
-    words = re.findall(r"[^\W\d_]+", text)
-    if not words or len(words) > MAX_NAME_WORDS or re.search(r"[\d?!\[\]]", text):
+    words = re.findall(r"[^\W\d_][\w'’]*", text.split(";")[0])
+    if not words or len(words) > MAX_NAME_WORDS or len(text) > MAX_HEADING_CHARS or re.search(r"[\d?!\[\]]", text):
         return False
     if FRONT_MATTER.match(text) or BACK_MATTER.match(text) or NO_NAME.match(text) or FAMILY.search(text):
         return False
@@ -103,8 +108,15 @@ def is_name(heading: str) -> bool:
 
 def is_reference(text: str) -> bool:
     """Whether a block is the entry of a name that only sends to another: `BELLADONNA (_see_ Night Shade)`."""
+    if len(text) > 200:
+        return False
     bare = plain(text)
     return bare[:1].isupper() and len(bare.split()) <= 20 and bool(_REFERENCE.match(" ".join(bare.split())))
+
+
+def is_latin(heading: str) -> bool:
+    """Whether a heading is a genus and a species, perhaps with who named it."""
+    return bool(re.match(r"[_=*]*[A-Z][a-zæœ]+ (?:[a-zæœë-]{3,}\b|(?:[A-Z][a-zæœ-]+ )+(?:[A-Z][a-z]{0,6})\.$)", heading))
 
 
 def is_closing(heading: str) -> bool:
@@ -248,6 +260,12 @@ def run_in_dash(block: Block, text: str) -> Mark | None:
 def run_in_latin(block: Block, text: str) -> Mark | None:
     """`Agrimony (_Agrimonia eupatoria_) is a common plant …`"""
     return run_in(_RUN_IN_LATIN, text)
+
+
+def run_in_label(text: str) -> Mark | None:
+    """Words at the head of a text, set off as a section label is: `=Bark.=--`, `_Leaves_:`, `Habit.—`."""
+    match = _RUN_IN_LABEL.match(text)
+    return Mark((match["marked"] or match["plain"]).strip(" .:"), match["rest"]) if match else None
 
 
 def run_in_number(block: Block, text: str) -> Mark | None:

@@ -20,6 +20,10 @@ from curation.readers.herbal.words import (
 _GROWTH_FORMS = re.compile(r"(?:tree|bush|shrub)$", re.I)
 
 
+_BINOMIAL = r"[A-Z][a-zæœ]+ [A-Za-zæœ-]{3,}"
+_AUTHORITY = r"L|Linn|Mill|DC|Ait|Willd|Michx|Lam|Juss|Walt|Pursh|Nutt|Torr|Gray|Roxb|Rich|Raf|Benth|Thunb"
+
+
 def heading_text(raw: str) -> str:
     """A heading on one line, without marks, numbering or final stop; capitals become title case."""
     text = " ".join(plain(raw).split())
@@ -91,7 +95,8 @@ def _turn(heading: str) -> str | None:
 
 
 def _article(name: str) -> str:
-    """`the` in lower case, and before a tree or bush."""
+    """`the` in lower case, and before a tree or bush; who named a Latin name is not told."""
+    name = re.sub(rf"^({_BINOMIAL}),? (?:{_AUTHORITY})\.?(?: (?:{_AUTHORITY})\.?)?$", r"\1", name)
     name = re.sub(r"^The ", "the ", name)
     if _GROWTH_FORMS.search(name) and not name.startswith("the ") and " of " not in name:
         return f"the {name}"

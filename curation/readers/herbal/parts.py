@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from curation.readers.herbal.headings import (
+    MAX_HEADING_CHARS,
     MAX_HEADING_LINES,
     SIGNATURE_INDENT,
     chapter,
@@ -20,9 +21,10 @@ from curation.readers.herbal.headings import (
     italic_title,
 )
 from curation.readers.herbal.labels import label_of, opens_label
+from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.text import Block, Book, flow, is_verse, plain
 from curation.readers.herbal.ways import MIN_WORDS, Judged, Piece
-from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER
+from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER, SHORT_TOPICS
 
 _CROSS_REFERENCE = re.compile(r"^(?:[^.]{0,60}\. )?see\b[^.]{0,80}\.?$", re.I)
 _CONTENTS_LINE = re.compile(r"(?:\.\s?){3,}\s*\d+|\s{3,}\d+[.,]?$|^\s*SECTION\. \d|,\s\d+(?:,\s\d+)*\.?$")
@@ -44,7 +46,7 @@ class Part:
     """A heading and the paragraphs up to the next one.
 
     style    how the heading is set: entry (by the way of the book), caps, title (italics), chapter, plain,
-             reference, or markdown's level
+             reference, front (the book's title), unsure (marked as an entry, but unproved), or markdown's level
     within   the heading above that has no text of its own, such as OILS over the receipts of oils
     others   further names of the entry, printed right under its heading
     """
@@ -104,7 +106,8 @@ def pieces(book: Book) -> list[Piece]:
         if _is_contents(block):
             continue
         text = flow(block, book.words)
-        piece = Piece(block, text, label_of(text), is_reference(text))
+        kind = "front" if _is_title(text, book.title) else "reference" if is_reference(text) else ""
+        piece = Piece(block, text, label_of(text), kind)
         if piece.label is None and lines_left < half:
             heading = _heading(piece)
             if heading is not None and BACK_MATTER.match(heading.heading):
@@ -125,9 +128,14 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             current, pending = _open(made, current, entry), None
             if mark.rest:
                 current.paragraphs.append(Paragraph(*(label_of(mark.rest) or (None, mark.rest))))
-        elif piece.refers:
-            if current.style == "entry":
-                current, pending = _open(made, current, Part(piece.text, "reference")), None
+        elif judged and number in judged.names and current.style == "entry" and not current.paragraphs:
+            continue
+        elif judged and number in judged.unsure and not _heading(piece):
+            current, pending = _open(made, current, Part(piece.text[:MAX_HEADING_CHARS], "unsure")), None
+            current.paragraphs.append(Paragraph(None, piece.text))
+        elif piece.kind:
+            if current.style == "entry" or piece.kind == "front":
+                current, pending = _open(made, current, Part(piece.text, piece.kind)), None
         elif piece.label is None and (part := _heading(piece)):
             if current.style == "entry" and not current.paragraphs and not is_closing(part.heading):
                 current.others.append(part.heading)
@@ -141,7 +149,15 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             current.paragraphs.append(Paragraph(topic, body, quoted))
             pending = None
     made.append(current)
-    return [part for part in made if part.paragraphs]
+    return [part for part in made if part.paragraphs and part.style != "front"]
+
+
+def _is_title(text: str, title: str | None) -> bool:
+    """Whether a block is the book's own title, over its title page."""
+    if not title or len(text) > 2 * len(title) + 20:
+        return False
+    words = [re.findall(r"\w+", said.casefold()) for said in (heading_text(text), title)]
+    return bool(words[0]) and words[0] == words[1]
 
 
 def _at_labels(block: Block) -> list[Block]:
@@ -202,7 +218,10 @@ def sections_of(part: Part) -> list[Section]:
     """The paragraphs by topic; what stands before the first label is `intro`, without any label `essay`."""
     topic = "intro" if part.topics else "essay"
     sections: dict[str, list[str]] = {}
-    for paragraph in part.paragraphs:
+    last = max((number for number, one in enumerate(part.paragraphs) if one.topic), default=-1)
+    for number, paragraph in enumerate(part.paragraphs):
+        if number == last + 1 and topic in SHORT_TOPICS:
+            topic = "account"
         topic = paragraph.topic or topic
         if paragraph.text.strip():
             sections.setdefault(topic, []).append(paragraph.text)

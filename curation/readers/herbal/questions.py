@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from curation.readers.herbal.learned import SECTION
 from curation.readers.herbal.names import capitalised, is_plural, names_of, title_case
 from curation.readers.herbal.parts import Entry, Section
 from curation.readers.herbal.passages import (
@@ -85,8 +86,10 @@ class Asker:
                 yield stray
                 continue
             topic = _topic(entry, section, text, number)
-            values = {"opening": opening(group[0])}
-            yield Asked(self._word(entry, (topic, "opening"), values), self._cited(text, entry))
+            label = topic.removeprefix(SECTION)
+            values = {"opening": opening(group[0]), "section": label}
+            wordings = ("section" if label != topic else topic, "opening")
+            yield Asked(self._word(entry, wordings, values), self._cited(text, entry))
 
     def _essay(self, entry: Entry, section: Section) -> Iterator[Asked | Stray]:
         groups = passages(section.paragraphs, PASSAGE_WORDS)
@@ -191,7 +194,7 @@ def _topic(entry: Entry, section: Section, text: str, number: int) -> str:
             else "quotation_made"
         )
     if number:
-        return "virtues_more" if section.topic == "virtues" else "opening"
+        return {"virtues": "virtues_more", "account": "account"}.get(section.topic, "opening")
     if section.topic == "intro" and re.search(_NAMED, text):
         return "named"
     if section.topic == "making" and entry.kind == "plant":
@@ -221,7 +224,7 @@ def _passage_wordings(
     if entry.kind == "chapter":
         return _chapter_wordings(entry, group, number, total, used)
     if total == 1:
-        return ("essay", "opening"), values
+        return ("essay_remedy" if is_remedial(text) else "essay", "opening"), values
     if not number:
         return ("first", "opening"), values
     for topic in _candidates(text):

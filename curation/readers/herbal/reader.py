@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 
 from curation.errors import SourceError
 from curation.readers.herbal.entries import entries
-from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.parts import pieces
 from curation.readers.herbal.questions import Asked, Asker
 from curation.readers.herbal.text import Book, read_book
@@ -41,7 +40,7 @@ def rows(text: str, source: Source, *, file: str) -> list[Row | Bad]:
     what was found, where no entry can be made out.
     """
     book = read_book(text)
-    found = [piece for piece in pieces(book) if not _is_title(piece.text, book.title)]
+    found = pieces(book)
     title, author = _credit(book, source, file)
     asker = Asker(title, author)
     asked = [pair for entry in entries(found) for pair in asker.ask(entry)]
@@ -51,12 +50,6 @@ def rows(text: str, source: Source, *, file: str) -> list[Row | Bad]:
         Row(_messages(*pair, source), None, []) if isinstance(pair, Asked) else Bad(pair.why, pair.answer)
         for pair in asked
     ]
-
-
-def _is_title(heading: str, title: str | None) -> bool:
-    """Whether a heading is the book's own title, over its title page."""
-    words = [re.findall(r"\w+", text.casefold()) for text in (heading_text(heading), title or "")]
-    return bool(words[0]) and words[0] == words[1]
 
 
 def _messages(question: str, answer: str, source: Source) -> list[dict[str, object]]:

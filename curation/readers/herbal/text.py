@@ -69,6 +69,8 @@ def read_book(text: str) -> Book:
     title, author = _stated(head)
     if title is None:
         title, author = _title_page(body)
+    if title is None:
+        title, author = _farewell(text, author)
     blocks = [_clean(block) for block in _without_footnotes(_blocks(body))]
     words = frozenset(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", re.sub(r"-\n\s*", " ", body).lower()))
     return Book(title, author, [block for block in blocks if block.lines], words)
@@ -92,12 +94,26 @@ def _stated(head: str) -> tuple[str | None, str | None]:
     )
 
 
+def _farewell(text: str, author: str | None) -> tuple[str | None, str | None]:
+    """Title and author from the last line of a file of Project Gutenberg, where its header is gone."""
+    match = re.search(
+        r"^\s*End of (?:the |this )?Project Gutenberg(?:['’]s| e-?book of) (.+?),\s+by\s+(.+)\s*$",
+        text[-400_000:],
+        re.M | re.I | re.S,
+    )
+    if not match:
+        return None, author
+    return " ".join(match[1].split()), author or " ".join(match[2].split("\n")[0].split())
+
+
 def _title_page(body: str) -> tuple[str | None, str | None]:
     """Title and author from a title page: the first capitals up to a stop, and the first `By NAME`."""
     lines = body.split("\n")[:MAX_TITLE_PAGE_LINES]
     author = None
     before = len(lines)
     for number, line in enumerate(lines):
+        if re.fullmatch(r"[\s_*]*by[\s_*]*", line, re.I):
+            line = f"{line} {next((later for later in lines[number + 1 :] if later.strip()), '')}"
         by = re.match(r"^[\s_*]*by\s+([A-Z][\w.’' -]{3,60}?)(?:,.*)?[\s_*.]*$", line, re.I)
         if by and sum(word[0].isupper() for word in by[1].split()) >= 2:
             author, before = _name_case(by[1].strip()), number

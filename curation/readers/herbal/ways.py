@@ -8,7 +8,7 @@ whether the sections of one plant stand there. The best way above the bar is the
 import math
 import re
 from collections import Counter
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -75,18 +75,22 @@ WAYS: dict[str, Way] = {
 
 
 class Piece(NamedTuple):
-    """A block with its text on one line, the section label that opens it, and whether it only sends on."""
+    """A block with its text on one line and the section label that opens it, if any.
+
+    kind  `reference` where it only sends to another entry, `front` where it is the book's title
+    """
 
     block: Block
     text: str
     label: tuple[str, str] | None = None
-    refers: bool = False
+    kind: str = ""
 
 
 class Judged(NamedTuple):
     """What a way makes of a book.
 
     marks     the entries it is sure of, by the number of the piece that opens each
+    unsure    the pieces with a mark that no proof makes an entry
     names     the pieces that only add a name to the heading above them
     words     how many the book has
     found     how many marks there are, the unsure ones among them
@@ -101,6 +105,7 @@ class Judged(NamedTuple):
 
     way: str
     marks: dict[int, Mark]
+    unsure: frozenset[int]
     names: frozenset[int]
     words: int
     found: int
@@ -183,6 +188,7 @@ def _judged(way: str, pieces: Sequence[Piece], total: int) -> Judged | None:
     return Judged(
         way,
         {stand.piece: stand.mark for stand in sure},
+        frozenset(piece for piece, _ in groups) - {stand.piece for stand in sure},
         frozenset(names),
         total,
         count,
@@ -202,7 +208,7 @@ def _marked(way: str, pieces: Sequence[Piece]) -> list[tuple[int, Mark]]:
     marked = [
         (number, mark)
         for number, piece in enumerate(pieces)
-        if piece.label is None and not piece.refers and (mark := find(piece.block, piece.text))
+        if piece.label is None and not piece.kind and (mark := find(piece.block, piece.text))
     ]
     printed = Counter(_key(mark.heading) for _, mark in marked)
     return [(number, mark) for number, mark in marked if printed[_key(mark.heading)] < MANY]
@@ -235,32 +241,35 @@ def _together(
 
 def _name_above(piece: Piece) -> Mark | None:
     """The common name on its own line over a Latin one, as a mark of another way."""
-    if piece.label is not None or piece.refers or len(piece.block.lines) > 1:
+    if piece.label is not None or piece.kind or len(piece.block.lines) > 2:
         return None
     words = [word for word in re.findall(r"[^\W\d_][\w'’-]*", piece.text) if len(word) > 3]
-    is_line = re.fullmatch(r"[A-Z][^.:!?]{2,90}", piece.text) and words
+    is_line = re.fullmatch(r"[A-Z][^.:!?]{2,110}", piece.text) and words
     if is_line and 2 * sum(word[0].isupper() for word in words) >= len(words):
         return Mark(piece.text) if headings.is_name(piece.text) else None
     return headings.titles(piece.block, piece.text)
 
 
 def _stand(piece: int, marks: Sequence[Mark], under: Sequence[Piece]) -> _Stand:
-    """What stands under a mark; of several names the one its text says most, the last if none."""
+    """What stands under a mark; of several names a common one, the one its text says most, or the last."""
     text = " ".join([marks[-1].rest, *(one.text for one in under)])
     said = [len(named.findall(text[:LOOKED_AT])) if (named := names_of(mark.heading)) else 0 for mark in marks]
-    best = max(range(len(marks)), key=lambda place: (said[place], place))
+    common = [place for place, mark in enumerate(marks) if not headings.is_latin(mark.heading)]
+    best = max(common or range(len(marks)), key=lambda place: (said[place], place))
     others = tuple(mark.heading for place, mark in enumerate(marks) if place != best)
     mark = marks[best]._replace(rest=marks[-1].rest, others=others)
-    topics = [one.label[0] for one in under if one.label and one.label[0] in PLANT_TOPICS]
-    apart = [topic for number, topic in enumerate(topics) if number == 0 or topics[number - 1] != topic]
-    one_plant = sum(apart.count(topic) > 1 for topic in set(apart)) < 2
+    topics = {one.label[0] for one in under if one.label}
+    printed = Counter(
+        _key(one.text.removesuffix(one.label[1])) for one in under if one.label and one.label[0] in PLANT_TOPICS
+    ).values()
+    one_plant = sum(count > 1 for count in printed) < 2 and max(printed, default=0) < 3
     return _Stand(
         piece,
         mark,
         text[:LOOKED_AT],
         len(text.split()),
-        said[best] > 0,
-        len(set(apart)) if one_plant else 0,
+        any(said),
+        len(topics) if printed and one_plant else 0,
         [word.lower() for word in PLANT_WORDS.findall(text[:LOOKED_AT])],
     )
 
@@ -305,19 +314,20 @@ def _order(marks: Sequence[Mark]) -> tuple[set[int], float]:
     numbers = [mark.number for mark in marks]
     runs = [_longest([alphabetical(mark.heading) for mark in marks])]
     if sum(number is not None for number in numbers) > len(marks) / 2:
-        runs.append(_longest([-1 if number is None else number for number in numbers]))
+        runs.append(_longest([-1 if number is None else number for number in numbers], strictly=True))
     best = max(runs, key=len)
     count, chance = len(marks), min(2 * math.sqrt(len(marks)), 0.8 * len(marks))
     return best, max(0.0, (len(best) - chance) / (count - chance)) * min(1.0, count / 5)
 
 
-def _longest(keys: Sequence[str] | Sequence[int]) -> set[int]:
-    """The places of the longest subsequence that never falls."""
+def _longest(keys: Sequence[str] | Sequence[int], *, strictly: bool = False) -> set[int]:
+    """The places of the longest subsequence that never falls, or that always rises."""
+    bisect = bisect_left if strictly else bisect_right
     tails: list[str | int] = []
     ends: list[int] = []
     before: list[int | None] = []
     for number, key in enumerate(keys):
-        place = bisect_right(tails, key)  # type: ignore[type-var]
+        place = bisect(tails, key)  # type: ignore[type-var]
         before.append(ends[place - 1] if place else None)
         if place == len(tails):
             tails.append(key)

@@ -34,7 +34,7 @@ ASK: dict[str, tuple[str, ...]] = {
     ),
     "time": (
         "When {is} {name} in season?",
-        "At what time of the year {does} {name} flower and come to seed?",
+        "What time of the year does {author} give for {name}?",
         "What does {author} say of the time of {name}?",
         "What is the season for {name}?",
     ),
@@ -84,10 +84,35 @@ ASK: dict[str, tuple[str, ...]] = {
     ),
     "essay": (
         "What does {author} say of {name}?",
+        "What account does {author} give of {name}?",
+        "What does {author} tell of {name}?",
+        "What does {author} write about {name}?",
+    ),
+    "essay_remedy": (
+        "What does {author} say of {name}?",
         "What {is} {name}, and what {is} {it} good for, according to {author}?",
         "What does {author} tell of {name}?",
         "What does {author} write about {name} as a remedy?",
     ),
+    "account": (
+        "What more does {author} say of {name}?",
+        "What else does {author} tell of {name}?",
+    ),
+    "used": (
+        "What {is} {name} used for?",
+        "What use {is} {name}, according to {author}?",
+        "What uses does {author} give for {name}?",
+    ),
+    "botany": (
+        "What does {author} say of the botany of {name}?",
+        "How do botanists place {name}, according to {author}?",
+    ),
+    "section": (
+        "What does {author} say under “{section}” in the account of {name}?",
+        "In the account of {name}, what does {author} give under “{section}”?",
+    ),
+    "collection": ("What does {author} say of the collection of {name}?",),
+    "substitutes": ("What does {author} say of false {name} and of what is put in its place?",),
     "first": (
         "What {is} {name}, according to {author}?",
         "How does {author} introduce {name}?",

@@ -19,7 +19,8 @@ LABELS: dict[str, str] = {
     "virtues": r"government and vi?e?rtues|government|(?:the )?vi?e?rtues?(?: and uses?)?"
     r"|medic(?:in)?al (?:action(?:s? and uses?)?|uses?|virtues|properties(?: and uses?)?)"
     r"|(?:properties|actions?|action, medical properties) and uses?|therapeutics|physiological action"
-    r"|specific indications?(?: and uses?)?|uses?(?: and (?:virtues|properties))?|properties",
+    r"|specific indications?(?: and uses?)?|uses? and (?:virtues|properties)|properties",
+    "used": r"uses?",
     "nature": r"temperature|temperament|nature",
     "names": r"names?|synonyms?|syn\.|com(?:mon|\.) names?|other (?:common )?names|nom\. ?vulg\.?",
     "kinds": r"kindes?|kinds|sorts",
@@ -35,10 +36,11 @@ LABELS: dict[str, str] = {
     "making": r"(?:the )?college|preparations?(?: and dosages?)?|receipts?|recipes?",
     "comment": r"culpeper|remarks?|observations?|comment",
 }
+# Topics told in a few words: a paragraph without a label that follows them speaks of the plant in general.
+SHORT_TOPICS = frozenset({"place", "time", "place_time", "names", "botany", "parts", "dose", "kinds"})
 # Labels that only a plant has: one of them makes the heading above a plant.
 PLANT_TOPICS = frozenset(
-    {"description", "place", "time", "place_time", "virtues", "nature", "names", "kinds", "parts", "botany",
-     "constituents"}
+    {"description", "place", "time", "place_time", "virtues", "nature", "names", "kinds", "parts", "botany", "constituents", "used"}
 )
 
 FRONT_MATTER = re.compile(
