@@ -29,6 +29,8 @@ MIN_RECEIPTS = 3
 MAX_LAST = 3
 # Entries in which the same words may open another plant: a book that is quoted opens more.
 MAX_QUOTED = 2
+# Words in the paragraph that opens another plant, at least: fewer are where a quotation stands.
+MIN_SUB_WORDS = 15
 
 # `The _Hemp Agrimony_, or …` and `The Dwarf Elder (_Sambucus ebulus_) …` open a plant of their own.
 _SUB_PLANT = re.compile(
@@ -181,7 +183,7 @@ def _split_plants(section: Section, name: str, quoted: set[str]) -> list[tuple[s
     current = 0
     for text in section.paragraphs:
         sub = _sub_plant(text, name) if found[0][1].paragraphs else None
-        if sub and sub not in quoted:
+        if sub and sub not in quoted and len(text.split()) >= MIN_SUB_WORDS:
             found.append((sub, Section("essay", [text])))
             current = len(found) - 1
             continue

@@ -36,10 +36,9 @@ _BOLD = re.compile(r"^(?:=|\*\*)(?P<name>[^=*]{2,90})(?:=|\*\*)[.,:]?(?P<tail>\s
 _TITLE = re.compile(
     rf"^(?P<name>(?:The |Of (?:the )?)?{_TITLE_NAME})(?P<tail>,? (?:\([^)]{{3,60}}\)|_[^_]{{3,60}}_))?\.?$"
 )
-# `AGRIMONY. _Agrimonia._`, `ABIES CANADENSIS.—Hemlock Spruce.`
-_CAPS_AND_LATIN = re.compile(
-    rf"^(?P<name>{_CAPS_NAME})(?:[.,;:]+|[.,;:]*\s?(?:—|--)|(?=\s[_(]))\s*\(?[_=]*[A-ZÆŒ][\w'’-]+"
-    r"(?:,? (?:[A-ZÆŒ][\w'’-]+|[a-z]+))?(?:,? (?:or )?[A-ZÆŒ][\w'’-]+){0,3}[._=)]*$"
+# `AGRIMONY. _Agrimonia._`, `ABIES CANADENSIS.—Hemlock Spruce.`, `BALM. _Melissa officinalis_, Linn. N.O. Labiatæ.`
+_CAPS_AND_NAMES = re.compile(
+    rf"^(?P<name>{_CAPS_NAME})(?:[.,;:]+|[.,;:]*\s?(?:—|--)|(?=\s[_(]))\s*(?P<rest>\(?[_=]*[A-ZÆŒ].{{1,80}})$"
 )
 _OF = re.compile(r"^_?(?P<name>Of (?:the )?[^.]{3,70})\.\s+(?P<mark>Chap(?:ter|\.)? ?(?:\d{1,4}|[ivxlc]+))\.?_?$", re.I)
 
@@ -55,7 +54,7 @@ _RUN_IN_DASH = re.compile(
     r"^[_*=]*(?P<name>[A-Z][^.:;—*_=\n]{1,50}?)[.,:]?[_*=]*[.:]?[_*=]*\s?(?:—|--|–)\s?[_*=]*(?P<rest>\S.*)$", re.S
 )
 _RUN_IN_LABEL = re.compile(
-    r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)|(?P<plain>[A-Z][a-zA-Z ,&]{2,40}))"
+    r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)|(?P<plain>[A-Z][a-zA-Z ,&]{1,40}[a-zA-Z]))"
     r"[.:]?\s?(?:—|--|–|:|(?<=[.:][_=*])\s)\s?(?P<rest>\S.*)$",
     re.S,
 )
@@ -152,7 +151,14 @@ def capitals(block: Block, text: str) -> Mark | None:
     if not is_alone(block, text):
         return None
     number, bare = _numbered(text)
-    return _marked(text, "", number) if is_caps(bare) or _CAPS_AND_LATIN.match(bare) else None
+    match = _CAPS_AND_NAMES.match(bare)
+    return _marked(bare, "", number) if is_caps(bare) or match and _are_names(match["rest"]) else None
+
+
+def _are_names(text: str) -> bool:
+    """Whether a text is names only: a Latin one, who gave it, a common one, the order."""
+    said = re.sub(r"\([^()]*\)?|_[^_]*_|=[^=]*=", " ", text)
+    return len(text.split()) <= MAX_NAME_WORDS and not re.search(r"\b[a-z]+[ ,]+[a-z]+\b", said)
 
 
 def titles(block: Block, text: str) -> Mark | None:

@@ -21,14 +21,17 @@ _GROWTH_FORMS = re.compile(r"(?:tree|bush|shrub)$", re.I)
 
 
 _BINOMIAL = r"[A-Z][a-zæœ]+ [A-Za-zæœ-]{3,}"
-_AUTHORITY = r"L|Linn|Mill|DC|Ait|Willd|Michx|Lam|Juss|Walt|Pursh|Nutt|Torr|Gray|Roxb|Rich|Raf|Benth|Thunb"
+_AUTHORITY = (
+    r"L|Linn|Mill|DC|Ait|Willd|Michx|Lam|Juss|Walt|Pursh|Nutt|Torr|Gray|Roxb|Rich|Raf|Benth|Thunb"
+    r"|Marsh|Wang|Moench|Link|Lamb|Carr|Koch|Spach|Ehrh|Murr|Medic|Blanco|Sims|Curt|Salisb|Britton|Sarg"
+)
 
 
 def heading_text(raw: str) -> str:
     """A heading on one line, without marks, numbering or final stop; capitals become title case."""
     text = " ".join(plain(raw).split())
     text = re.sub(r"^#{1,6}\s*|\s*#+$", "", text)
-    text = re.sub(r"^(?:\d{1,3}|[IVXLC]+)[.)]\s+(?=\S)", "", text)
+    text = re.sub(r"^(?:\d{1,3}|[IVXLC]+)[.)](?:\s+|\s*—\s*)(?=\S)", "", text)
     text = re.sub(r"\(\s*see\b[^)]*\)|,?\s*\bsee (?:also )?(?:page|under)\b.*$", "", text, flags=re.I)
     text = text.strip(" .,:;—-")
     letters = re.sub(r"\([^)]*\)", "", text)

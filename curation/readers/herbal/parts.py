@@ -4,6 +4,7 @@
 # ruff: noqa: RUF001
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -23,10 +24,11 @@ from curation.readers.herbal.headings import (
 from curation.readers.herbal.labels import label_of, opens_label
 from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.text import Block, Book, flow, is_verse, plain
-from curation.readers.herbal.ways import MIN_WORDS, Judged, Piece
+from curation.readers.herbal.ways import MANY, MIN_WORDS, Judged, Piece
 from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER, SHORT_TOPICS
 
 _CROSS_REFERENCE = re.compile(r"^(?:[^.]{0,60}\. )?see\b[^.]{0,80}\.?$", re.I)
+_LEGEND_LINE = re.compile(r"\s+\d{1,2}\. [A-Z].{2,60}$")
 _CONTENTS_LINE = re.compile(r"(?:\.\s?){3,}\s*\d+|\s{3,}\d+[.,]?$|^\s*SECTION\. \d|,\s\d+(?:,\s\d+)*\.?$")
 
 
@@ -119,6 +121,7 @@ def pieces(book: Book) -> list[Piece]:
 def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
     """Every heading with its paragraphs: the entries that a way marks, and what else looks like a heading."""
     marks = judged.marks if judged else {}
+    printed = Counter(piece.text.casefold() for piece in found if len(piece.text) <= MAX_HEADING_CHARS)
     made: list[Part] = []
     current = Part("", "plain")
     pending: str | None = None
@@ -137,7 +140,9 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             if current.style == "entry" or piece.kind == "front":
                 current, pending = _open(made, current, Part(piece.text, piece.kind)), None
         elif piece.label is None and (part := _heading(piece)):
-            if current.style == "entry" and not current.paragraphs and not is_closing(part.heading):
+            if current.style == "entry" and not is_closing(part.heading) and printed[piece.text.casefold()] >= MANY:
+                current.paragraphs.append(Paragraph(pending, piece.text))
+            elif current.style == "entry" and not current.paragraphs and not is_closing(part.heading):
                 current.others.append(part.heading)
             else:
                 current, pending = _open(made, current, part), None
@@ -184,7 +189,9 @@ def _open(made: list[Part], before: Part, part: Part) -> Part:
 
 
 def _is_contents(block: Block) -> bool:
-    """Lines of a table of contents or an index."""
+    """Lines of a table of contents or an index, or the numbered legend of a plate."""
+    if len(block.lines) > 3 and block.indent >= 2 and all(_LEGEND_LINE.match(line) for line in block.lines):
+        return True
     hits = sum(bool(_CONTENTS_LINE.search(line)) for line in block.lines)
     if len(block.lines) > 1:
         hits += sum(bool(CHAPTER.match(line.strip())) for line in block.lines)

@@ -4,6 +4,7 @@
 # ruff: noqa: RUF001
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 from curation.readers.herbal.names import heading_text
@@ -20,6 +21,8 @@ from curation.readers.herbal.text import plain
 
 MIN_RUN_IN = 3
 MIN_SIMPLE_WORDS = 12
+# An italic line printed as often as this is an authority that is quoted.
+MANY = 3
 _RUN_IN_ITALIC = re.compile(r"^_([A-Z][^_]{1,70}?)\._\.?\s+(\S.*)$", re.S)
 _MAKE = re.compile(
     r"^[\W_]*(?:(?:first|to make (?:it|this|them),?)\s+)?(?:takes?|boil|beat|bruise|steep|infuse|mix|dissolve"
@@ -40,8 +43,9 @@ def others(found: list[Part]) -> list[Entry]:
     """Catalogues of simples, receipts and chapters."""
     named: list[Entry] = []
     title = ""
+    printed = Counter(part.heading for part in found if part.style == "title" and not part.number)
     for part in _catalogues_joined(found):
-        if is_front_matter(part.heading) or not part.heading:
+        if is_front_matter(part.heading) or not part.heading or printed[part.heading] >= MANY:
             continue
         simples = _simples(part)
         if simples is not None:

@@ -4,6 +4,7 @@
 # ruff: noqa: RUF001
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 MAX_TITLE_PAGE_LINES = 120
@@ -20,7 +21,7 @@ _BRACKETED = re.compile(
 )
 # Page marks and footnote marks; a mark takes the space before it along.
 _MARKS = re.compile(
-    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\{\d{1,4}\})", re.I
+    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\[\d{1,4}:\d{1,2}\]|\{\d{1,4}\})", re.I
 )
 # A page of the printed book that a text refers to: in brackets alone, or after what to see.
 _PAGE_REFERENCE = re.compile(
@@ -33,10 +34,14 @@ _SENDS_ON = re.compile(r"^[A-Z][A-Z'’ -]{2,}(?:\([^)]*\))?[.,:;]?\s+_?[Ss]ee_?
 _PAGE_LINE = re.compile(
     r"^\s*(?:page \d{1,4}|-{1,2} ?\d{1,4} ?-{1,2}|\d{1,4}|\[\d{1,4}\]|[\d\s*.·—_-]{3,})\s*$", re.I
 )
+# A running head with its page: `16 THE FAMILY HERBAL.`, `AGRIMONY. 17`; a numbered entry has a stop after its number.
+_RUNNING_HEAD = re.compile(r"^\s*(?:(?P<before>\d{1,4})\s+[A-Z][A-Z'’.,&: -]{3,50}|[A-Z][A-Z'’.,&: -]{3,50}?\s+(?P<after>\d{1,4}))\.?\s*$")
+# So many in a book, most of them with rising numbers, are its pages.
+MIN_RUNNING_HEADS = 5
 _EDITORIAL = re.compile(r"\[~[^\]]*~\]")
 _SUPERSCRIPT = re.compile(r"\^?\{([a-z]{1,4})\}")
 _FOOTNOTES = re.compile(r"^\W*FOOT ?NOTES?\W*$", re.I)
-_NOTE = re.compile(r"^\s*(?:\[(?:\d{1,4}|[A-Za-z*†‡])\]|[*†‡]|\(\d+\))\s*\S")
+_NOTE = re.compile(r"^\s*(?:\[(?:\d{1,4}(?::\d{1,2})?|[A-Za-z*†‡])\]|[*†‡]|\(\d+\))\s*\S")
 _CHAPTER_LINE = re.compile(r"^\s*(?:#|(?:CHAPTER|BOOK|PART)\b)", re.I)
 
 
@@ -157,6 +162,9 @@ def _blocks(body: str) -> list[Block]:
     lines: list[str] = []
     gap = pending = 0
 
+    heads = _running_heads(body)
+    cut = False
+
     def close() -> None:
         nonlocal lines
         if lines:
@@ -164,8 +172,15 @@ def _blocks(body: str) -> list[Block]:
             blocks.append(Block(tuple(lines), indent, gap))
             lines = []
 
-    for line in body.split("\n"):
+    for number, line in enumerate(body.split("\n")):
         stripped = line.strip()
+        if number in heads:
+            cut = True
+            continue
+        if cut and stripped:
+            cut = False
+            if not lines and blocks and stripped[0].islower() and not re.search(r"[.!?:][\"”’)]*$", blocks[-1].lines[-1]):
+                lines, gap, pending = list(blocks.pop().lines), gap, 0
         if not stripped or (_PAGE_LINE.match(line) and not re.fullmatch(r"[-=]{3,}", stripped)):
             close()
             pending += not stripped
@@ -185,6 +200,19 @@ def _blocks(body: str) -> list[Block]:
         lines.append(line.rstrip())
     close()
     return blocks
+
+
+def _running_heads(body: str) -> set[int]:
+    """The lines that a scanner kept from the top of pages: a book's or an entry's name and the page."""
+    found = [
+        (number, int(match["before"] or match["after"]))
+        for number, line in enumerate(body.split("\n"))
+        if (match := _RUNNING_HEAD.match(line))
+    ]
+    rising = sum(after >= before for (_, before), (_, after) in pairwise(found))
+    if len(found) < MIN_RUNNING_HEADS or rising < 0.8 * (len(found) - 1):
+        return set()
+    return {number for number, _ in found}
 
 
 def _without_footnotes(blocks: list[Block]) -> list[Block]:

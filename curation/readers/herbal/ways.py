@@ -25,7 +25,7 @@ BAR = 0.55
 MIN_ENTRIES = 1
 # Fewer marks are proved by sections only.
 MIN_UNSECTIONED = 3
-# Marks whose names alone, in neither order nor sections, are proof.
+# Marks whose alphabetical order, or whose names in their own texts, are proof by themselves.
 MIN_NAMED = 10
 # Words an entry, on the average of a book, at most.
 LONGEST_ENTRIES = 4_000
@@ -97,6 +97,7 @@ class Judged(NamedTuple):
     shown     the first few headings
     covered   share of the book's words that stand under a sure entry; a very long one counts in part
     ordered   how well the marks run in alphabetical or numerical order, 0 as by chance
+    alphabetical  the same for the alphabetical order alone
     recurring share of the marks whose name comes back in their own text, less that in the text of the next
     labelled  share of the marks with the sections of one plant
     sectioned share of the marks with two and more sections of one plant
@@ -112,6 +113,7 @@ class Judged(NamedTuple):
     shown: tuple[str, ...]
     covered: float
     ordered: float
+    alphabetical: float
     recurring: float
     labelled: float
     sectioned: float
@@ -126,7 +128,7 @@ class Judged(NamedTuple):
         """
         proofs = sorted((self.ordered, self.recurring, self.labelled))
         mean = (proofs[1] + proofs[2]) / 2 if self.found >= MIN_UNSECTIONED else 0.0
-        named = 0.75 * self.recurring if self.found >= MIN_NAMED else 0.0
+        named = 0.75 * max(self.recurring, self.alphabetical) if self.found >= MIN_NAMED else 0.0
         return (
             max(mean, named, self.sectioned)
             * min(1.0, 4 * self.covered)
@@ -176,7 +178,7 @@ def _judged(way: str, pieces: Sequence[Piece], total: int) -> Judged | None:
     if len(stands) < MIN_ENTRIES:
         return None
     count = len(stands)
-    in_order, ordered = _order([stand.mark for stand in stands])
+    in_order, ordered, alphabetic = _order([stand.mark for stand in stands])
     labelled = sum(stand.labelled for stand in stands) / count
     recurring = sum(stand.recurs for stand in stands) - sum(
         bool((named := names_of(one.mark.heading)) and named.search(following.text))
@@ -195,6 +197,7 @@ def _judged(way: str, pieces: Sequence[Piece], total: int) -> Judged | None:
         tuple(stand.mark.heading for stand in stands[:3]),
         sum(min(length, longest) for length in lengths) / total,
         ordered,
+        alphabetic,
         max(0.0, recurring / count),
         labelled,
         sum(stand.sections > 1 for stand in stands) / count,
@@ -306,18 +309,24 @@ def _is_sure(stand: _Stand, in_order: bool, labelled: float, ordered: float) -> 
     return stand.recurs and (by_order or stand.botanical) or by_order and stand.botanical
 
 
-def _order(marks: Sequence[Mark]) -> tuple[set[int], float]:
-    """(the marks in alphabetical or numerical order, how far the order is beyond chance).
+def _order(marks: Sequence[Mark]) -> tuple[set[int], float, float]:
+    """(the marks in alphabetical or numerical order, how far they are in it, how far in the alphabetical one).
 
-    The longest run in order (Erdős and Szekeres: by chance about 2 √n of n) is set against n.
+    The longest run in order is set against what chance gives, about 2 √n of n (Logan & Shepp 1977,
+    Vershik & Kerov 1977).
     """
+    by_name = _longest([alphabetical(mark.heading) for mark in marks])
     numbers = [mark.number for mark in marks]
-    runs = [_longest([alphabetical(mark.heading) for mark in marks])]
+    by_number: set[int] = set()
     if sum(number is not None for number in numbers) > len(marks) / 2:
-        runs.append(_longest([-1 if number is None else number for number in numbers], strictly=True))
-    best = max(runs, key=len)
+        by_number = _longest([-1 if number is None else number for number in numbers], strictly=True)
     count, chance = len(marks), min(2 * math.sqrt(len(marks)), 0.8 * len(marks))
-    return best, max(0.0, (len(best) - chance) / (count - chance)) * min(1.0, count / 5)
+
+    def beyond(run: set[int]) -> float:
+        return max(0.0, (len(run) - chance) / (count - chance)) * min(1.0, count / 5)
+
+    best = max(by_name, by_number, key=len)
+    return best, beyond(best), beyond(by_name)
 
 
 def _longest(keys: Sequence[str] | Sequence[int], *, strictly: bool = False) -> set[int]:
