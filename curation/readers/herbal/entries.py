@@ -30,7 +30,7 @@ MAX_LAST = 3
 # Entries in which the same words may open another plant: a book that is quoted opens more.
 MAX_QUOTED = 2
 # Words in the paragraph that opens another plant, at least: fewer are where a quotation stands.
-MIN_SUB_WORDS = 15
+MIN_SUB_WORDS = 10
 
 # `The _Hemp Agrimony_, or …` and `The Dwarf Elder (_Sambucus ebulus_) …` open a plant of their own.
 _SUB_PLANT = re.compile(
@@ -75,6 +75,7 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
     is_open = False
     for part in made:
         if part.style == "entry":
+            _cut_repeat(part)
             plants.append(part)
             is_open = True
         elif is_closing(part.heading) or part.style == "reference":
@@ -85,6 +86,20 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
             if lesser or named and all(named.search(paragraph.text) for paragraph in part.paragraphs):
                 plants[-1].paragraphs += [Paragraph(None, part.heading), *part.paragraphs]
     return plants
+
+
+def _cut_repeat(part: Part) -> None:
+    """Leave out what follows where the first section comes again and names another plant: its heading was lost."""
+    topics = [paragraph.topic for paragraph in part.paragraphs]
+    first = next((topic for topic in topics if topic), None)
+    named = names_of(part.heading, *part.others)
+    others: set[str] = set()
+    for number, (topic, paragraph) in enumerate(zip(topics, part.paragraphs, strict=True)):
+        if topic == first and len(others) > 1 and not (named and named.search(paragraph.text)):
+            del part.paragraphs[number:]
+            return
+        if topic and topic != first:
+            others.add(topic)
 
 
 def _cut_last(plants: list[Part]) -> None:

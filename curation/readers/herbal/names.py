@@ -165,6 +165,6 @@ def _loose(stem: str) -> str:
 
 
 def alphabetical(heading: str) -> str:
-    """What a heading is sorted by: the letters of its first word, without article."""
+    """What a heading is sorted by: its letters, without article."""
     text = re.sub(r"^(?:of|the|a|an)\s+", "", plain(heading).lower().strip(' "“‘(').removeprefix("of "))
-    return re.sub(r"[^a-z]", "", text.replace("æ", "ae").replace("œ", "oe"))[:4]
+    return re.sub(r"[^a-z]", "", text.replace("æ", "ae").replace("œ", "oe"))

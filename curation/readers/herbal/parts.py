@@ -108,8 +108,7 @@ def pieces(book: Book) -> list[Piece]:
         if _is_contents(block):
             continue
         text = flow(block, book.words)
-        kind = "front" if _is_title(text, book.title) else "reference" if is_reference(text) else ""
-        piece = Piece(block, text, label_of(text), kind)
+        piece = Piece(block, text, label_of(text), _kind(block, text, book.title))
         if piece.label is None and lines_left < half:
             heading = _heading(piece)
             if heading is not None and BACK_MATTER.match(heading.heading):
@@ -136,7 +135,9 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
         elif judged and number in judged.unsure and not _heading(piece):
             current, pending = _open(made, current, Part(piece.text[:MAX_HEADING_CHARS], "unsure")), None
             current.paragraphs.append(Paragraph(None, piece.text))
-        elif piece.kind:
+        elif piece.kind and (piece.kind != "legend" or current.style == "entry"):
+            if piece.kind == "legend":
+                continue
             if current.style == "entry" or piece.kind == "front":
                 current, pending = _open(made, current, Part(piece.text, piece.kind)), None
         elif piece.label is None and (part := _heading(piece)):
@@ -155,6 +156,14 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             pending = None
     made.append(current)
     return [part for part in made if part.paragraphs and part.style != "front"]
+
+
+def _kind(block: Block, text: str, title: str | None) -> str:
+    if _is_title(text, title):
+        return "front"
+    if len(block.lines) > 2 and block.indent >= 2 and all(map(_LEGEND_LINE.match, block.lines)):
+        return "legend"
+    return "reference" if is_reference(text) else ""
 
 
 def _is_title(text: str, title: str | None) -> bool:
@@ -189,9 +198,7 @@ def _open(made: list[Part], before: Part, part: Part) -> Part:
 
 
 def _is_contents(block: Block) -> bool:
-    """Lines of a table of contents or an index, or the numbered legend of a plate."""
-    if len(block.lines) > 3 and block.indent >= 2 and all(_LEGEND_LINE.match(line) for line in block.lines):
-        return True
+    """Lines of a table of contents or an index."""
     hits = sum(bool(_CONTENTS_LINE.search(line)) for line in block.lines)
     if len(block.lines) > 1:
         hits += sum(bool(CHAPTER.match(line.strip())) for line in block.lines)

@@ -128,7 +128,7 @@ def _title_page(body: str) -> tuple[str | None, str | None]:
     words: list[str] = []
     for line in lines[:before]:
         bare = line.strip(" #*_=")
-        if not bare or bare.upper() != bare or not any(c.isalpha() for c in bare):
+        if not bare or "|" in bare or bare.upper() != bare or not any(c.isalpha() for c in bare):
             if words and bare:
                 break
             continue

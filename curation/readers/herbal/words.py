@@ -66,7 +66,7 @@ NO_NAME = re.compile(
     r"(?:chap(?:ter|\.)?|book|parts?|plates?|tables?|vol(?:ume|\.)?|pages?|notes?|see|section|sect|class|genus"
     r"|order|letter|by|from|to|for|against|the end|finis|another|another way|ditto|remedies|remedy|dose|doses"
     r"|preparations?|decoctions?|infusions?|tinctures?|ointments?|poultices?|syrups?|conserves?|medicines?|general"
-    r"|conclusion|summary|note|n\.? ?b|edible part|how|when|where|what|why|printed|entered|copyright|price)\b",
+    r"|case|letter|lecture|experiment|observation|conclusion|summary|note|n\.? ?b|edible part|how|when|where|what|why|printed|entered|copyright|price)\b",
     re.I,
 )
 STOP_WORDS = _words(

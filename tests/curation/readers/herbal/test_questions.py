@@ -37,7 +37,7 @@ def test_well_known_is_not_a_name():
 
 def test_no_answer_is_longer_than_twelve_hundred_words():
     long = "\n\n".join(
-        f"It helps the {i}th ague. " + "It is good and it heals well. " * 60 for i in range(12)
+        f"It helps the {i}th ague. " + "The root is good and it heals well. " * 60 for i in range(12)
     )
     pairs = asked(CLASSIC.replace("It is drunk in fevers also.", long))
     assert max(len(body(a).split()) for _, a in pairs) <= 1200
@@ -45,7 +45,7 @@ def test_no_answer_is_longer_than_twelve_hundred_words():
 
 
 def test_a_single_endless_paragraph_is_cut_between_sentences():
-    long = "It is good and it heals well in summer. " * 400
+    long = "The root is good and it heals well in summer. " * 400
     pairs = asked(CLASSIC.replace("It is drunk in fevers also.", long))
     assert max(len(body(a).split()) for _, a in pairs) <= 1200
     assert all(body(a).endswith(".") for _, a in pairs)
