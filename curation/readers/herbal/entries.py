@@ -83,7 +83,7 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
         elif is_open:
             named = names_of(plants[-1].heading, *plants[-1].others)
             lesser = part.style == "title" and way in ("caps", "chapter")
-            if lesser or named and all(named.search(paragraph.text) for paragraph in part.paragraphs):
+            if lesser or (named and all(named.search(paragraph.text) for paragraph in part.paragraphs)):
                 plants[-1].paragraphs += [Paragraph(None, part.heading), *part.paragraphs]
     return plants
 
@@ -162,11 +162,15 @@ def _said_name(heading: str, part: Part) -> str:
         return name
     words, other, noun = name.lower().split(), match[3].lower(), match[4].lower()
     is_half = all(word in ADJECTIVES for word in words) or other in ("common", "true")
-    is_half = is_half or not match[2] and len(words) == 1
+    is_half = is_half or (not match[2] and len(words) == 1)
     if not noun or noun in words or not is_half:
         return name
     text = " ".join(paragraph.text for paragraph in part.paragraphs).lower()
-    return f"{name} {match[4]}" if f"{name} {noun}".lower() in text else heading.split(";")[0].strip()
+    return (
+        f"{name} {match[4]}"
+        if f"{name} {noun}".lower() in text
+        else re.sub(r"\s*\([^)]*\)", "", heading.split(";")[0]).strip()
+    )
 
 
 def _full_name(heading: str, genus: str) -> tuple[str, str]:

@@ -30,7 +30,8 @@ _ITALIC_TITLE = re.compile(
 )
 # `_Malva alba_, L. (_M. albensis_, Mill.)`: a genus, a species, who named it.
 _LATIN = re.compile(
-    r"^[_=*]{1,2}(?P<name>[A-Z](?:[a-zæœëü]+|\.) [A-Z]?[a-zæœëüï-]{2,}(?: [a-z.]+)*)[_=*]{1,2}(?P<tail>.*)$", re.S
+    r"^[_=*]{1,2}(?P<name>[A-Z](?:[a-zæœëü]+|\.) [A-Z]?[a-zæœëüï-]{2,}(?: [a-z.]+)*)[_=*]{1,2}(?P<tail>.*)$",
+    re.S,
 )
 _BOLD = re.compile(r"^(?:=|\*\*)(?P<name>[^=*]{2,90})(?:=|\*\*)[.,:]?(?P<tail>\s*[(_][^.]{3,60}\)?[._]*)?$")
 _TITLE = re.compile(
@@ -40,18 +41,23 @@ _TITLE = re.compile(
 _CAPS_AND_NAMES = re.compile(
     rf"^(?P<name>{_CAPS_NAME})(?:[.,;:]+|[.,;:]*\s?(?:—|--)|(?=\s[_(]))\s*(?P<rest>\(?[_=]*[A-ZÆŒ].{{1,80}})$"
 )
-_OF = re.compile(r"^_?(?P<name>Of (?:the )?[^.]{3,70})\.\s+(?P<mark>Chap(?:ter|\.)? ?(?:\d{1,4}|[ivxlc]+))\.?_?$", re.I)
+_OF = re.compile(
+    r"^_?(?P<name>Of (?:the )?[^.]{3,70})\.\s+(?P<mark>Chap(?:ter|\.)? ?(?:\d{1,4}|[ivxlc]+))\.?_?$", re.I
+)
 
 _RUN_IN_CAPS = re.compile(
     rf"^(?P<name>{_CAPS_NAME})(?P<tail>\s\(.{{2,80}}?\))?(?:[.,:;]*\s?(?:—|--|–)|[.,:;]|(?=\s[(_]))\s*(?P<rest>\S.*)$",
     re.S,
 )
-_RUN_IN_BOLD = re.compile(r"^(?:=|\*\*)(?P<name>[^=*]{2,90}?)[.,:;]?(?:=|\*\*)[.,:;]?\s*(?:—|--|–)?\s*(?P<rest>\S.*)$", re.S)
+_RUN_IN_BOLD = re.compile(
+    r"^(?:=|\*\*)(?P<name>[^=*]{2,90}?)[.,:;]?(?:=|\*\*)[.,:;]?\s*(?:—|--|–)?\s*(?P<rest>\S.*)$", re.S
+)
 _RUN_IN_ITALIC = re.compile(
     r"^_(?P<name>[A-ZÆŒ][^_]{2,70}?)[.,:;]?_(?:[.,:;]*\s?(?:—|--|–)|[.,:;]|(?=\s\())\s*(?P<rest>\S.*)$", re.S
 )
 _RUN_IN_DASH = re.compile(
-    r"^[_*=]*(?P<name>[A-Z][^.:;—*_=\n]{1,50}?)[.,:]?[_*=]*[.:]?[_*=]*\s?(?:—|--|–)\s?[_*=]*(?P<rest>\S.*)$", re.S
+    r"^[_*=]*(?P<name>[A-Z][^.:;—*_=\n]{1,50}?)[.,:]?[_*=]*[.:]?[_*=]*\s?(?:—|--|–)\s?[_*=]*(?P<rest>\S.*)$",
+    re.S,
 )
 _RUN_IN_LABEL = re.compile(
     r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)|(?P<plain>[A-Z][a-zA-Z ,&]{1,40}[a-zA-Z]))"
@@ -59,12 +65,16 @@ _RUN_IN_LABEL = re.compile(
     re.S,
 )
 _RUN_IN_LATIN = re.compile(rf"^(?P<name>{_TITLE_NAME}) (?P<rest>\(_?[A-Z][^)]{{3,80}}\)\S*\s+\S.*)$", re.S)
-_RUN_IN_NUMBER = re.compile(r"^[_=*]*(?P<name>[A-ZÆŒ][^.:;—_=*]{2,60}?)[_=*]*(?:[.:;]|,(?= _)|—|--)[_=*]*(?:\s*(?P<rest>\S.*))?$", re.S)
+_RUN_IN_NUMBER = re.compile(
+    r"^[_=*]*(?P<name>[A-ZÆŒ][^.:;—_=*]{2,60}?)[_=*]*(?:[.:;]|,(?= _)|—|--)[_=*]*(?:\s*(?P<rest>\S.*))?$",
+    re.S,
+)
 
 
 # A line that only sends to another entry: `RHUBARB (Garden). see Dock`, `BAYWORT, Stone-Leaf.--See BITTERLEAF.`
 _REFERENCE = re.compile(
-    r"^[A-Z][^.;:—]{1,70}?(?:[.,;:—]|--|\s|\()+\s*(?:see|vide|v\.)\s+(?!also)[\"“‘'A-Z(][^.]{1,80}[.)\"”'’]*$", re.I
+    r"^[A-Z][^.;:—]{1,70}?(?:[.,;:—]|--|\s|\()+\s*(?:see|vide|v\.)\s+(?!also)[\"“‘'A-Z(][^.]{1,80}[.)\"”'’]*$",
+    re.I,
 )
 
 
@@ -96,7 +106,12 @@ def is_name(heading: str) -> bool:
     """Whether a heading can be the name of a plant: no section, front matter, family or sentence."""
     text = _unnumbered(plain(heading)).strip(" .,:;—-")
     words = re.findall(r"[^\W\d_][\w'’]*", text.split(";")[0])
-    if not words or len(words) > MAX_NAME_WORDS or len(text) > MAX_HEADING_CHARS or re.search(r"[\d?!\[\]]", text):
+    if (
+        not words
+        or len(words) > MAX_NAME_WORDS
+        or len(text) > MAX_HEADING_CHARS
+        or re.search(r"[\d?!\[\]]", text)
+    ):
         return False
     if FRONT_MATTER.match(text) or BACK_MATTER.match(text) or NO_NAME.match(text) or FAMILY.search(text):
         return False
@@ -115,13 +130,19 @@ def is_reference(text: str) -> bool:
 
 def is_latin(heading: str) -> bool:
     """Whether a heading is a genus and a species, perhaps with who named it."""
-    return bool(re.match(r"[_=*]*[A-Z][a-zæœ]+ (?:[a-zæœë-]{3,}\b|(?:[A-Z][a-zæœ-]+ )+(?:[A-Z][a-z]{0,6})\.$)", heading))
+    return bool(
+        re.match(
+            r"[_=*]*[A-Z][a-zæœ]+ (?:[a-zæœë-]{3,}\b|(?:[A-Z][a-zæœ-]+ )+(?:[A-Z][a-z]{0,6})\.$)", heading
+        )
+    )
 
 
 def is_closing(heading: str) -> bool:
     """Whether a heading ends the entry above it: a family, a chapter, front or back matter."""
     text = plain(heading).strip(" .,:;—-")
-    return bool(FAMILY.search(text) or CHAPTER.match(text) or FRONT_MATTER.match(text) or BACK_MATTER.match(text))
+    return bool(
+        FAMILY.search(text) or CHAPTER.match(text) or FRONT_MATTER.match(text) or BACK_MATTER.match(text)
+    )
 
 
 def _unnumbered(text: str) -> str:
@@ -142,7 +163,10 @@ def _marked(heading: str, rest: str, number: int | None) -> Mark | None:
 def _is_prose(text: str) -> bool:
     """Whether a text after a name goes on in words: no authority, no list of names, no reference."""
     said = re.sub(r"\([^()]*\)?|_[^_]*_", " ", text)
-    return len(text.split()) >= MIN_RUN_IN_WORDS and len(re.findall(r"\b[a-z]{2,}", said)) >= MIN_RUN_IN_WORDS - 1
+    return (
+        len(text.split()) >= MIN_RUN_IN_WORDS
+        and len(re.findall(r"\b[a-z]{2,}", said)) >= MIN_RUN_IN_WORDS - 1
+    )
 
 
 def capitals(block: Block, text: str) -> Mark | None:
@@ -152,7 +176,7 @@ def capitals(block: Block, text: str) -> Mark | None:
         return None
     number, bare = _numbered(text)
     match = _CAPS_AND_NAMES.match(bare)
-    return _marked(bare, "", number) if is_caps(bare) or match and _are_names(match["rest"]) else None
+    return _marked(bare, "", number) if is_caps(bare) or (match and _are_names(match["rest"])) else None
 
 
 def _are_names(text: str) -> bool:
@@ -193,7 +217,10 @@ def latin(block: Block, text: str) -> Mark | None:
     if not match or len(block.lines) > MAX_HEADING_LINES or block.indent >= SIGNATURE_INDENT:
         return None
     tail = re.sub(r"\([^()]*\)?|_[^_]*_|=[^=]*=", " ", match["tail"])
-    if any(word.islower() and word not in ("et", "ex", "and", "or", "var", "non") for word in re.findall(r"[^\W\d_]+", tail)):
+    if any(
+        word.islower() and word not in ("et", "ex", "and", "or", "var", "non")
+        for word in re.findall(r"[^\W\d_]+", tail)
+    ):
         return None
     return _marked(match["name"], "", number)
 

@@ -1,7 +1,6 @@
 """A herbal as headed parts: its pieces, which of them are headings, which carry a section label."""
 
 # Old books are set with curly quotes and dashes.
-# ruff: noqa: RUF001
 
 import re
 from collections import Counter
@@ -141,7 +140,11 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             if current.style == "entry" or piece.kind == "front":
                 current, pending = _open(made, current, Part(piece.text, piece.kind)), None
         elif piece.label is None and (part := _heading(piece)):
-            if current.style == "entry" and not is_closing(part.heading) and printed[piece.text.casefold()] >= MANY:
+            if (
+                current.style == "entry"
+                and not is_closing(part.heading)
+                and printed[piece.text.casefold()] >= MANY
+            ):
                 current.paragraphs.append(Paragraph(pending, piece.text))
             elif current.style == "entry" and not current.paragraphs and not is_closing(part.heading):
                 current.others.append(part.heading)

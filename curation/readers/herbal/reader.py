@@ -1,6 +1,5 @@
 """Herbals: a raw public-domain book as questions and the book's own answers."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.parts import (
-    MIN_WORDS,
     Entry,
     Part,
     Section,
@@ -18,11 +17,10 @@ from curation.readers.herbal.parts import (
     sections_of,
 )
 from curation.readers.herbal.text import plain
+from curation.readers.herbal.ways import MANY, MIN_WORDS
 
 MIN_RUN_IN = 3
 MIN_SIMPLE_WORDS = 12
-# An italic line printed as often as this is an authority that is quoted.
-MANY = 3
 _RUN_IN_ITALIC = re.compile(r"^_([A-Z][^_]{1,70}?)\._\.?\s+(\S.*)$", re.S)
 _MAKE = re.compile(
     r"^[\W_]*(?:(?:first|to make (?:it|this|them),?)\s+)?(?:takes?|boil|beat|bruise|steep|infuse|mix|dissolve"
@@ -43,6 +41,7 @@ def others(found: list[Part]) -> list[Entry]:
     """Catalogues of simples, receipts and chapters."""
     named: list[Entry] = []
     title = ""
+    # An italic line printed again and again is an authority that is quoted.
     printed = Counter(part.heading for part in found if part.style == "title" and not part.number)
     for part in _catalogues_joined(found):
         if is_front_matter(part.heading) or not part.heading or printed[part.heading] >= MANY:

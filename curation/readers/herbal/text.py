@@ -21,7 +21,8 @@ _BRACKETED = re.compile(
 )
 # Page marks and footnote marks; a mark takes the space before it along.
 _MARKS = re.compile(
-    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\[\d{1,4}:\d{1,2}\]|\{\d{1,4}\})", re.I
+    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\[\d{1,4}:\d{1,2}\]|\{\d{1,4}\})",
+    re.I,
 )
 # A page of the printed book that a text refers to: in brackets alone, or after what to see.
 _PAGE_REFERENCE = re.compile(
@@ -35,7 +36,9 @@ _PAGE_LINE = re.compile(
     r"^\s*(?:page \d{1,4}|-{1,2} ?\d{1,4} ?-{1,2}|\d{1,4}|\[\d{1,4}\]|[\d\s*.·—_-]{3,})\s*$", re.I
 )
 # A running head with its page: `16 THE FAMILY HERBAL.`, `AGRIMONY. 17`; a numbered entry has a stop after its number.
-_RUNNING_HEAD = re.compile(r"^\s*(?:(?P<before>\d{1,4})\s+[A-Z][A-Z'’.,&: -]{3,50}|[A-Z][A-Z'’.,&: -]{3,50}?\s+(?P<after>\d{1,4}))\.?\s*$")
+_RUNNING_HEAD = re.compile(
+    r"^\s*(?:(?P<before>\d{1,4})\s+[A-Z][A-Z'’.,&: -]{3,50}|[A-Z][A-Z'’.,&: -]{3,50}?\s+(?P<after>\d{1,4}))\.?\s*$"
+)
 # So many in a book, most of them with rising numbers, are its pages.
 MIN_RUNNING_HEADS = 5
 _EDITORIAL = re.compile(r"\[~[^\]]*~\]")
@@ -179,7 +182,12 @@ def _blocks(body: str) -> list[Block]:
             continue
         if cut and stripped:
             cut = False
-            if not lines and blocks and stripped[0].islower() and not re.search(r"[.!?:][\"”’)]*$", blocks[-1].lines[-1]):
+            if (
+                not lines
+                and blocks
+                and stripped[0].islower()
+                and not re.search(r"[.!?:][\"”’)]*$", blocks[-1].lines[-1])
+            ):
                 lines, gap, pending = list(blocks.pop().lines), gap, 0
         if not stripped or (_PAGE_LINE.match(line) and not re.fullmatch(r"[-=]{3,}", stripped)):
             close()

@@ -7,8 +7,8 @@ whether the sections of one plant stand there. The best way above the bar is the
 
 import math
 import re
-from collections import Counter
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -35,6 +35,8 @@ MAX_HOLE = 8
 MIN_PLANT_WORDS = 3
 # A heading printed as often as this is a section of many entries.
 MANY = 3
+# Share of a way's headings that differ, at least: sections come again, names do not.
+LEAST_DISTINCT = 0.75
 # Words under a mark, at least: fewer say nothing.
 MIN_WORDS = 8
 # An entry many times as long as others holds more than its plant.
@@ -164,7 +166,8 @@ def judge(pieces: Sequence[Piece]) -> list[Judged]:
     total = max(1, sum(len(piece.text.split()) for piece in pieces))
     judged = (_judged(way, pieces, total) for way in WAYS)
     return sorted(
-        (found for found in judged if found), key=lambda found: (found.score < BAR, -found.score * found.covered)
+        (found for found in judged if found),
+        key=lambda found: (found.score < BAR, -found.score * found.covered),
     )
 
 
@@ -177,7 +180,8 @@ def _judged(way: str, pieces: Sequence[Piece], total: int) -> Judged | None:
         for (piece, marks), end in zip(groups, ends, strict=False)
     ]
     stands = [stand for stand in stands if stand.words >= MIN_WORDS]
-    if len(stands) < MIN_ENTRIES:
+    headings_of = {_key(stand.mark.heading) for stand in stands}
+    if len(stands) < MIN_ENTRIES or len(headings_of) < LEAST_DISTINCT * len(stands):
         return None
     count = len(stands)
     in_order, ordered, alphabetic = _order([stand.mark for stand in stands])
@@ -258,14 +262,18 @@ def _name_above(piece: Piece) -> Mark | None:
 def _stand(piece: int, marks: Sequence[Mark], under: Sequence[Piece]) -> _Stand:
     """What stands under a mark; of several names a common one, the one its text says most, or the last."""
     text = " ".join([marks[-1].rest, *(one.text for one in under)])
-    said = [len(named.findall(text[:LOOKED_AT])) if (named := names_of(mark.heading)) else 0 for mark in marks]
+    said = [
+        len(named.findall(text[:LOOKED_AT])) if (named := names_of(mark.heading)) else 0 for mark in marks
+    ]
     common = [place for place, mark in enumerate(marks) if not headings.is_latin(mark.heading)]
     best = max(common or range(len(marks)), key=lambda place: (said[place], place))
     others = tuple(mark.heading for place, mark in enumerate(marks) if place != best)
     mark = marks[best]._replace(rest=marks[-1].rest, others=others)
     topics = {one.label[0] for one in under if one.label}
     printed = Counter(
-        _key(one.text.removesuffix(one.label[1])) for one in under if one.label and one.label[0] in PLANT_TOPICS
+        _key(one.text.removesuffix(one.label[1]))
+        for one in under
+        if one.label and one.label[0] in PLANT_TOPICS
     ).values()
     one_plant = sum(count > 1 for count in printed) < 2 and max(printed, default=0) < 3
     return _Stand(
@@ -308,7 +316,7 @@ def _is_sure(stand: _Stand, in_order: bool, labelled: float, ordered: float) -> 
     by_order = ordered >= HABIT and in_order
     if labelled >= HABIT:
         return stand.recurs
-    return stand.recurs and (by_order or stand.botanical) or by_order and stand.botanical
+    return (stand.recurs and (by_order or stand.botanical)) or (by_order and stand.botanical)
 
 
 def _order(marks: Sequence[Mark]) -> tuple[set[int], float, float]:
@@ -321,7 +329,7 @@ def _order(marks: Sequence[Mark]) -> tuple[set[int], float, float]:
     numbers = [mark.number for mark in marks]
     by_number: set[int] = set()
     if sum(number is not None for number in numbers) > len(marks) / 2:
-        by_number = _longest([-1 if number is None else number for number in numbers], strictly=True)
+        by_number = _longest([f"{number or 0:06}" for number in numbers], strictly=True)
     count, chance = len(marks), min(2 * math.sqrt(len(marks)), 0.8 * len(marks))
 
     def beyond(run: set[int]) -> float:
@@ -331,14 +339,14 @@ def _order(marks: Sequence[Mark]) -> tuple[set[int], float, float]:
     return best, beyond(best), beyond(by_name)
 
 
-def _longest(keys: Sequence[str] | Sequence[int], *, strictly: bool = False) -> set[int]:
+def _longest(keys: Sequence[str], *, strictly: bool = False) -> set[int]:
     """The places of the longest subsequence that never falls, or that always rises."""
     bisect = bisect_left if strictly else bisect_right
-    tails: list[str | int] = []
+    tails: list[str] = []
     ends: list[int] = []
     before: list[int | None] = []
     for number, key in enumerate(keys):
-        place = bisect(tails, key)  # type: ignore[type-var]
+        place = bisect(tails, key)
         before.append(ends[place - 1] if place else None)
         if place == len(tails):
             tails.append(key)

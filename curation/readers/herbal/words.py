@@ -40,7 +40,20 @@ LABELS: dict[str, str] = {
 SHORT_TOPICS = frozenset({"place", "time", "place_time", "names", "botany", "parts", "dose", "kinds"})
 # Labels that only a plant has: one of them makes the heading above a plant.
 PLANT_TOPICS = frozenset(
-    {"description", "place", "time", "place_time", "virtues", "nature", "names", "kinds", "parts", "botany", "constituents", "used"}
+    {
+        "description",
+        "place",
+        "time",
+        "place_time",
+        "virtues",
+        "nature",
+        "names",
+        "kinds",
+        "parts",
+        "botany",
+        "constituents",
+        "used",
+    }
 )
 
 FRONT_MATTER = re.compile(
@@ -57,16 +70,17 @@ BACK_MATTER = re.compile(
 )
 # A heading over several plants.
 FAMILY = re.compile(
-    r"\b(?:famil(?:y|ies)|natural orders?|tribe|sub-?order)\b|^\w{3,}(?:ace|ine)(?:ae|æ|œ)$|^(?:legumin|umbellifer|labiat"
-    r"|composit|crucifer|gramine)(?:os)?(?:ae|æ)$",
+    r"\b(?:famil(?:y|ies)|natural orders?|tribe|sub-?order)\b|^\w{3,}(?:ace|ine)(?:ae|æ|œ)$"
+    r"|^(?:legumin|umbellifer|labiat|composit|crucifer|gramine)(?:os)?(?:ae|æ)$",
     re.I,
 )
 # Words over a text that is no plant's own: parts of a book, sections of an entry without a topic.
 NO_NAME = re.compile(
     r"(?:chap(?:ter|\.)?|book|parts?|plates?|tables?|vol(?:ume|\.)?|pages?|notes?|see|section|sect|class|genus"
     r"|order|letter|by|from|to|for|against|the end|finis|another|another way|ditto|remedies|remedy|dose|doses"
-    r"|preparations?|decoctions?|infusions?|tinctures?|ointments?|poultices?|syrups?|conserves?|medicines?|general"
-    r"|case|letter|lecture|experiment|observation|conclusion|summary|note|n\.? ?b|edible part|how|when|where|what|why|printed|entered|copyright|price)\b",
+    r"|preparations?|decoctions?|infusions?|tinctures?|ointments?|poultices?|syrups?|conserves?|medicines?"
+    r"|general|case|lecture|experiment|observation|conclusion|summary|n\.? ?b|edible part|how|when|where"
+    r"|what|why|printed|entered|copyright|price)\b",
     re.I,
 )
 STOP_WORDS = _words(

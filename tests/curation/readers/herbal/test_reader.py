@@ -79,11 +79,13 @@ def test_a_text_without_entries_is_an_error_that_says_what_was_looked_for(text):
 
 
 def test_the_error_says_what_was_found_with_figures_and_examples():
-    trees = "\n\n".join(f"{name}\n\nThe wind blew over the moor all night long." for name in ("HOPE", "FEAR", "JOY"))
+    trees = "\n\n".join(
+        f"{name}\n\nThe wind blew over the moor all night long." for name in ("HOPE", "FEAR", "JOY")
+    )
     with pytest.raises(
         SourceError,
-        match=r"found in 30 words 3 capitals on a line of their own \('Hope', 'Fear', 'Joy'; 0% of the text under sure"
-        r" ones, order 0%, own name 0%, sections 0%\)",
+        match=r"found in 30 words 3 capitals on a line of their own \('Hope', 'Fear', 'Joy'; 0% of the text"
+        r" under sure ones, order 0%, own name 0%, sections 0%\)",
     ):
         herbal.rows(trees, SOURCE, file="x")
     with pytest.raises(SourceError, match=r"found in 23 words no headings"):
