@@ -68,8 +68,9 @@ def entries(found: list[Piece]) -> list[Entry]:
 def _with_tails(made: list[Part], way: str) -> list[Part]:
     """The plants, each with what stands under lesser headings; what does not speak of it is left out.
 
-    An italic line is a lesser heading under capitals and numbered chapters, and its text the plant's. The text under
-    any other heading is the plant's where each paragraph names it, and nobody's below a family or a chapter.
+    An italic line is a lesser heading under capitals and numbered chapters, and its text the plant's. The
+    text under any other heading is the plant's where each paragraph names it, and nobody's below a family
+    or a chapter.
     """
     plants: list[Part] = []
     is_open = False
@@ -89,7 +90,7 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
 
 
 def _cut_repeat(part: Part) -> None:
-    """Leave out what follows where the first section comes again and names another plant: its heading was lost."""
+    """Leave out what follows a lost heading: where the first section comes again and names another plant."""
     topics = [paragraph.topic for paragraph in part.paragraphs]
     first = next((topic for topic in topics if topic), None)
     named = names_of(part.heading, *part.others)

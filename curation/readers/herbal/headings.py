@@ -1,4 +1,4 @@
-"""How a heading looks: the forms in which herbals set the name of an entry, alone or at the head of its text."""
+"""How a heading looks: the forms in which herbals set a name, alone or at the head of its text."""
 
 # Old books are set with curly quotes and dashes.
 # ruff: noqa: RUF001
@@ -37,7 +37,7 @@ _BOLD = re.compile(r"^(?:=|\*\*)(?P<name>[^=*]{2,90})(?:=|\*\*)[.,:]?(?P<tail>\s
 _TITLE = re.compile(
     rf"^(?P<name>(?:The |Of (?:the )?)?{_TITLE_NAME})(?P<tail>,? (?:\([^)]{{3,60}}\)|_[^_]{{3,60}}_))?\.?$"
 )
-# `AGRIMONY. _Agrimonia._`, `ABIES CANADENSIS.—Hemlock Spruce.`, `BALM. _Melissa officinalis_, Linn. N.O. Labiatæ.`
+# `AGRIMONY. _Agrimonia._`, `ABIES CANADENSIS.—Hemlock Spruce.`, `BALM. _Melissa_, Linn. N.O. Labiatæ.`
 _CAPS_AND_NAMES = re.compile(
     rf"^(?P<name>{_CAPS_NAME})(?:[.,;:]+|[.,;:]*\s?(?:—|--)|(?=\s[_(]))\s*(?P<rest>\(?[_=]*[A-ZÆŒ].{{1,80}})$"
 )
@@ -60,7 +60,8 @@ _RUN_IN_DASH = re.compile(
     re.S,
 )
 _RUN_IN_LABEL = re.compile(
-    r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)|(?P<plain>[A-Z][a-zA-Z ,&]{1,40}[a-zA-Z]))"
+    r"^(?:(?P<mark>[_=*]{1,2})(?P<marked>[A-Z][^_=*.:—]{2,40})[.,:]?(?P=mark)"
+    r"|(?P<plain>[A-Z][a-zA-Z ,&]{1,40}[a-zA-Z]))"
     r"[.:]?\s?(?:—|--|–|:|(?<=[.:][_=*])\s)\s?(?P<rest>\S.*)$",
     re.S,
 )
@@ -71,7 +72,7 @@ _RUN_IN_NUMBER = re.compile(
 )
 
 
-# A line that only sends to another entry: `RHUBARB (Garden). see Dock`, `BAYWORT, Stone-Leaf.--See BITTERLEAF.`
+# A line that only sends to another entry: `RHUBARB (Garden). see Dock`, `BAYWORT, Stone-Leaf.--See BETONY.`
 _REFERENCE = re.compile(
     r"^[A-Z][^.;:—]{1,70}?(?:[.,;:—]|--|\s|\()+\s*(?:see|vide|v\.)\s+(?!also)[\"“‘'A-Z(][^.]{1,80}[.)\"”'’]*$",
     re.I,

@@ -47,7 +47,8 @@ class Part:
     """A heading and the paragraphs up to the next one.
 
     style    how the heading is set: entry (by the way of the book), caps, title (italics), chapter, plain,
-             reference, front (the book's title), unsure (marked as an entry, but unproved), or markdown's level
+             reference, front (the book's title), unsure (an entry by its mark, but unproved), or
+             markdown's level
     within   the heading above that has no text of its own, such as OILS over the receipts of oils
     others   further names of the entry, printed right under its heading
     """
@@ -102,7 +103,7 @@ def pieces(book: Book) -> list[Piece]:
     found: list[Piece] = []
     lines_left = sum(len(block.lines) for block in book.blocks)
     half = lines_left // 2
-    for block in (piece for block in book.blocks for piece in _at_labels(block)):
+    for block in (cut for whole in book.blocks for cut in _at_labels(whole)):
         lines_left -= len(block.lines)
         if _is_contents(block):
             continue

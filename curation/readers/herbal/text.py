@@ -21,7 +21,8 @@ _BRACKETED = re.compile(
 )
 # Page marks and footnote marks; a mark takes the space before it along.
 _MARKS = re.compile(
-    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]|\[\d{1,4}:\d{1,2}\]|\{\d{1,4}\})",
+    r"[ \t]?(?:\[(?:Pg\.? ?|p\.? ?|page )?(?:\d{1,4}|[ivxlc]{1,7})\]|\[[A-Za-z*†‡§]\]"
+    r"|\[\d{1,4}:\d{1,2}\]|\{\d{1,4}\})",
     re.I,
 )
 # A page of the printed book that a text refers to: in brackets alone, or after what to see.
@@ -35,9 +36,10 @@ _SENDS_ON = re.compile(r"^[A-Z][A-Z'’ -]{2,}(?:\([^)]*\))?[.,:;]?\s+_?[Ss]ee_?
 _PAGE_LINE = re.compile(
     r"^\s*(?:page \d{1,4}|-{1,2} ?\d{1,4} ?-{1,2}|\d{1,4}|\[\d{1,4}\]|[\d\s*.·—_-]{3,})\s*$", re.I
 )
-# A running head with its page: `16 THE FAMILY HERBAL.`, `AGRIMONY. 17`; a numbered entry has a stop after its number.
+# A running head with its page: `16 THE FAMILY HERBAL.`, `AGRIMONY. 17`; an entry's number has a stop.
 _RUNNING_HEAD = re.compile(
-    r"^\s*(?:(?P<before>\d{1,4})\s+[A-Z][A-Z'’.,&: -]{3,50}|[A-Z][A-Z'’.,&: -]{3,50}?\s+(?P<after>\d{1,4}))\.?\s*$"
+    r"^\s*(?:(?P<before>\d{1,4})\s+[A-Z][A-Z'’.,&: -]{3,50}"
+    r"|[A-Z][A-Z'’.,&: -]{3,50}?\s+(?P<after>\d{1,4}))\.?\s*$"
 )
 # So many in a book, most of them with rising numbers, are its pages.
 MIN_RUNNING_HEADS = 5

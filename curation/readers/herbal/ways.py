@@ -5,6 +5,9 @@ alone: how much of the text, whether the marks run in order, whether a name come
 whether the sections of one plant stand there. The best way above the bar is the book's.
 """
 
+# Old books are set with curly quotes and dashes.
+# ruff: noqa: RUF001
+
 import math
 import re
 from bisect import bisect_left, bisect_right
@@ -43,8 +46,8 @@ MIN_WORDS = 8
 MAX_TIMES_MEDIAN = 20
 # Characters of an entry that are looked at for proofs.
 LOOKED_AT = 6_000
-# Words of plants among all words of a text about plants, at least. In the herbals tried 1.8 to 5.9 of a hundred
-# are, in other books (a novel, a dictionary, cases of patients, an almanac) up to 0.9.
+# Words of plants among all words of a text about plants, at least. In the herbals tried 1.8 to 5.9 of a
+# hundred are, in other books (of fishing, of chemicals, a dictionary, an almanac) up to 0.9.
 PLANT_SHARE = 0.015
 # A share of marks that makes a kind of proof the habit of the book.
 HABIT = 0.5
@@ -80,8 +83,8 @@ WAYS: dict[str, Way] = {
 class Piece(NamedTuple):
     """A block with its text on one line and the section label that opens it, if any.
 
-    kind  `reference` where it only sends to another entry, `front` where it is the book's title, `legend` where
-          it numbers what a plate shows
+    kind  `reference` where it only sends to another entry, `front` where it is the book's title, `legend`
+          where it numbers what a plate shows
     """
 
     block: Block
@@ -310,7 +313,7 @@ def _region(stands: list[_Stand], in_order: set[int], labelled: float, ordered: 
 
 
 def _is_sure(stand: _Stand, in_order: bool, labelled: float, ordered: float) -> bool:
-    """Whether an entry is proved: by the habit of its book where it has one, else by its name and its words."""
+    """Whether an entry is proved: by the habit of its book if it has one, else by its name and its words."""
     if stand.labelled:
         return True
     by_order = ordered >= HABIT and in_order
@@ -320,7 +323,7 @@ def _is_sure(stand: _Stand, in_order: bool, labelled: float, ordered: float) -> 
 
 
 def _order(marks: Sequence[Mark]) -> tuple[set[int], float, float]:
-    """(the marks in alphabetical or numerical order, how far they are in it, how far in the alphabetical one).
+    """(the marks in alphabetical or numerical order, how far they are in it, how far in the former).
 
     The longest run in order is set against what chance gives, about 2 √n of n (Logan & Shepp 1977,
     Vershik & Kerov 1977).
@@ -364,8 +367,8 @@ def _longest(keys: Sequence[str], *, strictly: bool = False) -> set[int]:
 def told(judged: Sequence[Judged]) -> str:
     """The best ways with their figures, for an error."""
     return "; ".join(
-        f"{one.found} {WAYS[one.way].meaning} ({_examples(one)}; {one.covered:.0%} of the text under sure ones,"
-        f" order {one.ordered:.0%}, own name {one.recurring:.0%}, sections {one.labelled:.0%})"
+        f"{one.found} {WAYS[one.way].meaning} ({_examples(one)}; {one.covered:.0%} of the text under sure"
+        f" ones, order {one.ordered:.0%}, own name {one.recurring:.0%}, sections {one.labelled:.0%})"
         for one in judged[:2]
     )
 
