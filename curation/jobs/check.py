@@ -141,6 +141,12 @@ class Checked:
                 lines.append(f"  {'':<{width}}  {plural(bare, 'row')} with tool calls and no tools; {hint}")
         lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
         named = f" {path}" if path else ""
+        absent = sum(one is None for one in self.counted.values())
+        if absent:
+            lines.append(
+                f"note    {absent} of {len(self.counted)} sources are not here: their counts are unknown and"
+                " taken to be enough"
+            )
         if self.shortage is not None:
             lines.append(render(self.shortage, self.funnels()))
         if None in self.counted.values():

@@ -1,1 +1,1 @@
-"""Herbals: one book in ten small files."""
+"""Herbals: one book in a room of small files."""

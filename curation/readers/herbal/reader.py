@@ -69,10 +69,10 @@ def _nothing(file: str, found: list[Piece]) -> str:
     seen = told(judged) or "no headings"
     words = sum(len(piece.text.split()) for piece in found)
     return (
-        f"{file}: no herbal entries: looked for plant names as headings (in capitals, capitalised, in italics or"
-        " bold, as '## Name', 'CHAP. 2. Of Name', '12. Name' or 'NAME.—text') over text that speaks of plants,"
-        " and two of: alphabetical or numerical order, the name in its own text, sections such as Description,"
-        " Place, Time and Virtues; and for receipts that begin 'Take …';"
+        f"{file}: no herbal entries: looked for plant names as headings (in capitals, capitalised, in italics"
+        " or bold, as '## Name', 'CHAP. 2. Of Name', '12. Name' or 'NAME.—text') over text that speaks of"
+        " plants, and two of: alphabetical or numerical order, the name in its own text, sections such as"
+        " Description, Place, Time and Virtues; and for receipts that begin 'Take …';"
         f" found in {words:,} words {seen}"
     )
 
