@@ -62,6 +62,8 @@ def entries(found: list[Piece]) -> list[Entry]:
         return [*_plants(plants), *others(made[last + 1 :])]
     front = _without_front(parts(found))
     named = [*others(front), *(entry for part in front for entry in quotations(part))]
+    # Without a plant about it, a numbered italic line may be anybody's.
+    named = [entry for entry in named if entry.sections[0].topic != "advice"]
     return named if sum(entry.kind != "chapter" for entry in named) >= MIN_RECEIPTS else []
 
 

@@ -125,7 +125,7 @@ def is_reference(text: str) -> bool:
     """Whether a block is the entry of a name that only sends to another: `BELLADONNA (_see_ Night Shade)`."""
     if len(text) > 200:
         return False
-    bare = plain(text)
+    bare = _unnumbered(plain(text))
     return bare[:1].isupper() and len(bare.split()) <= 20 and bool(_REFERENCE.match(" ".join(bare.split())))
 
 

@@ -38,7 +38,7 @@ MAX_HOLE = 8
 MIN_PLANT_WORDS = 3
 # A heading printed as often as this is a section of many entries.
 MANY = 3
-# Share of a way's headings that differ, at least: sections come again, names do not.
+# Share of a few headings that differ, at least: sections come again, names do not.
 LEAST_DISTINCT = 0.75
 # Words under a mark, at least: fewer say nothing.
 MIN_WORDS = 8
@@ -183,8 +183,8 @@ def _judged(way: str, pieces: Sequence[Piece], total: int) -> Judged | None:
         for (piece, marks), end in zip(groups, ends, strict=False)
     ]
     stands = [stand for stand in stands if stand.words >= MIN_WORDS]
-    headings_of = {_key(stand.mark.heading) for stand in stands}
-    if len(stands) < MIN_ENTRIES or len(headings_of) < LEAST_DISTINCT * len(stands):
+    differ = len({_key(stand.mark.heading) for stand in stands})
+    if len(stands) < MIN_ENTRIES or (len(stands) < MIN_NAMED and differ < LEAST_DISTINCT * len(stands)):
         return None
     count = len(stands)
     in_order, ordered, alphabetic = _order([stand.mark for stand in stands])
@@ -233,15 +233,23 @@ def _key(heading: str) -> str:
 def _together(
     marked: Sequence[tuple[int, Mark]], pieces: Sequence[Piece]
 ) -> tuple[list[tuple[int, list[Mark]]], set[int]]:
-    """Marks that stand right under each other as one, and the pieces of the later ones."""
+    """Marks that stand right under each other as one, and the pieces of the later ones.
+
+    Where a book has the habit, the line over a mark is its common name.
+    """
     groups: list[tuple[int, list[Mark]]] = []
     names: set[int] = set()
+    above = {
+        number: common
+        for number, mark in marked
+        if number > 0 and not mark.rest and (common := _name_above(pieces[number - 1]))
+    }
+    if len(above) < HABIT * len(marked):
+        above = {}
     for number, mark in marked:
-        above = number - 1
         taken = {groups[-1][0], *names} if groups else names
-        common = None if mark.rest or above < 1 or above in taken else _name_above(pieces[above])
-        if common:
-            groups.append((above, [common, mark]))
+        if number in above and number - 1 not in taken:
+            groups.append((number - 1, [above[number], mark]))
             names.add(number)
         elif groups and not groups[-1][1][-1].rest and number == groups[-1][0] + len(groups[-1][1]):
             groups[-1][1].append(mark)
