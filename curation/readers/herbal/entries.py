@@ -64,7 +64,8 @@ def entries(found: list[Piece]) -> list[Entry]:
     named = [*others(front), *(entry for part in front for entry in quotations(part))]
     # Without a plant about it, a numbered italic line may be anybody's.
     named = [entry for entry in named if entry.sections[0].topic != "advice"]
-    return named if sum(entry.kind != "chapter" for entry in named) >= MIN_RECEIPTS else []
+    receipts = sum(entry.kind != "chapter" for entry in named)
+    return named if receipts >= max(MIN_RECEIPTS, len(named) / 2) else []
 
 
 def _with_tails(made: list[Part], way: str) -> list[Part]:

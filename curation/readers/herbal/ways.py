@@ -38,6 +38,8 @@ MAX_HOLE = 8
 MIN_PLANT_WORDS = 3
 # A heading printed as often as this is a section of many entries.
 MANY = 3
+# Sections that open fewer of the entries than this share stand under a title within an entry.
+ODD_SHARE = 0.03
 # Share of a few headings that differ, at least: sections come again, names do not.
 LEAST_DISTINCT = 0.75
 # Words under a mark, at least: fewer say nothing.
@@ -153,6 +155,7 @@ class _Stand(NamedTuple):
     words: int
     recurs: bool
     sections: int
+    first: str
     botany: list[str]
 
     @property
@@ -294,6 +297,7 @@ def _stand(piece: int, marks: Sequence[Mark], under: Sequence[Piece]) -> _Stand:
         len(text.split()),
         any(said),
         len(topics) if printed and one_plant else 0,
+        next((one.label[0] for one in under if one.label), ""),
         [word.lower() for word in PLANT_WORDS.findall(text[:LOOKED_AT])],
     )
 
@@ -305,6 +309,14 @@ def _region(stands: list[_Stand], in_order: set[int], labelled: float, ordered: 
         for number, stand in enumerate(stands)
         if (stand.labelled if labelled >= HABIT else ordered < HABIT or number in in_order)
     ]
+    opens = Counter(stand.first for stand in stands if stand.labelled)
+    odd = {topic for topic, count in opens.items() if count < ODD_SHARE * sum(opens.values())}
+    within = {
+        number
+        for number, stand in enumerate(stands)
+        if labelled >= HABIT and stand.first in odd and (ordered < HABIT / 2 or number not in in_order)
+    }
+    habit = [number for number in habit if number not in within]
     run: list[int] = []
     longest: list[int] = []
     for number in habit:
@@ -316,7 +328,10 @@ def _region(stands: list[_Stand], in_order: set[int], labelled: float, ordered: 
     return [
         stand
         for number, stand in enumerate(stands)
-        if run and run[0] <= number <= run[-1] and _is_sure(stand, number in in_order, labelled, ordered)
+        if run
+        and run[0] <= number <= run[-1]
+        and number not in within
+        and _is_sure(stand, number in in_order, labelled, ordered)
     ]
 
 

@@ -79,6 +79,7 @@ NO_NAME = re.compile(
     r"(?:chap(?:ter|\.)?|book|parts?|plates?|tables?|vol(?:ume|\.)?|pages?|notes?|see|section|sect|class|genus"
     r"|order|letter|by|from|to|for|against|the end|finis|another|another way|ditto|remedies|remedy|dose|doses"
     r"|preparations?|decoctions?|infusions?|tinctures?|ointments?|poultices?|syrups?|conserves?|medicines?"
+    r"|(?:fluid |solid )?extracts?|powders?|pills?|mixtures?"
     r"|general|case|lecture|experiment|observation|conclusion|summary|n\.? ?b|edible part|how|when|where"
     r"|what|why|printed|entered|copyright|price)\b",
     re.I,
