@@ -133,6 +133,12 @@ _Part used._--Herb {mark}.
 
 _Medicinal use._--The leaves are {leaf}, and used for {ail} {mark}.
 """,
+    "heading_on_its_text": """
+{NAME}.
+The plant is hoary; {name} grows in {place} {mark}, with {leaf} leaves
+and yellow flowers. The root is woody, and it
+is given for {ail} {mark}.
+""",
     "scanned": """
 {NAME}. ({latin}.)
 

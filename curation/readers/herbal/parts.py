@@ -17,6 +17,7 @@ from curation.readers.herbal.headings import (
     is_alone,
     is_caps,
     is_closing,
+    is_name,
     is_reference,
     italic_title,
 )
@@ -25,6 +26,9 @@ from curation.readers.herbal.names import heading_text
 from curation.readers.herbal.text import Block, Book, flow, is_verse, plain
 from curation.readers.herbal.ways import MANY, MIN_WORDS, Judged, Piece
 from curation.readers.herbal.words import BACK_MATTER, CHAPTER, FRONT_MATTER, SHORT_TOPICS
+
+# So many headings right on their text are the habit of a book.
+LEAST_JOINED = 5
 
 _CROSS_REFERENCE = re.compile(r"^(?:[^.]{0,60}\. )?see\b[^.]{0,80}\.?$", re.I)
 _LEGEND_LINE = re.compile(r"\s+\d{1,2}\. [A-Z].{2,60}$")
@@ -103,7 +107,7 @@ def pieces(book: Book) -> list[Piece]:
     found: list[Piece] = []
     lines_left = sum(len(block.lines) for block in book.blocks)
     half = lines_left // 2
-    for block in (cut for whole in book.blocks for cut in _at_labels(whole)):
+    for block in (cut for whole in _under_headings(book.blocks) for cut in _at_labels(whole)):
         lines_left -= len(block.lines)
         if _is_contents(block):
             continue
@@ -160,6 +164,29 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             pending = None
     made.append(current)
     return [part for part in made if part.paragraphs and part.style != "front"]
+
+
+def _under_headings(blocks: list[Block]) -> list[Block]:
+    """The blocks, a heading in capitals cut from the text on its next line, if the book sets it so."""
+    joined = [number for number, block in enumerate(blocks) if _opens_in_capitals(block)]
+    if len(joined) < LEAST_JOINED:
+        return blocks
+    cut: list[Block] = []
+    found = set(joined)
+    for number, block in enumerate(blocks):
+        if number in found:
+            cut += [block._replace(lines=block.lines[:1]), block._replace(lines=block.lines[1:], gap=0)]
+        else:
+            cut.append(block)
+    return cut
+
+
+def _opens_in_capitals(block: Block) -> bool:
+    if len(block.lines) < 3:
+        return False
+    first, second = (line.strip() for line in block.lines[:2])
+    capitals = is_caps(first) and is_name(first) and first == first.upper()
+    return capitals and second[:1].isupper() and not is_caps(second)
 
 
 def _kind(block: Block, text: str, title: str | None) -> str:
