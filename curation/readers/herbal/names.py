@@ -44,8 +44,8 @@ def heading_text(raw: str) -> str:
 
 def title_case(text: str) -> str:
     """`ADDER'S TONGUE, OR JACK-BY-THE-HEDGE` → `Adder's Tongue, or Jack-by-the-Hedge`."""
-    words = text.split(" ")
-    return " ".join(_capitalise(word, first=not number) for number, word in enumerate(words))
+    words = re.split(r"( |—)", text)
+    return "".join(_capitalise(word, first=not number) for number, word in enumerate(words))
 
 
 def _capitalise(word: str, *, first: bool) -> str:

@@ -169,7 +169,8 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
 def _under_headings(blocks: list[Block]) -> list[Block]:
     """The blocks, a heading in capitals cut from the text on its next line, if the book sets it so."""
     joined = [number for number, block in enumerate(blocks) if _opens_in_capitals(block)]
-    if len(joined) < LEAST_JOINED:
+    alone = sum(len(block.lines) == 1 and is_caps(block.lines[0].strip()) for block in blocks)
+    if len(joined) < max(LEAST_JOINED, alone):
         return blocks
     cut: list[Block] = []
     found = set(joined)
@@ -182,7 +183,7 @@ def _under_headings(blocks: list[Block]) -> list[Block]:
 
 
 def _opens_in_capitals(block: Block) -> bool:
-    if len(block.lines) < 3:
+    if len(block.lines) < 3 or is_verse(block):
         return False
     first, second = (line.strip() for line in block.lines[:2])
     capitals = is_caps(first) and is_name(first) and first == first.upper()

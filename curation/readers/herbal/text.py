@@ -287,6 +287,7 @@ def _join(text: str, line: str, words: frozenset[str]) -> str:
 def plain(text: str) -> str:
     """A paragraph without italic, bold and paragraph marks, with real dashes."""
     text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+    text = re.sub(r"(?<!\w)\*(\w[^*\n]*)\*(?!\w)", r"\1", text)
     text = re.sub(r"(?<!\w)=([^=\n]+)=(?!\w)", r"\1", text)
     text = text.replace("_", "")
     text = re.sub(r" ?-{2,3} ?", "—", text.replace("¶", ""))

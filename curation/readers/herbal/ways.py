@@ -223,7 +223,7 @@ def _marked(way: str, pieces: Sequence[Piece]) -> list[tuple[int, Mark]]:
     marked = [
         (number, mark)
         for number, piece in enumerate(pieces)
-        if piece.label is None and not piece.kind and (mark := find(piece.block, piece.text))
+        if piece.label is None and not piece.kind and (mark := find(piece.block, piece.text.lstrip("¶ ")))
     ]
     printed = Counter(_key(mark.heading) for _, mark in marked)
     return [(number, mark) for number, mark in marked if printed[_key(mark.heading)] < MANY]
