@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from curation.readers.conversion import converter
+from curation.readers.conversion import converted, converter
 from curation.recipe.source import Source
 
 
@@ -17,6 +17,13 @@ def read(reader, record, **settings):
     """The row of one record, given as Python objects or as JSON text."""
     data = record if isinstance(record, bytes) else json.dumps(record).encode()
     return converter(source(reader, **settings), Path("data"))(data)
+
+
+def found(reader, *records, **settings):
+    """What becomes of records: rows, or why they are none."""
+    data = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
+    whole = source(reader, **settings)
+    return list(converted([data], converter(whole, Path("data")), whole))
 
 
 def said(row):

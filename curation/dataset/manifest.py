@@ -69,8 +69,27 @@ class SourceFile(Part, frozen=True):
     rows: int
 
 
-class SourceCounts(Part, frozen=True):
-    """One source: where it came from and the fates of its input rows, dropped ones by reason."""
+class SourceKeys(Part, frozen=True):
+    """What became of the keys of a source's records; `messages[].name` is one of turns.
+
+    read: by the reader or by `where`. ignored, refused: key → rows in which it holds anything (null, "",
+    [] and {} hold nothing), the most rows first and then by name; of the ignored keys 50, and `more_ignored`
+    says how many more there are. Unreadable rows count in none. A column of a Parquet file that is not
+    decoded counts its values that are not null by the file's own statistics; a key of turns that is not
+    decoded, all rows of the row groups in which any turn has it.
+    """
+
+    read: list[str]
+    ignored: dict[str, int]
+    more_ignored: int
+    refused: dict[str, int]
+
+
+class SourceCounts(Part, frozen=True, omit_defaults=True):
+    """One source: where it came from and the fates of its input rows, dropped ones by reason.
+
+    keys: null in what earlier versions made, where they are not recorded.
+    """
 
     group: str
     uri: str
@@ -82,6 +101,7 @@ class SourceCounts(Part, frozen=True):
     unselected: int
     train: int
     eval: int
+    keys: SourceKeys | None = None
 
 
 class GroupCounts(Part, frozen=True):

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.arrow import frame_of, open_table, read_frame
 from curation.places import Places
+from curation.readers.keys.counts import told_keys
 from curation.row import digest
+from curation.stages.pii.hiding import Hiding
 from curation.task import Task
 
 PER_REASON = 12  # dropped rows of one source, stage and reason
@@ -24,8 +27,9 @@ PER_SOURCE = 4  # kept rows of one source
 PAIRS = 40  # near pairs at or above the threshold, and as many just under it
 MAX_TEXT = 60_000  # characters of one row's messages and tools; longer rows are left out of the samples
 
-# kind is dropped, kept or near_pair; `other_*` is the survivor or the other row of a pair.
-# `messages` is canonical JSON text; null when the row could not be read.
+# kind is dropped, kept, near_pair or key; `other_*` is the survivor or the other row of a pair.
+# `messages` is canonical JSON text; null when the row could not be read. A key's `detail` is {"key",
+# "part": ignored or refused, "value"}: how its first value begins, personal data hidden.
 SAMPLE_SCHEMA: dict[str, Any] = {
     "kind": pl.String,
     "source": pl.String,
@@ -97,6 +101,7 @@ def write_samples(task: Task, work: Path, out: Path) -> dict[str, Any]:
         *dropped_samples(tasks, params["chunks"], fates, lookup, seed),
         *kept_samples(tasks / params["fates"], lookup, seed),
         *pair_samples(tasks, params["over_all"], fates, lookup, seed),
+        *key_samples(tasks, params["chunks"], lookup),
     ]
     frame = pl.DataFrame(chosen, schema=SAMPLE_SCHEMA, orient="row")
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -188,6 +193,26 @@ def pair_samples(
                 for pair in chosen.iter_rows(named=True)
             ]
     return [pair for pair in found if pair]
+
+
+def key_samples(tasks: Path, chunks: Sequence[Mapping[str, Any]], lookup: Lookup) -> list[Record]:
+    """The first value of every ignored or refused key that the manifest tells, where one was decoded."""
+    by_source: dict[str, list[pl.DataFrame]] = {}
+    for chunk in chunks:
+        counted = read_frame(tasks / chunk["rows"][0] / "keys.arrow")
+        place = pl.lit(chunk["ordinal"] << 32, pl.UInt64) + pl.col("row")
+        by_source.setdefault(chunk["source"], []).append(counted.with_columns(pos=place))
+    found = []
+    for frames in by_source.values():
+        told = told_keys(frame.drop("pos") for frame in frames)
+        first = pl.concat(frames).filter(pl.col("pos").is_not_null()).sort("part", "key", "pos")
+        first = first.unique(["part", "key"], keep="first", maintain_order=True)
+        for part, key, pos, value in first.select("part", "key", "pos", "value").iter_rows():
+            if part != "read" and key in told[part]:
+                detail = {"key": key, "part": part, "value": Hiding().text(value)}
+                text = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS).decode()
+                found.append({"kind": "key", **lookup.place(pos), "detail": text})
+    return found
 
 
 def fates_of(fates: pl.DataFrame, positions: pl.Series) -> dict[tuple[int, int], tuple[str | None, str]]:

@@ -56,6 +56,14 @@ class Outputs:
         """The output folder of a task."""
         return self.work / "tasks" / key
 
+    def keys_of(self, source: str) -> list[pl.DataFrame]:
+        """What was counted of the keys of a source, by chunk."""
+        return [
+            read_frame(self.folder(chunk.keys[0]) / "keys.arrow")
+            for chunk in self.chunks
+            if chunk.planned.source == source
+        ]
+
 
 class Pipeline:
     """Runs the tasks of a plan in their order. `preview` reads about that many rows in all."""

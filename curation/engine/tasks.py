@@ -13,6 +13,7 @@ import polars as pl
 
 from curation.arrow import FrameWriter, read_batches, read_frame
 from curation.dataset.shards import token_counter
+from curation.readers.keys.counts import KEYS_SCHEMA, KeyCounts
 from curation.readers.reading import Chunk, read
 from curation.recipe.metrics import full_names
 from curation.recipe.source import Source
@@ -143,11 +144,11 @@ def uncounted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(tokens=pl.lit(None, pl.UInt32)) if "tokens" in rows.columns else rows
 
 
-def frames_of(task: Task, counts: list[int]) -> Iterator[pl.DataFrame]:
+def frames_of(task: Task, counts: list[int], keys: KeyCounts | None = None) -> Iterator[pl.DataFrame]:
     """What a reading task reads, in frames, `row` counted through its pieces; at least one frame.
 
-    `counts` gains the rows of every piece. Small files make one frame, so that a stage is called once for
-    all of them.
+    `counts` gains the rows of every piece; in `keys` the keys of the records are counted. Small files make
+    one frame, so that a stage is called once for all of them.
     """
     source = msgspec.convert(task.params["source"], Source)
     waiting: list[pl.DataFrame] = []
@@ -155,7 +156,9 @@ def frames_of(task: Task, counts: list[int]) -> Iterator[pl.DataFrame]:
     for piece in task.params["pieces"]:
         chunk = Chunk(Path(task.paths[f"file:{piece['file']}"]), piece["start"], piece["end"])
         counts.append(0)
-        for frame in read(chunk, source, file=piece["file"], limit=piece["limit"]):
+        if keys is not None:
+            keys.start = start
+        for frame in read(chunk, source, file=piece["file"], limit=piece["limit"], counts=keys):
             waiting.append(frame.with_columns(pl.col("row") + (start - counts[-1])) if start else frame)
             counts[-1] += frame.height
             size += int(frame.estimated_size())
@@ -182,24 +185,26 @@ def rank_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
 def read_rows(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """Read a chunk and run it through the first row stages.
 
-    Writes kept.arrow, dropped.arrow and inputs.arrow. With `cutoff` [rank, pos], rows ranked
+    Writes kept.arrow, dropped.arrow, inputs.arrow and keys.arrow. With `cutoff` [rank, pos], rows ranked
     above it are left out by `take`. `pieces` of the summary: the rows of each.
     """
     params = task.params
-    tally = Tally()
+    tally, key_counts = Tally(), KeyCounts(msgspec.convert(params["source"], Source))
     counts: list[int] = []
     with (
         FrameWriter(out / "kept.arrow", KEPT_SCHEMA) as kept,
         FrameWriter(out / "dropped.arrow", DROPPED_SCHEMA) as dropped,
         FrameWriter(out / "inputs.arrow", INPUTS_SCHEMA) as inputs,
     ):
-        for batch in frames_of(task, counts):
+        for batch in frames_of(task, counts, key_counts):
             frame, broken = identified(batch, params["name"], params["ordinal"])
             taken = chosen(frame, params["seed"], params["cutoff"])
             write_inputs(inputs, broken, frame, taken)
             dropped.write(broken)
             entering = frame.filter(taken).drop("row").with_columns(id="input_id")
             kept.write(chain(task, entering, tally, dropped))
+    with FrameWriter(out / "keys.arrow", KEYS_SCHEMA) as keys:
+        keys.write(key_counts.frame())
     return {**tally.summary(), "rows": inputs.rows, "pieces": counts, "kept": kept.rows}
 
 

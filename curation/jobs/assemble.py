@@ -18,6 +18,7 @@ from curation.dataset.manifest import (
     RowCounts,
     SourceCounts,
     SourceFile,
+    SourceKeys,
     StageCounts,
     Written,
     write_manifest,
@@ -27,6 +28,7 @@ from curation.engine.plan import Plan
 from curation.engine.work import Done
 from curation.errors import CurationError
 from curation.files import canonical, file_digest, sync
+from curation.readers.keys.counts import told_keys
 from curation.release.baseline import BASELINE, baseline_bytes
 from curation.versions import versions
 
@@ -172,6 +174,7 @@ def describe_source(plan: Plan, outputs: Outputs, name: str) -> SourceCounts:
         unselected=fates.get("unselected", 0),
         train=fates.get("train", 0),
         eval=fates.get("eval", 0),
+        keys=SourceKeys(**told_keys(outputs.keys_of(name))),
     )
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -17,6 +18,7 @@ from curation.mixture.funnel import Drop, Funnel, said
 from curation.mixture.quotas import Available, Infeasible, MixturePlan, plan
 from curation.mixture.shortage import render
 from curation.progress import Progress
+from curation.readers.keys.counts import KeyCounts, told_keys
 from curation.readers.reading import chunks, read
 from curation.recipe.load import Recipe, cautions, check_files, load_recipe, stage_plan
 from curation.recipe.stages import STAGES, UNREAD
@@ -25,6 +27,8 @@ from curation.stages.seam import Context, Rows, stage_kind
 
 # A source whose size is not known yet is taken to be as large as needed.
 PLENTY = 10**12
+# Of a source this many ignored keys are shown; the manifest has more.
+MOST_KEYS = 12
 
 
 @dataclass
@@ -34,6 +38,8 @@ class Counted:
     first  what is wrong with the first of them
     drops  what reading drops, `where` included, by reason
     without_tools  those with tool calls that offer no tools
+    refused, first_refused  those that have a refused key, and what the first of them says
+    keys  as `curation.readers.keys.counts.told_keys` tells them
     """
 
     name: str
@@ -41,6 +47,9 @@ class Counted:
     unreadable: int = 0
     without_tools: int = 0
     first: str | None = None
+    refused: int = 0
+    first_refused: str | None = None
+    keys: Mapping[str, Any] = field(default_factory=dict)
     drops: dict[str, Drop] = field(default_factory=dict)
 
     @property
@@ -64,6 +73,25 @@ class Counted:
         if self.first is None and bad.height:
             row, detail = bad.select("row", "detail").row(0)
             self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
+        refused = batch.filter(pl.col("reason") == "unsupported_key")
+        self.refused += refused.height
+        if self.first_refused is None and refused.height:
+            row, detail = refused.select("row", "detail").row(0)
+            told = orjson.loads(detail)
+            value = f" ({told['value'][:60]!r})" if told["value"] else ""
+            self.first_refused = f"{file}, row {before + row}: `{told['key']}`{value}: {told['meaning']}"
+
+    def key_lines(self) -> Iterator[str]:
+        """What becomes of the keys of the records."""
+        if not self.keys:
+            return
+        if self.keys["read"]:
+            yield f"read: {', '.join(self.keys['read'])}"
+        for part, more in (("ignored", self.keys["more_ignored"]), ("refused", 0)):
+            told = [f"{key or repr(key)} ({rows:,})" for key, rows in self.keys[part].items()]
+            more += len(told[MOST_KEYS:])
+            if told:
+                yield f"{part}: {', '.join(told[:MOST_KEYS])}{f' and {more:,} more' if more else ''}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +148,7 @@ class Checked:
                 "rows": self.rows,
                 "unreadable": {n: None if one is None else one.unreadable for n, one in self.counted.items()},
                 "without_tools": {name: self.without_tools(name) for name in self.counted},
+                "keys": {n: None if one is None else one.keys for n, one in self.counted.items()},
                 "feasible": self.feasible,
                 "shortage": None if self.shortage is None else render(self.shortage, self.funnels()),
                 "cautions": cautions(self.recipe),
@@ -139,6 +168,10 @@ class Checked:
             if bare := self.without_tools(name):
                 hint = "`tools: aj_tools`, or a file, writes them"
                 lines.append(f"  {'':<{width}}  {plural(bare, 'row')} with tool calls and no tools; {hint}")
+            for line in one.key_lines() if one is not None else ():
+                lines.append(f"  {'':<{width}}  {line}")
+            if one is not None and one.first_refused is not None:
+                lines.append(f"  {'':<{width}}  first refused: {one.first_refused}")
         lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
         named = f" {path}" if path else ""
         absent = sum(one is None for one in self.counted.values())
@@ -178,7 +211,8 @@ def counts(one: Counted | None) -> str:
     """The rows of a source in words."""
     if one is None:
         return "not fetched yet"
-    return plural(one.rows, "row") + (f", {one.unreadable:,} unreadable" if one.unreadable else "")
+    unreadable = f", {one.unreadable:,} unreadable" if one.unreadable else ""
+    return plural(one.rows, "row") + unreadable + (f", {one.refused:,} refused" if one.refused else "")
 
 
 def plural(count: int, noun: str) -> str:
@@ -251,6 +285,7 @@ def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[
     """
     known = {n: s for n, s in recipe.sources.items() if "://" not in s.uri or n in fetched}
     found: dict[str, Counted | None] = {n: Counted(n) if n in known else None for n in recipe.sources}
+    keys: dict[str, list[pl.DataFrame]] = {name: [] for name in known}
     files = input_files(recipe, root, fetched, only=known)
     with Progress("counting", sum(path.stat().st_size for _, path, _ in files)) as line:
         for name, path, file in files:
@@ -258,10 +293,14 @@ def count_rows(recipe: Recipe, root: Path, fetched: Mapping[str, Path]) -> dict[
             before = start = one.rows
             try:
                 for chunk in chunks(path, known[name]):
-                    for batch in read(chunk, known[name], file=file):
+                    counts = KeyCounts(known[name])
+                    for batch in read(chunk, known[name], file=file, counts=counts):
                         one.add(batch, file, before - start)
                     before = one.rows
+                    keys[name].append(counts.frame())
             except SourceError as error:
                 raise SourceError(f"source {name}: {str(error).removeprefix(f'source {name}: ')}") from None
             line.add(path.stat().st_size, one.rows - start)
+    for name in known:
+        (found[name] or Counted(name)).keys = told_keys(keys[name])
     return found

@@ -4,22 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from msgspec import Raw
-
-from curation.readers.columns import Columns, look_up
+from curation.readers.beside import earlier
+from curation.readers.columns import Columns
+from curation.readers.qa import answered
 from curation.readers.seam import LIKELY, Candidate, Reader
 from curation.recipe.source import Source
 from curation.turns.chat_api import say
 from curation.turns.shape import Convert, Row, Unfit
 
-_HISTORY = msgspec.json.Decoder(list[tuple[str, str]])
-
 
 def converter(source: Source, path: Path) -> Convert:
     """A user turn of instruction and input, an assistant turn of the output.
 
-    `columns` may name `instruction`, `input`, `output` and `system`.
+    `columns` may name `instruction`, `input`, `output`, `system`, `tools`, `history` (earlier turns) and
+    `thought` (set before the output). Beside `tools` an output that is JSON of calls and nothing else is
+    these calls.
     """
     columns = Columns(source, required=("output",))
 
@@ -31,25 +30,13 @@ def converter(source: Source, path: Path) -> Convert:
         elif not asked or asked.isspace():
             raise Unfit("instruction and input are both empty")
         messages = [say("system", system)] if (system := found.get("system")) else []
-        if b'"history"' in data:
-            messages += _history(data)
-        messages += [say("user", asked), say("assistant", found["output"])]
-        return Row(messages, None, [])
+        if history := found.get("history"):
+            messages += earlier(history, columns.key("history"))
+        messages.append(say("user", asked))
+        last, tools, notes = answered(found["output"] or "", found)
+        return Row([*messages, last], tools, notes)
 
     return convert
-
-
-def _history(data: bytes) -> list[dict[str, Any]]:
-    """Earlier exchanges: a list of [user, assistant] pairs."""
-    record: Mapping[str, Raw] = msgspec.json.decode(data, type=dict[str, Raw])
-    past = look_up(record, "history")
-    if past is None or bytes(past) in (b"null", b'""'):
-        return []
-    return [
-        message
-        for asked, said in _HISTORY.decode(past)
-        for message in (say("user", asked), say("assistant", said))
-    ]
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:

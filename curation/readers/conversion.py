@@ -1,24 +1,27 @@
 """Records to rows: the reader's shape, the recipe's `where` and `system`, and what cannot be read."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, repeat
 from pathlib import Path
 
 import msgspec
 
 from curation.jsontext import JSON_ERRORS, explain, from_python, mend
 from curation.readers import where
+from curation.readers.keys.counts import KeyCounts
+from curation.readers.keys.shapes import Shape
+from curation.readers.keys.telling import refusals
 from curation.readers.seam import reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources import decoding
 from curation.sources.decoding import Stored
-from curation.sources.records import Bad, Filtered, Noted, Record
+from curation.sources.records import Bad, Filtered, Noted, Record, Refused
 from curation.text import UnknownEncoding
 from curation.turns.chat_api import say
-from curation.turns.shape import Convert, Dropped, Row, Unfit
+from curation.turns.shape import Convert, Dropped, Row, Unfit, Unsupported
 
-Found = Row | Bad | Filtered
+Found = Row | Bad | Filtered | Refused
 
 _EXPECTED = (*JSON_ERRORS, Unfit, UnknownEncoding)
 
@@ -31,7 +34,10 @@ def converter(source: Source, path: Path) -> Convert:
 
 
 def wanted_columns(source: Source) -> frozenset[str] | None:
-    """The columns of a wide file that the reader looks at; None for all."""
+    """The columns of a wide file that the reader looks at; None for all.
+
+    Those that may change what a row says are looked at all the same.
+    """
     reader = READERS[source.reader]
     if not reader.narrow or source.records:
         return None
@@ -41,45 +47,68 @@ def wanted_columns(source: Source) -> frozenset[str] | None:
     return frozenset(known | set(reader.keys) | named | filtered)
 
 
-def converted(batches: Iterable[list[Record]], convert: Convert, source: Source) -> Iterator[Found]:
-    """Every record of the batches as a row, or as what kept it from being one."""
-    step = _step(convert, source)
+def converted(
+    batches: Iterable[Sequence[Record]],
+    convert: Convert,
+    source: Source,
+    counts: KeyCounts | None = None,
+    places: Iterable[int] | None = None,
+    *,
+    compiled: bool = False,
+) -> Iterator[Found]:
+    """Every record of the batches as a row, or as what kept it from being one.
+
+    counts    where the keys of those that are no Bad record are counted
+    places    the number of each record, by default from 0
+    compiled  whether a loop looks at the keys, which pays where there is much to look at
+    """
+    step = _Step(convert, source, KeyCounts(source) if counts is None else counts)
+    numbers = count() if places is None else iter(places)
     for batch in batches:
-        for record in batch:
+        shapes: Iterable[Shape | None] = step.counts.keys.shapes(batch) if compiled else repeat(None)
+        for record, shape, number in zip(batch, shapes, numbers, strict=False):
             if record.__class__ is bytes:
                 try:
-                    yield step(record)
+                    yield step(record, shape, number)
                 except _EXPECTED as error:
-                    yield _careful(record, error, step)
+                    yield _careful(record, error, step, number)
             elif isinstance(record, Noted):
-                yield _noted(record, step)
+                yield _noted(record, step, number)
             else:
                 yield record  # type: ignore[misc]
 
 
-def _step(convert: Convert, source: Source) -> Callable[[bytes], Row | Filtered]:
-    """`convert` with the recipe's filter before it and its system prompt after it."""
-    prompted: Callable[[bytes], Row] = convert
-    if source.system is not None:
-        prompted = partial(_with_system, convert, source.system)
-    if not source.where:
-        return prompted
-    wanted, passing = source.where, where.passes(source.where)
+class _Step:
+    """`convert` with the recipe's filter before it, its system prompt and a look at the keys after it."""
 
-    def step(data: bytes) -> Row | Filtered:
-        return where.filtered(data, wanted, passing) or prompted(data)
+    def __init__(self, convert: Convert, source: Source, counts: KeyCounts) -> None:
+        self._convert, self._system = convert, source.system
+        self._where = source.where
+        self._passing = where.passes(source.where or {})
+        self.counts = counts
 
-    return step
+    def __call__(self, data: bytes, shape: Shape | None, number: int) -> Row | Filtered | Refused:
+        if self._where and (left_out := where.filtered(data, self._where, self._passing)):
+            self.counts.add(shape or self.counts.keys.shape(data), number, data)
+            return left_out
+        try:
+            row = self._convert(data)
+        except Unsupported as error:
+            self.counts.add_refused(shape or self.counts.keys.shape(data), number, data, [error.key])
+            return Refused(error.key, error.meaning, error.value)
+        shape = shape or self.counts.keys.shape(data)
+        if shape.suspects and (found := refusals(shape.suspects, data, row)):
+            self.counts.add_refused(shape, number, data, [suspect.told for suspect, _ in found])
+            suspect, value = found[0]
+            varies = suspect.kind.telling in ("false", "true", "unmarked")
+            return Refused(suspect.told, suspect.kind.meaning, value, suspect.advice, varies)
+        self.counts.add(shape, number, data)
+        if self._system is not None and row.messages[0]["role"] != "system":
+            row.messages.insert(0, say("system", self._system))
+        return row
 
 
-def _with_system(convert: Convert, system: str, data: bytes) -> Row:
-    row = convert(data)
-    if row.messages[0]["role"] != "system":
-        row.messages.insert(0, say("system", system))
-    return row
-
-
-def _careful(data: bytes, error: BaseException, step: Callable[[bytes], Row | Filtered]) -> Found:
+def _careful(data: bytes, error: BaseException, step: _Step, number: int) -> Found:
     """A second try on mended bytes; if there is nothing to mend, or it does not help, Bad."""
     if isinstance(error, Dropped):
         return _refused(data, error)
@@ -89,7 +118,7 @@ def _careful(data: bytes, error: BaseException, step: Callable[[bytes], Row | Fi
             mended, repairs = read, ["python_repr"]
         if not repairs:
             return _refused(data, error)
-        found = step(mended)
+        found = step(mended, None, number)
     except _EXPECTED as second:
         return _refused(data, second)
     if isinstance(found, Row):
@@ -107,11 +136,11 @@ def _from_python(data: bytes) -> bytes | None:
         raise Unfit(str(error)) from None
 
 
-def _noted(record: Noted, step: Callable[[bytes], Row | Filtered]) -> Found:
+def _noted(record: Noted, step: _Step, number: int) -> Found:
     try:
-        found: Found = step(record.data)
+        found: Found = step(record.data, None, number)
     except _EXPECTED as error:
-        found = _careful(record.data, error, step)
+        found = _careful(record.data, error, step, number)
     if isinstance(found, Row):
         found.notes.append({"stage": "read", "repair": record.repair})
     return found

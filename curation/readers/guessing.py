@@ -12,13 +12,13 @@ import msgspec
 from curation.calls.text_calls import OPEN
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, mend, plain
-from curation.readers.conversion import converted, converter
+from curation.readers.conversion import Found, converted, converter
 from curation.readers.reading import chunks, holds_records, read, records_of
 from curation.readers.seam import Candidate, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources.no_data import no_data
-from curation.sources.records import Bad, Filtered, Record
+from curation.sources.records import Bad, Filtered, Record, Refused
 from curation.turns.shape import Row
 
 LOOKED_AT = 20
@@ -55,10 +55,14 @@ def _of_records(path: Path) -> Guess:
         bad = next((record for record in looked if isinstance(record, Bad)), None)
         return Guess(None, problem=bad.error if bad else "no record is a readable JSON object")
     for reader, candidate in _candidates(path, objects):
-        rows = _rows(path, reader, candidate.settings, found)
-        if len(rows) * 2 > len(found):
+        made = _found(path, reader, candidate.settings, found)
+        # A row that is refused for one of its keys fits all the same: `aj check` says what to write.
+        if sum(isinstance(one, Row | Refused) for one in made) * 2 > len(found):
             calls = any(
-                message["tool_calls"] or OPEN in (message["content"] or "") for row in rows for message in row
+                message["tool_calls"] or OPEN in (message["content"] or "")
+                for row in made
+                if isinstance(row, Row)
+                for message in row.messages
             )
             return Guess(reader, {**candidate.settings, **_wanted(objects)}, has_calls=calls)
     return Guess(None, keys=tuple(objects[0]))
@@ -76,7 +80,9 @@ def _is_record(path: Path, data: bytes) -> bool:
     value = _value(data)
     objects = [value] if isinstance(value, dict) else []
     return bool(objects) and any(
-        _rows(path, reader, candidate.settings, [data]) for reader, candidate in _candidates(path, objects)
+        isinstance(made, Row | Refused)
+        for reader, candidate in _candidates(path, objects)
+        for made in _found(path, reader, candidate.settings, [data])
     )
 
 
@@ -94,10 +100,9 @@ def _source(reader: str, settings: Mapping[str, Any]) -> Source:
     return msgspec.convert({"uri": ".", "reader": reader, "group": "any", **settings}, Source)
 
 
-def _rows(path: Path, reader: str, settings: Mapping[str, Any], found: Sequence[bytes]) -> list[list[Any]]:
+def _found(path: Path, reader: str, settings: Mapping[str, Any], found: Sequence[bytes]) -> list[Found]:
     source = _source(reader, settings)
-    rows = converted([list(found)], converter(source, path), source)
-    return [row.messages for row in rows if isinstance(row, Row)]
+    return list(converted([found], converter(source, path), source))
 
 
 def _candidates(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Candidate]]:

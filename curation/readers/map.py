@@ -21,7 +21,7 @@ from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
 from curation.turns.marks import Marks, weigh
 from curation.turns.roles import role_of, spellings
-from curation.turns.shape import Convert, Row, Unfit, missing, refuse
+from curation.turns.shape import Convert, Row, Unfit, missing
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -143,7 +143,6 @@ def _exchanged(turns: list[Raw], layout: Map) -> Said:
                 raise Unfit(f"an exchange of {len(held)} parts; map.each has none for part {more[0]}")
         else:
             held = _SHALLOW.decode(turn)
-            refuse(held, "map")
         if not any(key in held for key in layout.each):
             raise missing(held, list(layout.each), "each: {%s: …}")
         for key, role in layout.each.items():
@@ -183,7 +182,6 @@ def _spoken(turns: list[Raw], layout: Map, speakers: list[Raw] | None = None) ->
             turn: dict[str, Raw] = {layout.content: raw}
         else:
             turn = _SHALLOW.decode(raw)
-            refuse(turn, "map")
         named = speakers[place] if speakers else look_up(turn, layout.role) if layout.role else None
         speaker = _text(named, layout)
         role = _role(speaker if layout.role or speakers else ANYONE, layout)

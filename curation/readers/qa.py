@@ -8,6 +8,7 @@ from typing import Any
 from curation.calls.actions import run, tools_for
 from curation.calls.json_calls import called, say_arguments
 from curation.calls.listed_tools import definitions, offered_names
+from curation.readers.beside import earlier, thought_first
 from curation.readers.columns import Columns
 from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.source import Source
@@ -21,9 +22,9 @@ _ANSWER = re.compile(r"answer|response|reply|completion|output|^a$", re.IGNORECA
 def converter(source: Source, path: Path) -> Convert:
     """A user turn and an assistant turn a record.
 
-    `columns` may name `question`, `answer`, `system`, `tools` and `context` (a passage set before the
-    question). With `action` the answer is a call of what runs it. Beside
-    `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
+    `columns` may name `question`, `answer`, `system`, `tools`, `context` (a passage set before the question),
+    `history` (earlier turns) and `thought` (set before the answer). With `action` the answer is a call of
+    what runs it. Beside `tools`, as in xLAM's sets, an answer that is a JSON list of calls is these calls.
     """
     columns = Columns(source, required=("question", "answer"))
 
@@ -35,17 +36,28 @@ def converter(source: Source, path: Path) -> Convert:
         if context := found.get("context"):
             question = f"{context}\n\n{question}"
         messages = [say("system", system)] if (system := found.get("system")) else []
+        if history := found.get("history"):
+            messages += earlier(history, columns.key("history"))
         messages.append(say("user", question))
-        if source.action not in (None, "text"):
-            messages.append(ask([call(*run(source.action, answer))]))
-            return Row(messages, tools_for([source.action], ()), [])
-        # A column of that name may also hold rakes and hoes.
-        tools = definitions(listed) if (listed := found.get("tools")) else None
-        made = asked(answer, tools) if tools else None
-        messages.append(ask(made) if made else say("assistant", answer))
-        return Row(messages, tools, [])
+        last, tools, notes = answered(answer, found, action=source.action)
+        return Row([*messages, last], tools, notes)
 
     return convert
+
+
+def answered(
+    answer: str, found: Mapping[str, str | None], *, action: str | None = None
+) -> tuple[dict[str, Any], str | None, list[dict[str, Any]]]:
+    """The assistant's turn, the tools offered, and notes, of an answer and what the record has beside it."""
+    said = thought_first(found.get("thought"), None)
+    notes = [{"stage": "read", "repair": "reasoning_content"}] if said else []
+    if action not in (None, "text"):
+        return ask([call(*run(action, answer))], said), tools_for([action], ()), notes
+    # A column of that name may also hold rakes and hoes.
+    tools = definitions(listed) if (listed := found.get("tools")) else None
+    if tools and (made := asked(answer, tools)):
+        return ask(made, said), tools, notes
+    return say("assistant", thought_first(found.get("thought"), answer)), tools, notes
 
 
 def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:

@@ -5,13 +5,13 @@ line without messages, with the reason and how its text begins.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from itertools import chain, islice, pairwise
+from itertools import chain, count, islice, pairwise
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import polars as pl
@@ -20,6 +20,8 @@ from curation.errors import SourceError
 from curation.readers import where
 from curation.readers.answers import check_answers
 from curation.readers.conversion import Found, converted, converter, fits, text_rows, wanted_columns
+from curation.readers.keys.counts import KeyCounts, told_keys
+from curation.readers.keys.shapes import may_tell
 from curation.readers.regrouping import gathered, holds, unfolded
 from curation.readers.seam import Taken, reader_of
 from curation.recipe.readers import READERS
@@ -30,7 +32,7 @@ from curation.sources.archives import Member
 from curation.sources.decoding import BrokenFile, Stored
 from curation.sources.hub_files import ABOUT
 from curation.sources.no_data import no_data
-from curation.sources.records import Bad, Filtered, Record
+from curation.sources.records import Bad, Filtered, Record, Refused
 from curation.turns.chat_api import KEYS
 from curation.turns.shape import Convert, Row
 
@@ -229,22 +231,27 @@ def holds_records(path: Path) -> bool:
     )
 
 
-def read(chunk: Chunk, source: Source, *, file: str, limit: int | None = None) -> Iterator[pl.DataFrame]:
+def read(
+    chunk: Chunk, source: Source, *, file: str, limit: int | None = None, counts: KeyCounts | None = None
+) -> Iterator[pl.DataFrame]:
     """The records of a chunk, in order, in frames of about 16 MB of text; at least one frame.
 
     Columns: row u32 (from 0 within the chunk, blank lines and CSV headers excluded), messages str?
     (canonical JSON), tools str?, notes str?, reason str?, detail str? (a JSON object). A line has
     either messages or a reason: `unreadable` or what a reader refuses a record for ({"error", "text": the
-    first 200 characters, …}), or `filtered` ({"column", "value"}).
+    first 200 characters, …}), `filtered` ({"column", "value"}) or `unsupported_key` ({"key", "meaning",
+    "value"}).
     file: the path from the data root, which a book's citation shows where it has no title.
     limit: read no more than so many records, for a preview.
+    counts: where the keys of the records are counted.
     """
+    counts = KeyCounts(source) if counts is None else counts
     is_large = limit is None and isinstance(chunk.path, Path) and chunk.path.stat().st_size >= QUICK_BYTES
     quick = reader_of(source.reader).quick(source) if is_large else None
     if quick is not None and archives.kind(chunk.path) is None and records.file_format(chunk.path) == "lines":
-        yield from _quick_frames(chunk, source, quick)
+        yield from _quick_frames(chunk, source, quick, counts)
     else:
-        yield from _frames(islice(_found(chunk, source, file), limit))
+        yield from _frames(islice(_found(chunk, source, file, counts, compiled=is_large), limit))
 
 
 def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
@@ -263,7 +270,7 @@ def _frames(rows: Iterable[Found]) -> Iterator[pl.DataFrame]:
 
 
 def _quick_frames(
-    chunk: Chunk, source: Source, quick: Callable[[Sequence[bytes]], Taken]
+    chunk: Chunk, source: Source, quick: Callable[[Sequence[bytes]], Taken], counts: KeyCounts
 ) -> Iterator[pl.DataFrame]:
     """The frames of a chunk of JSON lines: by the loop what is beyond doubt, all else by the converter."""
     _check_encoding(source)
@@ -271,10 +278,17 @@ def _quick_frames(
     convert = converter(source, chunk.path)
     start = 0
     for batch in _gathered(records_of(chunk, source, partial(fits, convert), wanted_columns(source))):
-        lines = [record if record.__class__ is bytes else b"" for record in batch]
+        plain = counts.plain(batch)
+        lines = [
+            cast(bytes, record) if is_plain else b""
+            for record, is_plain in zip(batch, plain.is_plain, strict=True)
+        ]
         messages, tools = quick(lines)
+        counts.add_plain(plain, messages.is_not_null(), batch, start)
         places = messages.is_null().arg_true()
-        left = pl.concat(_frames(converted([[batch[place] for place in places]], convert, source)))
+        rest = [batch[place] for place in places]
+        found = converted([rest], convert, source, counts, (places + start).to_list())
+        left = pl.concat(_frames(found))
         columns = [pl.int_range(start, start + len(batch), dtype=pl.UInt32, eager=True).alias("row")]
         columns += [messages.scatter(places, left["messages"]), tools.scatter(places, left["tools"])]
         for name in ("notes", "reason", "detail"):
@@ -306,49 +320,85 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
     """A look at the first records of a source, before hours are spent on it.
 
     Raises SourceError when none of the first 100 records of its first file fits the reader: then
-    the recipe names the wrong reader or columns, and the message has the first record's fault. So it
-    does when one of its files is none that any reader takes, such as a pointer of Git LFS.
+    the recipe names the wrong reader or columns, and the message has the first record's fault; or all of them
+    have a key that changes what they say and that the reader does not read. So it does when one of its files
+    is none that any reader takes, such as a pointer of Git LFS.
     """
     first: Bad | None = None
+    refused: Refused | None = None
     for path in paths:
         if (what := _unread(path, source)) is not None:
             advice = "" if len(paths) == 1 else "; or leave it out by `files`"
             raise SourceError(f"source {name}: {path.name} {what}{advice}")
     # A book is read whole, and its reader says itself what it looked for.
     for path in (p for p in paths[:1] if not _is_text(p, source)):
-        for number, found in enumerate(_found(chunks(path, source)[0], source, path.name)):
-            if not isinstance(found, Bad) or found.reason != records.UNREADABLE:
+        look = _found(chunks(path, source)[0], source, path.name, KeyCounts(source))
+        for found in islice(look, _PROBED):
+            if isinstance(found, Bad) and found.reason == records.UNREADABLE:
+                first = first or found
+            elif isinstance(found, Refused) and not found.varies:
+                refused = refused or found
+            else:
                 return
-            first = first or found
-            if number + 1 >= _PROBED:
-                break
+    if refused is not None and first is None:
+        advice = f"; write {refused.advice}" if refused.advice else ""
+        raise SourceError(
+            f"source {name}: every record looked at in {paths[0].name} has `{refused.key}`, which reader "
+            f"{source.reader} does not read: {refused.meaning} ({refused.value[:60]!r}){advice}"
+        )
     if first is not None:
         raise SourceError(
             f"source {name}: no record of {paths[0].name} fits reader {source.reader}: {first.error}"
         )
 
 
-def _found(chunk: Chunk, source: Source, file: str) -> Iterator[Found]:
+def keys_of(path: Path, source: Source, *, limit: int = 1000) -> Mapping[str, Any]:
+    """What becomes of the keys of the first records of a file: see `curation.readers.keys.counts.told_keys`.
+
+    `advice` besides: refused key → what it says, how its first value begins, and what to write in the recipe.
+    """
+    counts = KeyCounts(source)
+    first: dict[str, Mapping[str, str]] = {}
+    for found in islice(_found(chunks(path, source)[0], source, path.name, counts), limit):
+        if isinstance(found, Refused):
+            first.setdefault(
+                found.key, {"meaning": found.meaning, "value": found.value, "write": found.advice}
+            )
+    return {**told_keys([counts.frame()]), "advice": first}
+
+
+def _found(
+    chunk: Chunk, source: Source, file: str, counts: KeyCounts, *, compiled: bool = False
+) -> Iterator[Found]:
     _check_encoding(source)
     if (what := _unread(chunk.path, source)) is not None:
         return iter([Bad(f"{chunk.path.name} {what}")])
     assert isinstance(chunk.path, Path)
     if archives.kind(chunk.path) is not None:
-        return _in_archive(chunk.path, source, file)
+        return _in_archive(chunk.path, source, file, counts)
     if _is_text(chunk.path, source):
         return text_rows(chunk.path, source, file=file)
-    return _rows_of(chunk, source, converter(source, chunk.path))
+    return _rows_of(chunk, source, converter(source, chunk.path), counts, compiled=compiled)
 
 
-def _rows_of(chunk: Chunk, source: Source, convert: Convert) -> Iterator[Found]:
+def _rows_of(
+    chunk: Chunk,
+    source: Source,
+    convert: Convert,
+    counts: KeyCounts,
+    places: Iterator[int] | None = None,
+    *,
+    compiled: bool = False,
+) -> Iterator[Found]:
     """The rows of a chunk of records, or of a member of an archive."""
     fitting = partial(holds, path=source.records) if source.records else partial(fits, convert)
-    found = _records_in(chunk.path, source, fitting, wanted_columns(source), chunk.start, chunk.end)
+    wanted, pruned = wanted_columns(source), counts.add_pruned
+    found = _records_in(chunk.path, source, fitting, wanted, chunk.start, chunk.end, pruned)
     if source.records:
         found = unfolded(found, source.records)
     if (by := reader_of(source.reader).gather(source)) is not None:
         found = gathered(found, by)
-    return converted(found, convert, source)
+    return converted(found, convert, source, counts, places, compiled=compiled)
 
 
 def _unread(path: Stored, source: Source) -> str | None:
@@ -356,26 +406,31 @@ def _unread(path: Stored, source: Source) -> str | None:
     return no_data(path) if source.encoding is None else None
 
 
-def _in_archive(path: Path, source: Source, file: str) -> Iterator[Found]:
+def _in_archive(path: Path, source: Source, file: str, counts: KeyCounts) -> Iterator[Found]:
     """What the members of an archive hold, each with the member's name."""
     takes_text = READERS[source.reader].form != "records"
     convert = converter(source, path) if READERS[source.reader].form != "text" else None
+    done = 0
     for member in archives.members(path):
         if isinstance(member, Bad):
             yield member
+            done += 1
             continue
         name, is_text = member.path, _is_text(member, source)
         if (what := _unread(member, source)) is not None:
             yield Bad(f"{name} {what}", member=name)
+            done += 1
         elif not takes_text and not records.is_structured(member) and not records.opens_json(member):
             yield Bad(f"{name} is text, which reader {source.reader} does not take", member=name)
+            done += 1
         else:
             if is_text:
                 found = text_rows(member.let_go(), source, file=f"{file}/{name}")
             else:
                 assert convert is not None
-                found = _rows_of(Chunk(member, 0, 0), source, convert)
+                found = _rows_of(Chunk(member, 0, 0), source, convert, counts, count(done))
             for one in found:
+                done += 1
                 if isinstance(one, Row):
                     one.notes.append({"stage": "read", "member": name})
                     yield one
@@ -384,21 +439,26 @@ def _in_archive(path: Path, source: Source, file: str) -> Iterator[Found]:
 
 
 def records_of(
-    chunk: Chunk, source: Source, fitting: records.Fits, wanted: frozenset[str] | None = None
+    chunk: Chunk,
+    source: Source,
+    fitting: records.Fits,
+    wanted: frozenset[str] | None = None,
+    pruned: Callable[[str, int], None] = lambda told, rows: None,
 ) -> Iterator[list[Record]]:
     """The records of a chunk in batches, before any reader has looked at them.
 
     fitting  whether a JSON object is a record by itself, and not a collection of records
     wanted   the columns that are looked at of a wide file; None for all
+    pruned   told of the others, see `curation.sources.tables.Columns`
     """
     if isinstance(chunk.path, Path) and archives.kind(chunk.path) is not None:
         for member in archives.members(chunk.path):
             if isinstance(member, Bad):
                 yield [member]
             else:
-                yield from _records_in(member, source, fitting, wanted)
+                yield from _records_in(member, source, fitting, wanted, pruned=pruned)
     else:
-        yield from _records_in(chunk.path, source, fitting, wanted, chunk.start, chunk.end)
+        yield from _records_in(chunk.path, source, fitting, wanted, chunk.start, chunk.end, pruned)
 
 
 def _records_in(
@@ -408,6 +468,7 @@ def _records_in(
     wanted: frozenset[str] | None,
     start: int = 0,
     end: int = 0,
+    pruned: Callable[[str, int], None] = lambda told, rows: None,
 ) -> Iterator[list[Record]]:
     """The records of a file, or of a member of an archive, which is read for the last time."""
     form = records.file_format(path)
@@ -416,7 +477,7 @@ def _records_in(
         path = path.let_go()
     if form in ("parquet", "arrow"):
         asked = source.where or {}
-        columns = tables.Columns(asked, where.passes(asked), wanted, KEYS)
+        columns = tables.Columns(asked, where.passes(asked), wanted, KEYS, may_tell, pruned)
         if form == "arrow":
             return tables.arrow_records(path, columns)
         return tables.parquet_records(path, range(start, end) if end else None, columns)
@@ -451,7 +512,7 @@ class _Lines:
         self.size += len(text)
         self.texts.append(text)
 
-    def add_refused(self, found: Bad | Filtered) -> None:
+    def add_refused(self, found: Bad | Filtered | Refused) -> None:
         reason, evidence = _refused(found)
         self._sparse["reason"][len(self.texts)] = reason
         self._sparse["detail"][len(self.texts)] = _json(evidence)
@@ -475,10 +536,13 @@ def _json(value: dict[str, Any]) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _refused(found: Bad | Filtered) -> tuple[str, dict[str, Any]]:
+def _refused(found: Bad | Filtered | Refused) -> tuple[str, dict[str, Any]]:
     """The reason and the evidence of a record that is no row."""
     inside = {} if found.member is None else {"member": found.member}
     if isinstance(found, Bad):
         return found.reason, {**found.detail, "error": found.error, "text": found.text[:_SHOWN], **inside}
+    if isinstance(found, Refused):
+        evidence = {"key": found.key, "meaning": found.meaning, "value": found.value[:_SHOWN]}
+        return "unsupported_key", {**evidence, **inside}
     value = found.value if isinstance(found.value, bool | int | float | None) else str(found.value)[:_SHOWN]
     return "filtered", {"column": found.column, "value": value, **inside}

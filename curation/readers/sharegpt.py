@@ -8,22 +8,33 @@ import msgspec
 from msgspec import Raw
 
 from curation.calls.text_calls import call_turn
+from curation.readers.beside import first_offered, system_beside
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.turns.chat_api import answer, ask, decode_turns, offered, row_of_turns, say
+from curation.turns.chat_api import (
+    answer,
+    ask,
+    decode_turns,
+    row_of_turns,
+    say,
+    thought_beside,
+    with_thought,
+)
 from curation.turns.marks import Marked, is_marked, marks_of, weigh, weigh_row
 from curation.turns.roles import CALLERS, role_of
-from curation.turns.shape import Convert, Row, Unfit, missing
+from curation.turns.shape import Convert, Row, Unfit, Unsupported, missing
 
 
 class _SharegptTurn(Marked, rename={"speaker": "from"}, kw_only=True):
     speaker: str
     value: str | None = None
-    tool_calls: Raw = Raw(b"null")
-    function_call: Raw = Raw(b"null")
+    reasoning_content: Raw = Raw(b"")
+    reasoning: Raw = Raw(b"")
+    thinking: Raw = Raw(b"")
+    thought: Raw = Raw(b"")
 
 
 _CONVERSATION = READERS["sharegpt"].columns["conversations"]
@@ -38,7 +49,11 @@ def converter(source: Source, path: Path) -> Convert:
     `columns` may name `conversations`, `tools` and `system`, and a turn or turns that follow: `completion`.
     """
     columns = source.columns or {}
-    names = (columns["conversations"],) if "conversations" in columns else _CONVERSATION
+    names, tool_keys, system_keys = (
+        (columns[column],) if column in columns else keys
+        for column, keys in READERS[source.reader].columns.items()
+        if column != "completion"
+    )
 
     def convert(data: bytes) -> Row:
         record = _SHALLOW.decode(data)
@@ -47,23 +62,15 @@ def converter(source: Source, path: Path) -> Convert:
             raise missing(record, names, "columns: {conversations: %s}")
         if "completion" in columns:
             raw = _completed(record, raw, columns["completion"])
-        try:
-            turns = _TURNS.decode(raw)
-        except msgspec.ValidationError:
-            row = _with_roles(record, raw, columns.get("tools", "tools"))
-            weigh_row(row.messages, *map(record.get, ROW_MARKS))
-            return row
-        if not turns:
-            raise Unfit("the conversation has no turns")
-        tools = offered(record.get(columns.get("tools", "tools")))
-        messages = [_message(turn) for turn in turns]
-        notes = weigh(messages, {n: marks_of(turn) for n, turn in enumerate(turns) if is_marked(turn)})
-        weigh_row(messages, *map(record.get, ROW_MARKS))
-        system = record.get(columns.get("system", "system"))
-        if system is not None and bytes(system)[:1] == b'"' and messages[0]["role"] != "system":
-            text = msgspec.json.decode(system, type=str)
-            messages = ([say("system", text)] if text else []) + messages
-        return Row(messages, tools, notes)
+        tools = first_offered((key, record[key]) for key in tool_keys if key in record)
+        row = _row(raw, tools)
+        weigh_row(row.messages, *map(record.get, ROW_MARKS))
+        opening = row.messages[0]
+        own = opening["content"] or "" if role_of(opening["role"].lower()) == "system" else None
+        system = system_beside(((key, record[key]) for key in system_keys if key in record), own)
+        if system is not None:
+            row.messages.insert(0, say("system", system))
+        return row
 
     return convert
 
@@ -84,24 +91,43 @@ def _same(one: Raw, other: Raw) -> bool:
     return bool(msgspec.json.decode(one) == msgspec.json.decode(other))
 
 
-def _with_roles(record: Mapping[str, Raw], raw: Raw, tools: str) -> Row:
+def _row(raw: Raw, tools: str | None) -> Row:
+    try:
+        turns = _TURNS.decode(raw)
+    except msgspec.ValidationError:
+        return _with_roles(raw, tools)
+    if not turns:
+        raise Unfit("the conversation has no turns")
+    notes = list[dict[str, Any]]()
+    messages = [_message(turn, notes) for turn in turns]
+    marks = {place: marks_of(turn) for place, turn in enumerate(turns) if is_marked(turn)}
+    return Row(messages, tools, notes + weigh(messages, marks) if marks else notes)
+
+
+def _with_roles(raw: Raw, tools: str | None) -> Row:
     """Sets published as ShareGPT whose turns have role and content all the same."""
     try:
-        return row_of_turns(decode_turns(raw), offered(record.get(tools)))
+        return row_of_turns(decode_turns(raw), tools)
     except msgspec.ValidationError:
         raise Unfit("expected turns of `from` and `value`") from None
 
 
-def _message(turn: _SharegptTurn) -> dict[str, Any]:
+def _message(turn: _SharegptTurn, notes: list[dict[str, Any]]) -> dict[str, Any]:
     speaker = turn.speaker.lower()
-    for raw in (turn.tool_calls, turn.function_call):
-        if bytes(raw) not in (b"null", b"[]"):
-            raise Unfit("calls in their own key beside `value`; a call is a turn of `from: function_call`")
+    thought = thought_beside(turn)
+    if thought:
+        notes.append({"stage": "read", "repair": "reasoning_content"})
     if speaker in CALLERS:
         content, made = call_turn(turn.value or "")
-        return ask(made, content)
+        return ask(made, with_thought(thought, content) if thought else content)
     role = role_of(speaker)
-    return answer(turn.value) if role == "tool" else say(role, turn.value)
+    if thought and role != "assistant":
+        raise Unsupported("thinking", f"a turn of {speaker} has thoughts of its own", thought[:200])
+    return (
+        answer(turn.value)
+        if role == "tool"
+        else say(role, with_thought(thought, turn.value) if thought else turn.value)
+    )
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:

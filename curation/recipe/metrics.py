@@ -57,7 +57,7 @@ METRICS: dict[str, MetricDeclaration] = {
         per_source=True,
     ),
     "source.invalid_share": MetricDeclaration(
-        meaning="of a source's rows, those that are unreadable or dropped as invalid",
+        meaning="of a source's rows, those that are unreadable, refused for a key, or dropped as invalid",
         kind="share",
         per_source=True,
     ),

@@ -9,23 +9,25 @@ from typing import Literal
 
 import msgspec
 
+from curation.recipe.keys import KINDS
 from curation.recipe.marks import MARKS, ROW_MARKS
 
 Form = Literal["records", "text", "either"]
 
 
 class ReaderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader is.
+    """What a reader is. Of keys that it does not read, curation/recipe/keys.py says which change a row.
 
     meaning    what it reads, in a line
     form       records (JSON, CSV, Parquet), text (a plain file), or either
     no_text    what a plain file is said to be that it does not read
     columns    what `columns` of a source may name → the keys it goes by in published sets, best first
+    loose      whether a name also matches another case of it, and the last part of `QUESTION.question`
     keys       further keys of a record that it reads
+    turns      the column, or the key, under which turns stand
     turn_keys  keys of a turn that it reads
-    refused    keys that would change what a record says, or a turn in its own shape, and that it cannot
-               read: one with any of them is unreadable
-    narrow     whether it looks at no column of a wide file but these
+    other_turn_keys  the same of turns that have not the first of them
+    narrow     whether it looks at no column of a wide file but these, and those that change what a row says
     settings   keys of a source that only some readers look at, and this one does
     required   those of them that it needs → what for
     group      the mixture group that `aj init` proposes whatever the file is called
@@ -37,9 +39,11 @@ class ReaderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     form: Form = "records"
     no_text: str = ""
     columns: Mapping[str, tuple[str, ...]] = {}
+    loose: bool = False
     keys: tuple[str, ...] = ()
+    turns: str = ""
     turn_keys: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    other_turn_keys: tuple[str, ...] = ()
     narrow: bool = False
     settings: tuple[str, ...] = ()
     required: Mapping[str, str] = {}
@@ -48,8 +52,6 @@ class ReaderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     example: str
 
 
-# Where chat APIs put calls, and LangChain what it did before it answered.
-_CALLS = ("tool_calls", "function_call", "intermediate_steps")
 _CONVERSATION = (
     "messages",
     "conversation",
@@ -61,8 +63,35 @@ _CONVERSATION = (
     "chat",
     "contents",
 )
-_SYSTEM = ("system", "systemInstruction", "system_instruction")
-_TOOLS = ("tools", "functions", "function")
+_TOOLS = (
+    "tools",
+    "functions",
+    "function",
+    "available_tools",
+    "available_functions",
+    "tool_schemas",
+    "tools_schema",
+    "tool_definitions",
+    "function_schemas",
+    "functions_schema",
+    "function_definitions",
+)
+_SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "systemInstruction")
+_HISTORY = tuple(key for key in KINDS["history"].rows if key.endswith(("history", "turns", "messages")))
+# Of what was thought before an answer; others that may be it are asked for.
+_THOUGHT = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "thought",
+    "thoughts",
+    "chain_of_thought",
+    "cot",
+    "complex_cot",
+    "thought_process",
+    "reasoning_trace",
+)
+_CONTEXT = ("context", "contexts", "passage", "passages", "paragraph", "paragraphs", "document", "documents")
 # Those of curation/turns/chat_api.py (a test holds them together).
 _TURN = (
     "role",
@@ -75,6 +104,26 @@ _TURN = (
     "reasoning_content",
     "parts",
     *MARKS,
+    "reasoning",
+    "thinking",
+    "thought",
+    "tools",
+    "functions",
+)
+
+_TREE = (
+    "mapping",
+    "current_node",
+    "prompt",
+    "replies",
+    "message_tree_id",
+    "message_id",
+    "parent_id",
+    "text",
+    "role",
+    "rank",
+    "deleted",
+    "review_result",
 )
 
 READERS: dict[str, ReaderDeclaration] = {
@@ -88,6 +137,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "key": ("custom_id",),
         },
         keys=ROW_MARKS,
+        turns="messages",
         turn_keys=_TURN,
         narrow=True,
         settings=("answers",),
@@ -101,6 +151,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "system": _SYSTEM,
         },
         keys=ROW_MARKS,
+        turns="messages",
         turn_keys=_TURN,
         narrow=True,
         example='{uri: "hf://datasets/allenai/WildChat-1M", reader: wildchat, group: conversational}',
@@ -109,13 +160,14 @@ READERS: dict[str, ReaderDeclaration] = {
         meaning="turns of from and value, with function_call and observation turns",
         columns={
             "conversations": ("conversations", "conversation"),
-            "tools": ("tools",),
-            "system": ("system",),
+            "tools": _TOOLS,
+            "system": _SYSTEM,
             "completion": (),
         },
         keys=ROW_MARKS,
-        turn_keys=("from", "value", *_TURN),
-        refused=_CALLS,
+        turns="conversations",
+        turn_keys=("from", "value", "reasoning_content", "reasoning", "thinking", "thought", *MARKS),
+        other_turn_keys=_TURN,
         narrow=True,
         example="{uri: agent.json, reader: sharegpt, group: custom}",
     ),
@@ -125,15 +177,18 @@ READERS: dict[str, ReaderDeclaration] = {
             "instruction": ("instruction", "prompt"),
             "input": ("input", "context"),
             "output": ("output", "response", "completion", "answer"),
-            "system": ("system", "system_prompt"),
+            "system": _SYSTEM,
+            "history": _HISTORY,
+            "thought": _THOUGHT,
+            "tools": _TOOLS,
         },
-        keys=("history",),
-        refused=_CALLS,
+        loose=True,
         example="{uri: instructions.json, reader: alpaca, group: conversational}",
     ),
     "bfcl": ReaderDeclaration(
         meaning="questions and functions of the Berkeley Function Calling Leaderboard, answers beside them",
         keys=("question", "id", "function", "involved_classes", "excluded_function", "ground_truth"),
+        turns="question",
         turn_keys=_TURN,
         settings=("answers",),
         example="{uri: BFCL_v3_simple.json, reader: bfcl, answers: possible_answer, group: custom}",
@@ -147,6 +202,7 @@ READERS: dict[str, ReaderDeclaration] = {
             "tools": ("tools",),
         },
         keys=("history", "context", "environment"),
+        turns="steps",
         turn_keys=(
             "step_type",
             "type",
@@ -180,7 +236,7 @@ READERS: dict[str, ReaderDeclaration] = {
         form="either",
         no_text="no playthrough",
         columns={"text": ("text", "transcript", "content", "story")},
-        refused=_CALLS,
+        loose=True,
         settings=("player",),
         group="strategic",
         example='{uri: "adventures/*.txt", reader: adventure, player: assistant, group: strategic}',
@@ -207,47 +263,38 @@ READERS: dict[str, ReaderDeclaration] = {
                 "user",
                 "input",
             ),
+            # Where both stand, `answer` is often no more than the number that `solution` comes to.
             "answer": (
+                "solution",
                 "answer",
                 "answers",
                 "response",
                 "chatgpt_response",
                 "completion",
                 "output",
-                "solution",
                 "assistant",
                 "best_answer",
             ),
-            "system": ("system", "system_prompt"),
-            "context": (),
-            "tools": ("tools", "functions"),
+            "system": _SYSTEM,
+            "context": _CONTEXT,
+            "history": _HISTORY,
+            "thought": _THOUGHT,
+            "tools": _TOOLS,
         },
-        refused=_CALLS,
+        loose=True,
         settings=("action",),
         by_hand=("{reader: qa, columns: {question: KEY, answer: KEY}}",),
         example="{uri: faq.csv, reader: qa, columns: {question: Asked, answer: Said}, group: plants}",
     ),
     "tree": ReaderDeclaration(
         meaning="conversations that branch, of which the best path is read: OASST's trees, ChatGPT's export",
-        keys=(
-            "mapping",
-            "current_node",
-            "prompt",
-            "replies",
-            "message_tree_id",
-            "message_id",
-            "parent_id",
-            "text",
-            "role",
-            "rank",
-            "deleted",
-            "review_result",
-        ),
+        keys=_TREE,
+        turns="replies",
+        turn_keys=_TREE,
         example="{uri: conversations.json, reader: tree, group: conversational}",
     ),
     "map": ReaderDeclaration(
         meaning="any other JSON shape, which the recipe's `map` describes",
-        refused=_CALLS,
         settings=("answers", "map"),
         required={"map": "{turns: …, role: …, content: …, roles: …}"},
         by_hand=(

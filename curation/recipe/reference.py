@@ -14,6 +14,7 @@ import msgspec.inspect as types
 
 from curation.files import write_bytes
 from curation.recipe.conform import plain, wanted
+from curation.recipe.keys import KINDS
 from curation.recipe.marks import MARKS
 from curation.recipe.metrics import EVALUATED, FIGURES, FILES, LOSSES, METRICS, RUN, MetricDeclaration
 from curation.recipe.model import Expectation, Gate, RecipeModel, default_gates, default_stages
@@ -218,6 +219,22 @@ def readers() -> Iterator[str]:
         yield f"### Reader `{name}`\n"
         yield f"{capital(reader.meaning)}.\n\n```yaml\nNAME: {reader.example}\n```\n"
         yield from reader_keys(reader)
+    yield from telling_keys()
+
+
+def telling_keys() -> Iterator[str]:
+    """Which keys change what a row says."""
+    yield "### Keys that are not read\n"
+    yield (
+        "What a reader does not read is metadata: counted, told by `aj check`, manifest and report, and\n"
+        "left out. These keys change what a row says, in any case and with or without `_`: where they hold\n"
+        "something and the reader does not read them, the row is dropped as `unsupported_key`, and a source\n"
+        "all of whose rows have one is refused. `ignore` of a source names those that change nothing in it.\n"
+    )
+    yield table(
+        ("what it says", "keys of a record", "keys of a turn"),
+        ((kind.meaning, words(kind.rows), words(kind.turns)) for kind in KINDS.values()),
+    )
 
 
 def reader_keys(reader: ReaderDeclaration) -> Iterator[str]:
@@ -229,7 +246,7 @@ def reader_keys(reader: ReaderDeclaration) -> Iterator[str]:
     lists = (
         ("Further keys of a record" if reader.columns else "Keys of a record", reader.keys),
         ("Keys of a turn", reader.turn_keys),
-        ("Refused, since they would change what is said", reader.refused),
+        ("Keys of other turns", reader.other_turn_keys),
         ("Its own keys of the source", reader.settings),
     )
     if lines := [f"- {what}: {words(names)}" for what, names in lists if names]:

@@ -76,6 +76,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
               others are filtered while reading
     encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
     map       where the turns are, in a shape that no other reader knows
+    ignore    keys that change nothing here, though they do elsewhere, as `aj check` tells them: `label`, or
+              `messages[].channel` for one of turns
     columns   the reader's column → the set's name for it, or a dotted path
     player    whose turns the commands are
     action    what an action or answer is: a command, a statement or code, which become calls of the
@@ -103,6 +105,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     where: dict[str, Any] | None = None
     encoding: str | None = None
     map: Mapping | None = None
+    ignore: Annotated[list[str], LATER] = []
     columns: dict[str, str] | None = None
     player: Literal["assistant", "user"] = "assistant"
     action: Literal["bash", "sql", "python", "powershell", "text"] | None = None

@@ -210,8 +210,10 @@ READING = Step(
         "invalid_mark": "its mark of what carries loss says neither yes nor no",
         "foreign_action": "an agent's action is in another language than its source's, or in none",
         "answer_without_calls": "it offers tools and answers without the calls that the answer came from",
+        "unsupported_key": "it has a key that changes what it says, and that its reader does not read",
     },
     remedies={
+        "unsupported_key": "the named key under `columns`, `where` or `ignore`; `aj check` says which",
         "unreadable": "another `reader`, or its keys under `columns`; `aj init` shows what fits the file",
         "filtered": "a wider `where`",
         "foreign_action": "the right `action`, or a `where` that chooses rows of one kind",

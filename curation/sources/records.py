@@ -1,7 +1,8 @@
 """JSON files as records: the bytes of one JSON value each. Also what a record of any format is.
 
 A record that the file itself breaks is `Bad`; one that the recipe's `where` leaves out is
-`Filtered`. For Parquet and CSV see `curation.sources.tables`.
+`Filtered`, one that says more than its reader reads is `Refused`. For Parquet and CSV see
+`curation.sources.tables`.
 """
 
 import re
@@ -63,6 +64,21 @@ class Filtered(NamedTuple):
 
     column: str
     value: Any
+    member: str | None = None
+
+
+class Refused(NamedTuple):
+    """A record with a key that changes what it says and that its reader does not read.
+
+    key: as it is told, `messages[].name` for one of turns. meaning: a sentence. value: how it begins.
+    advice: what to write in the recipe. varies: whether other values of the key would do. member: as of Bad.
+    """
+
+    key: str
+    meaning: str
+    value: str
+    advice: str = ""
+    varies: bool = False
     member: str | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import SourceError
@@ -172,12 +172,19 @@ class Columns(NamedTuple):
     passes     see `curation.readers.where.passes`
     wanted     the columns that the reader looks at, or None for all
     turn_keys  the keys of turns that it looks at; hashes, countries and times stay unread
+    tells      whether a key, of a turn or of a row, is to be looked at all the same; of bytes, whether there
+               are any
+    pruned     told of every other key, `messages[].country` for one of turns, and the rows of a row group
+               that have it: those whose value is not null by the file's statistics (all where it has none);
+               of a key of turns all rows, where any turn has a value
     """
 
     where: Mapping[str, Any]
     passes: Callable[[str, Any], bool]
     wanted: frozenset[str] | None
     turn_keys: frozenset[str]
+    tells: Callable[[str, bool], bool] = lambda key, of_turn: False
+    pruned: Callable[[str, int], None] = lambda told, rows: None
 
 
 def parquet_records(path: Stored, groups: range | None, columns: Columns) -> Iterator[list[Record]]:
@@ -197,6 +204,7 @@ def _row_group(file: pq.ParquetFile, group: int, columns: Columns) -> Iterator[l
     per_row = max(1, meta.total_byte_size // max(1, meta.num_rows))
     size = max(1, min(_BATCH_ROWS, BATCH_BYTES // per_row))
     leaves = _leaves(file, columns)
+    _tell_pruned(file, meta, frozenset(leaves), columns.pruned)
     # In a dictionary a few bytes stand for one text in millions of rows.
     stored = sum(meta.column(place).total_compressed_size for place in range(meta.num_columns))
     left = max(decoding.EXPANSION_FLOOR_BYTES, decoding.MAX_EXPANSION * stored)
@@ -248,46 +256,86 @@ def _arrow_batches(file: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _read_of(batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
-    """The columns of a batch that are wanted and can be read, of turns the known keys."""
-    schema = batch.schema
-    readable = {field.name for field in schema if _readable(field.type)}
-    if columns.wanted is not None:
-        readable = (readable & (columns.wanted | set(columns.where))) or readable
-    arrays = {field.name: batch.column(place) for place, field in enumerate(schema) if field.name in readable}
-    return pa.RecordBatch.from_arrays(
-        [_known_turns(array, columns.turn_keys) for array in arrays.values()], names=list(arrays)
-    )
+    """Columns of a batch that are wanted, of turns the known keys, bytes where they tell; tells the rest."""
+    names = batch.schema.names
+    types = {field.name: field.type for field in batch.schema}
+    telling = {name for name in names if columns.tells(name, False)}
+    readable = {name for name in names if _readable(types[name])}
+    if columns.wanted is not None and readable & (columns.wanted | set(columns.where)):
+        readable &= columns.wanted | set(columns.where) | telling
+    kept = [name for name in names if name in readable | telling]
+    for name in names:
+        if name not in kept:
+            columns.pruned(name, len(batch) - batch.column(name).null_count)
+    arrays = [_known_turns(name, batch.column(name), columns) for name in kept]
+    return pa.RecordBatch.from_arrays(arrays, names=kept)
 
 
-def _known_turns(array: pa.Array, known: frozenset[str]) -> pa.Array:
-    """A list of turns with their known keys alone; any other array as it is."""
+def _known_turns(name: str, array: pa.Array, columns: Columns) -> pa.Array:
+    """A list of turns with the keys that are looked at; any other array as it is."""
     if not {"role", "content"} <= _turn_keys(array.type):
         return array
     inner = array.flatten()
-    keys = [field.name for field in inner.type if field.name in known and _readable(field.type)]
+    keys = []
+    for field in inner.type:
+        if _is_looked_at(field.name, columns):
+            keys.append(field.name)
+        elif inner.field(field.name).null_count < len(inner):
+            columns.pruned(f"{name}[].{field.name}", len(array))
     turns = pa.StructArray.from_arrays([inner.field(key) for key in keys], names=keys, mask=inner.is_null())
-    lengths = pa.compute.fill_null(pa.compute.list_value_length(array), 0)
-    ends = pa.compute.cumulative_sum(lengths.cast(pa.int64()))
+    lengths = pc.fill_null(pc.list_value_length(array), 0)
+    ends = pc.cumulative_sum(lengths.cast(pa.int64()))
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends])
     return pa.LargeListArray.from_arrays(offsets, turns, mask=array.is_null())
 
 
 def _leaves(file: pq.ParquetFile, columns: Columns) -> list[str]:
-    """Paths of the values to decode: readable, wanted, and of lists of turns only the known keys."""
-    readable = {field.name for field in file.schema_arrow if _readable(field.type)}
-    if columns.wanted is not None:
+    """Paths of the values to decode: wanted, and of lists of turns the known keys; bytes where they tell."""
+    fields = {field.name: field.type for field in file.schema_arrow}
+    telling = {name for name in fields if columns.tells(name, False)}
+    readable = {name for name, dtype in fields.items() if _readable(dtype)}
+    if columns.wanted is not None and readable & (columns.wanted | set(columns.where)):
         # With none of them there, all are read, so that the error can name what is.
-        readable = (readable & (columns.wanted | set(columns.where))) or readable
-    turns = {field.name for field in file.schema_arrow if {"role", "content"} <= _turn_keys(field.type)}
+        readable &= columns.wanted | set(columns.where) | telling
+    readable |= telling
+    turns = {name for name, dtype in fields.items() if {"role", "content"} <= _turn_keys(dtype)}
     chosen = []
     for place in range(len(file.schema)):
         path = file.schema.column(place).path
         parts = path.split(".")
         if path in readable or parts[0] in readable:
-            if parts[0] in turns and len(parts) > 3 and parts[3] not in columns.turn_keys:
+            if parts[0] in turns and len(parts) > 3 and not _is_looked_at(parts[3], columns):
                 continue
             chosen.append(path)
     return chosen
+
+
+def _is_looked_at(key: str, columns: Columns) -> bool:
+    return key in columns.turn_keys or columns.tells(key, True)
+
+
+def _tell_pruned(
+    file: pq.ParquetFile, meta: Any, leaves: frozenset[str], pruned: Callable[[str, int], None]
+) -> None:
+    """What a row group has of keys whose values are not decoded."""
+    found: dict[str, int] = {}
+    decoded = {path.partition(".")[0] for path in leaves}
+    for place in range(meta.num_columns):
+        column = meta.column(place)
+        path = column.path_in_schema
+        if path in leaves:
+            continue
+        parts = path.split(".")
+        nested = len(parts) > 1
+        told = f"{parts[0]}[].{parts[3]}" if parts[0] in decoded and len(parts) > 3 else parts[0]
+        if file.schema.column(place).logical_type.type in ("NULL", "UNKNOWN"):  # of nulls alone
+            continue
+        known = column.statistics is not None and column.statistics.has_null_count
+        values = column.num_values - column.statistics.null_count if known else meta.num_rows
+        rows = min(values, meta.num_rows) if not nested else meta.num_rows if values else 0
+        found[told] = max(found.get(told, 0), rows)
+    for told, rows in found.items():
+        pruned(told, rows)
 
 
 def _turn_keys(dtype: pa.DataType) -> set[str]:
@@ -299,7 +347,8 @@ def _turn_keys(dtype: pa.DataType) -> set[str]:
 
 
 def _objects(batch: pa.RecordBatch, columns: Columns) -> list[Record]:
-    frame = pl.DataFrame(batch)
+    bare = _without_bytes(batch)
+    frame = pl.DataFrame(batch if bare is None else bare)
     if not columns.where:
         return list(_json_rows(frame))
     out: list[Record | None] = [None] * frame.height
@@ -313,21 +362,46 @@ def _objects(batch: pa.RecordBatch, columns: Columns) -> list[Record]:
     return [next(texts) if record is None else record for record in out]
 
 
+def _without_bytes(batch: pa.RecordBatch) -> pa.Table | None:
+    """The batch with true in place of bytes, which JSON cannot hold; None where it has none."""
+    if all(_readable(field.type, deep=True) for field in batch.schema):
+        return None
+    return pa.table({name: _stood_in(batch.column(name)) for name in batch.schema.names})
+
+
+def _stood_in(array: pa.Array) -> pa.Array:
+    dtype = array.type
+    if _readable(dtype, deep=True):
+        return array
+    if pa.types.is_struct(dtype):
+        inner = [_stood_in(part) for part in array.flatten()]
+        names = [dtype.field(place).name for place in range(dtype.num_fields)]
+        return pa.StructArray.from_arrays(inner, names, mask=array.is_null())
+    if pa.types.is_list(dtype) or pa.types.is_large_list(dtype):
+        kind = pa.ListArray if pa.types.is_list(dtype) else pa.LargeListArray
+        start, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        offsets = pc.subtract(array.offsets, array.offsets[0])
+        values = _stood_in(array.values.slice(start, end - start))
+        return kind.from_arrays(offsets, values, mask=array.is_null())
+    there = array.is_valid()
+    return pc.if_else(there, there, pa.scalar(None, pa.bool_()))
+
+
 def _json_rows(frame: pl.DataFrame) -> list[bytes]:
     text = io.BytesIO()
     frame.write_ndjson(text)
     return text.getvalue().split(b"\n")[: frame.height]
 
 
-def _readable(dtype: pa.DataType) -> bool:
-    """Whether values of a type can be JSON; bytes (images, audio) cannot."""
+def _readable(dtype: pa.DataType, *, deep: bool = False) -> bool:
+    """Whether values of a type can be JSON; bytes (images, audio) cannot. deep: nor turns that hold some."""
     turns = _turn_keys(dtype)
-    if {"role", "content"} <= turns:
+    if {"role", "content"} <= turns and not deep:
         return True
     if pa.types.is_nested(dtype):
-        return all(_readable(dtype.field(i).type) for i in range(dtype.num_fields))
+        return all(_readable(dtype.field(i).type, deep=deep) for i in range(dtype.num_fields))
     if pa.types.is_dictionary(dtype):
-        return _readable(dtype.value_type)
+        return _readable(dtype.value_type, deep=deep)
     return bool(
         pa.types.is_string(dtype)
         or pa.types.is_large_string(dtype)

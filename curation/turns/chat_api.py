@@ -9,9 +9,11 @@ from msgspec import Raw
 from curation.jsontext import JSON_ERRORS, compact
 from curation.turns.marks import Marked, Marks, is_marked, mark_of_parts, marks_of, weigh
 from curation.turns.roles import CALLERS, ROLES, role_of
-from curation.turns.shape import Row, Unfit
+from curation.turns.shape import Row, Unfit, Unsupported
 
 _EMPTY = Raw(b"")
+_NO_THOUGHT = (_EMPTY,) * 4
+_SAY_NOTHING = (b"", b"null", b"false", b"true", b"[]", b"{}")
 
 
 class Function(msgspec.Struct):
@@ -47,7 +49,10 @@ def given(made: Function | ApiCall) -> Raw:
 
 
 class ApiTurn(Marked, kw_only=True):
-    """A turn as chat APIs write it. Content is text, a list of parts, or null; Gemini has it as `parts`."""
+    """A turn as chat APIs write it. Content is text, a list of parts, or null; Gemini has it as `parts`.
+
+    A thought may stand under one of several keys, and the tools of a row in one of its turns.
+    """
 
     role: str
     content: str | list[Raw] | None = None
@@ -56,22 +61,19 @@ class ApiTurn(Marked, kw_only=True):
     tool_call_id: str | int | None = None
     tool_call_ids: list[str] | None = None
     function_call: Function | None = None
-    reasoning_content: str | None = None
     parts: list[Raw] | None = None
+    reasoning_content: Raw = _EMPTY
+    reasoning: Raw = _EMPTY
+    thinking: Raw = _EMPTY
+    thought: Raw = _EMPTY
+    tools: Raw = _EMPTY
+    functions: Raw = _EMPTY
 
 
-class LooseTurn(Marked, kw_only=True):
+class LooseTurn(ApiTurn, kw_only=True):
     """A turn whose tool result may be any JSON value."""
 
-    role: str
-    content: Raw = _EMPTY
-    name: str | None = None
-    tool_call_id: str | int | None = None
-    tool_call_ids: list[str] | None = None
-    tool_calls: list[ApiCall] | None = None
-    function_call: Function | None = None
-    reasoning_content: str | None = None
-    parts: list[Raw] | None = None
+    content: Raw = _EMPTY  # type: ignore[assignment]
 
 
 KEYS = frozenset(ApiTurn.__struct_fields__)
@@ -141,10 +143,12 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
     messages = [] if system is None else [say("system", system)]
     marks: dict[int, Marks] = {}
     for turn in turns:
-        role, content = turn.role, turn.content
+        role = turn.role
+        content: Any = turn.content
         if role not in ROLES:
             role = role_of(role.lower())
         calls = _calls(turn) if turn.tool_calls or turn.function_call else []
+        thought = thought_beside(turn)
         parts = content if turn.parts is None else turn.parts
         of_parts: Marks = ()
         if parts.__class__ is list:
@@ -154,12 +158,17 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
             messages += found.results
             if found.results and not found.text and not found.calls:
                 continue
-            content, calls = found.text, [*calls, *found.calls]
+            content, calls, thought = found.text, [*calls, *found.calls], thought or found.thought
         if is_marked(turn) or of_parts:
             marks[len(messages)] = [*marks_of(turn), *of_parts]
-        if turn.reasoning_content:
-            content = f"<think>\n{turn.reasoning_content}\n</think>\n\n{content or ''}"
-            notes.append({"stage": "read", "repair": "reasoning_content"})
+        if thought and role == "assistant":
+            said, content = content, with_thought(thought, content)
+            if content != said:
+                notes.append({"stage": "read", "repair": "reasoning_content"})
+        elif thought:
+            raise Unsupported("thinking", f"a turn of {role} has thoughts of its own", thought[:200])
+        if turn.tools is not _EMPTY or turn.functions is not _EMPTY:
+            tools = _offered_here(turn, tools)
         identifier = turn.tool_call_id
         if turn.tool_call_ids and identifier is None:
             identifier = turn.tool_call_ids[0]
@@ -177,6 +186,45 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
     if not turns:
         raise Unfit("the conversation has no turns")
     return Row(messages, tools, notes + weigh(messages, marks) if marks else notes)
+
+
+def with_thought(thought: str, said: str | None) -> str:
+    """What was thought, marked as such, before what is said, unless that has it or opens with a thought."""
+    if said and (said.lstrip().startswith("<think>") or thought.strip() in said):
+        return said
+    return f"<think>\n{thought}\n</think>\n\n{said or ''}"
+
+
+def thought_beside(turn: Any) -> str:
+    """What stands beside a turn as its thought. A word by itself is a mode, such as `thinking: on`."""
+    given = (turn.reasoning_content, turn.reasoning, turn.thinking, turn.thought)
+    if given == _NO_THOUGHT:
+        return ""
+    found = dict[str, None]()
+    for raw in given:
+        data = bytes(raw)
+        if data[:1] == b'"':
+            text = _TEXT.decode(data)
+            if len(text.split(None, 1)) > 1 or (text and raw is turn.reasoning_content):
+                found[text] = None
+        elif data not in _SAY_NOTHING:
+            raise Unsupported("thinking", "thoughts stand there that are no text", data[:200].decode())
+    texts = [text for text in found if not any(text != other and text in other for other in found)]
+    if len(texts) > 1:
+        raise Unsupported("thinking", "two different thoughts stand beside one turn", texts[1][:200])
+    return texts[0] if texts else ""
+
+
+def _offered_here(turn: ApiTurn, tools: str | None) -> str | None:
+    """The tools of a row, those that a turn offers among them."""
+    for raw in (turn.tools, turn.functions):
+        here = offered(raw)
+        if here is None:
+            continue
+        if tools is not None and here != tools:
+            raise Unsupported("tools", "tools change in the course of the conversation", here[:200])
+        tools = here
+    return tools
 
 
 def _identifier(value: str | int | None) -> str | None:
@@ -225,7 +273,7 @@ class _Part(msgspec.Struct):
 
     type: str | None = None
     text: str | None = None
-    thinking: str | None = None
+    thinking: str | list[Raw] | None = None
     thought: bool | None = None
     id: str | None = None
     name: str | None = None
@@ -241,12 +289,13 @@ class _Part(msgspec.Struct):
 
 
 class Content(NamedTuple):
-    """What a list of parts says: its text, its calls, and results, which are messages of their own."""
+    """What a list of parts says: its text, calls, results, which are messages of their own, and thoughts."""
 
     text: str | None
     calls: list[dict[str, Any]]
     results: list[dict[str, Any]]
     notes: list[dict[str, Any]]
+    thought: str = ""
 
 
 _DECLARATIONS = ("functionDeclarations", "function_declarations")
@@ -254,12 +303,13 @@ _TEXTS = ("text", "input_text", "output_text", None)
 
 
 def content_of(parts: Sequence[Raw], role: str) -> Content:
-    """The text, calls and results of a list of parts. Raises Unfit for an image, a file or any other part.
+    """The text, calls, results and thoughts of a list of parts.
 
-    What a tool gives back may also be a list of any JSON values: that is its text.
+    What a tool gives back may also be a list of any JSON values: that is its text. Raises Unfit for an image,
+    a file or any other part, and Unsupported for thoughts that nobody can read.
     """
     found = Content(None, [], [], [])
-    texts, thoughts = [], []
+    texts, thoughts = list[str](), list[str]()
     for part in parts:
         data = bytes(part)
         if data[:1] == b'"':
@@ -281,16 +331,18 @@ def content_of(parts: Sequence[Raw], role: str) -> Content:
                 found.notes.append({"stage": "read", "flag": "failed_call"})
         elif (back := known.answered or known.function_response) is not None and role in ("user", "tool"):
             found.results.append(answer(_result_text(back.response), back.id, back.name))
-        elif known.type == "thinking" and known.thinking is not None and role == "assistant":
-            thoughts.append(known.thinking)
+        elif known.type in ("thinking", "reasoning"):
+            said = known.thinking if known.thinking is not None else known.text
+            thoughts.append((content_of(said, role).text if isinstance(said, list) else said) or "")
+        elif known.type == "redacted_thinking":
+            raise Unsupported("redacted_thinking", "a thought stands there that is encrypted", "")
         elif known.type in _TEXTS and known.text is not None:
             (thoughts if known.thought else texts).append(known.text)
         else:
             raise Unfit(f"a content part of type {known.type or 'unknown'} is no text")
-    if thoughts:
-        texts.insert(0, "<think>\n{}\n</think>\n".format("\n\n".join(thoughts)))
-        found.notes.append({"stage": "read", "repair": "reasoning_content"})
-    return found._replace(text="\n".join(texts) if texts or not (found.calls or found.results) else None)
+    said_none = not texts and (found.calls or found.results)
+    text = None if said_none else "\n".join(texts)
+    return found._replace(text=text, thought="\n\n".join(filter(None, thoughts)))
 
 
 def _as_part(data: bytes) -> _Part | None:

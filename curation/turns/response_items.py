@@ -3,6 +3,8 @@
 The shapes are those of `input` and `output` in the API's reference (openai-python, types/responses).
 """
 
+from collections import defaultdict
+
 import msgspec
 from msgspec import Raw
 
@@ -46,6 +48,7 @@ def turns_of_items(data: bytes) -> list[ApiTurn] | None:
         return None
     turns: list[ApiTurn] = []
     thought: list[str] = []
+    thoughts: defaultdict[int, list[str]] = defaultdict(list)
     is_open = False
     for item in items:
         if item.type not in _TYPES:
@@ -71,7 +74,10 @@ def turns_of_items(data: bytes) -> list[ApiTurn] | None:
         # What is said before calls is the same turn's.
         is_open = role == "assistant"
         if thought and role == "assistant":
-            before = turns[-1].reasoning_content
-            turns[-1].reasoning_content = "\n\n".join(([before] if before else []) + thought)
+            # What one turn's calls and words came from is one thought.
+            thoughts[id(turns[-1])] += thought
             thought = []
+    for turn in turns:
+        if said := thoughts.get(id(turn)):
+            turn.reasoning_content = Raw(msgspec.json.encode("\n\n".join(said)))
     return turns

@@ -5,10 +5,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from msgspec import Raw
-
-from curation.recipe.readers import READERS
-
 
 class Row(NamedTuple):
     """One input row: a conversation, the tools offered in it, and what reading repaired.
@@ -21,9 +17,6 @@ class Row(NamedTuple):
     messages: list[dict[str, Any]]
     tools: str | None
     notes: list[dict[str, Any]]
-
-
-_NONE = (b"", b"null", b"[]", b'"[]"', b'""')
 
 
 class Unfit(Exception):
@@ -52,17 +45,20 @@ class AnswerWithoutCalls(Dropped):
         super().__init__("answer_without_calls", words, {})
 
 
+class Unsupported(Unfit):
+    """A record, of the reader's shape, with something that changes what it says and that is not read.
+
+    key: where it stands. meaning: a sentence that says what it says. value: how it begins.
+    """
+
+    def __init__(self, key: str, meaning: str, value: str) -> None:
+        super().__init__(f"`{key}`: {meaning}")
+        self.key, self.meaning, self.value = key, meaning, value
+
+
 # A reader of records: the bytes of one JSON value (a line, an array's element, a Parquet or CSV row
 # as an object) become a row. Raises Unfit, or what decoding JSON raises.
 Convert = Callable[[bytes], Row]
-
-
-def refuse(found: Mapping[str, object], reader: str) -> None:
-    """Raise Unfit for an object with what its reader would drop without a word, such as tool calls."""
-    for key in READERS[reader].refused:
-        value = found.get(key)
-        if value is not None and bytes(value if isinstance(value, Raw) else str(value).encode()) not in _NONE:
-            raise Unfit(f"`{key}` is not read by `reader: {reader}`; chat with tool calls is `messages`")
 
 
 def missing(found: Iterable[str], expected: Iterable[str], setting: str = "") -> Unfit:

@@ -16,6 +16,7 @@ from numpy import uint64 as u64
 from curation.compiling import compiled_with
 from curation.instructions import eight_at, octet, put_eight, put_octet, trailing_zeros
 from curation.recipe.marks import MARKS, ROW_MARKS
+from curation.recipe.readers import READERS
 from curation.turns.roles import ROLES
 
 LEFT = -1  # instead of a place: this line is not for us
@@ -48,14 +49,22 @@ _OTHERS = (
     (_start(b"function_call"), 13),
     (_start(b"reasoning_content"), 17),
     (_start(b"parts"), 5),
+    (_start(b"reasoning"), 9),
+    (_start(b"thinking"), 8),
+    (_start(b"thought"), 7),
+    (_TOOLS, 5),
+    (_start(b"functions"), 9),
     *((_start(mark.encode()), len(mark)) for mark in MARKS),
 )
 # Of a record: absent, else the line is left.
-_BESIDE = (
-    (_start(b"functions"), 9),
-    (_FUNCTION, 8),
-    (_start(b"system"), 6),
-    *((_start(mark.encode()), len(mark)) for mark in ROW_MARKS),
+_BESIDE = tuple(
+    (_start(name.encode()), len(name))
+    for name in (
+        *READERS["messages"].columns["tools"],
+        *READERS["messages"].columns["system"],
+        *ROW_MARKS,
+    )
+    if name != "tools"
 )
 _ROLES = tuple((_start(name.encode()), len(name)) for name in ROLES)
 _OPENING, _NAMED, _SPOKEN = packed(b'{"content":'), packed(b',"name":'), packed(b',"role":"')

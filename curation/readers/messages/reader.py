@@ -1,6 +1,6 @@
 """Chat messages with role and content, tool calls included: OpenAI's shape and its relatives."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +10,34 @@ from msgspec import UNSET, Raw, UnsetType
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS
 from curation.readers.answers import answer_file, keyed_records
+from curation.readers.beside import first_offered, system_beside
 from curation.readers.columns import as_text, look_up
 from curation.readers.messages.quick import quick
 from curation.readers.seam import OWN, Candidate, Reader, is_turns
 from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.turns.chat_api import ApiTurn, content_of, decode_turns, offered, row_of_turns
+from curation.turns.chat_api import ApiTurn, decode_turns, row_of_turns
 from curation.turns.marks import weigh_row
 from curation.turns.response_items import turns_of_items
 from curation.turns.roles import spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 _COLUMNS = READERS["messages"].columns
-_TOOLS = _COLUMNS["tools"]
+_TOOLS, _SYSTEM = _COLUMNS["tools"], _COLUMNS["system"]
 _ABSENT = Raw(b"")
 
 
-class _Usual(msgspec.Struct):
-    """The record that most sets have, decoded in one pass."""
-
-    messages: list[ApiTurn] | UnsetType = UNSET
-    # Raw admits no union with None: an absent value is an empty slice.
-    tools: Raw = _ABSENT
-    functions: Raw = _ABSENT
-    function: Raw = _ABSENT
-    system: Raw = _ABSENT
-    weight: Raw = _ABSENT
-    mask: Raw = _ABSENT
-
-
-_USUAL = msgspec.json.Decoder(_Usual)
+# The record that most sets have, decoded in one pass. Raw admits no union with None: an absent value is an
+# empty slice.
+_Usual = msgspec.defstruct(
+    "_Usual",
+    [
+        ("messages", list[ApiTurn] | UnsetType, UNSET),
+        *((name, Raw, _ABSENT) for name in (*_TOOLS, *_SYSTEM, *ROW_MARKS)),
+    ],
+)
+_USUAL: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Usual)
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
 _SYSTEMS = spellings("system")
@@ -55,7 +52,7 @@ def converter(source: Source, path: Path) -> Convert:
     columns = source.columns or {}
     keys = (columns["messages"],) if "messages" in columns else READERS[source.reader].columns["messages"]
     tool_keys = (columns["tools"],) if "tools" in columns else _TOOLS
-    system_keys = (columns["system"],) if "system" in columns else READERS[source.reader].columns["system"]
+    system_keys = (columns["system"],) if "system" in columns else _SYSTEM
     completion = columns.get("completion")
     key = columns.get("key", _COLUMNS["key"][0])
     answers = answer_file(path, source)
@@ -71,9 +68,9 @@ def converter(source: Source, path: Path) -> Convert:
         if completion is not None:
             other = record if partner is None else answering(partner, record, key)
             turns = completed(turns, other, completion)
-        tools = _first_offered([(key, record.get(key, _ABSENT)) for key in tool_keys])
-        beside = next((record[key] for key in system_keys if key in record), None)
-        row = row_of_turns(turns, tools, _system(beside, turns))
+        tools = first_offered((key, record[key]) for key in tool_keys if key in record)
+        beside = ((key, record[key]) for key in system_keys if key in record)
+        row = row_of_turns(turns, tools, system_beside(beside, _own_system(turns)))
         weigh_row(row.messages, *map(record.get, ROW_MARKS))
         return row
 
@@ -85,9 +82,8 @@ def converter(source: Source, path: Path) -> Convert:
         turns = record.messages
         if turns is UNSET:
             return looked_for(data)
-        tools = _first_offered(zip(_TOOLS, (record.tools, record.functions, record.function), strict=True))
-        system = None if record.system is _ABSENT else _system(record.system, turns)
-        row = row_of_turns(turns, tools, system)
+        tools = first_offered(_given(record, _TOOLS))
+        row = row_of_turns(turns, tools, system_beside(_given(record, _SYSTEM), _own_system(turns)))
         if record.weight is not _ABSENT or record.mask is not _ABSENT:
             weigh_row(row.messages, record.weight, record.mask)
         return row
@@ -118,14 +114,8 @@ def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> lis
     return following if following[: len(turns)] == turns else [*turns, *following]
 
 
-def _first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
-    """The tools under the first key that holds any; a word under `function` is no tool but a name."""
-    for key, raw in found:
-        if raw is _ABSENT or (key == "function" and bytes(raw)[:1] not in (b"[", b"{")):
-            continue
-        if (text := offered(raw)) is not None:
-            return text
-    return None
+def _given(record: Any, keys: Sequence[str]) -> list[tuple[str, Raw]]:
+    return [(key, raw) for key in keys if (raw := getattr(record, key)) is not _ABSENT]
 
 
 def _turns(record: dict[str, Raw], keys: Sequence[str], *, is_text: bool) -> list[ApiTurn]:
@@ -170,16 +160,11 @@ def _decoded(data: bytes) -> list[ApiTurn]:
         return turns
 
 
-def _system(raw: Raw | None, turns: Sequence[ApiTurn]) -> str | None:
-    """A system prompt that stands beside the turns, unless they have their own."""
-    data = b"" if raw is None else bytes(raw)
-    if turns and turns[0].role in _SYSTEMS:
+def _own_system(turns: Sequence[ApiTurn]) -> str | None:
+    """The system prompt that opens the turns, None where they have none."""
+    if not turns or turns[0].role not in _SYSTEMS:
         return None
-    if data[:1] == b"{":
-        data = bytes(_SHALLOW.decode(data).get("parts", _ABSENT))
-    if data[:1] == b"[":
-        return content_of(msgspec.json.decode(data, type=list[Raw]), "system").text or None
-    return (_TEXT.decode(data) or None) if data[:1] == b'"' else None
+    return turns[0].content if isinstance(turns[0].content, str) else ""
 
 
 def turns_key(first: Mapping[str, Any]) -> str | None:

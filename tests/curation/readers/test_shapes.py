@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapes import CALLED, TALK, calls, read
+from shapes import CALLED, TALK, calls, found, read
 
-from curation.turns.shape import Unfit
+from curation.sources.records import Refused
 
 ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=3)
 MADE = st.lists(st.tuples(st.sampled_from(["find", "math.add", "größe"]), ARGUMENTS), min_size=1, max_size=3)
@@ -89,10 +89,12 @@ def test_no_call_and_no_argument_is_lost_in_any_shape(written, made):
     ],
 )  # fmt: skip
 def test_a_reader_that_has_no_place_for_calls_refuses_them(reader, record, settings):
-    with pytest.raises(Unfit, match="calls"):
-        read(reader, record, **settings)
+    (made,) = found(reader, record, **settings)
+    assert isinstance(made, Refused)
+    assert made.key.endswith("tool_calls")
     for nothing in (None, []):
         emptied = json.loads(
             json.dumps(record).replace(json.dumps(CALLED["tool_calls"]), json.dumps(nothing))
         )
-        assert read(reader, emptied, **settings).messages
+        (row,) = found(reader, emptied, **settings)
+        assert row.messages

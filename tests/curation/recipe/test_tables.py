@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from curation.readers import bfcl, trajectory
-from curation.readers.reading import chunks, read
+from curation.readers import bfcl, sharegpt, trajectory
+from curation.readers.keys.shapes import plain
 from curation.readers.seam import reader_of
 from curation.recipe.conform import conform
+from curation.recipe.keys import KINDS
 from curation.recipe.load import parse_recipe
 from curation.recipe.metrics import EVALUATED, FIGURES, METRICS
 from curation.recipe.readers import READERS
@@ -73,26 +74,31 @@ def test_a_reader_takes_what_its_entry_says(name):
     assert (reader.converter is not None) == (told.form in ("records", "either"))
     assert (reader.rows is not None) == (told.form in ("text", "either")) == bool(told.no_text)
     assert set(told.required) <= set(told.settings) <= set(Source.__struct_fields__)
-    assert not set(told.refused) & (set(told.keys) | {n for names in told.columns.values() for n in names})
+    assert not told.turn_keys or told.turns in {*told.columns, *told.keys}
 
 
 def test_declared_keys_are_those_that_are_decoded():
     steps = {*trajectory._Step.__struct_fields__, *trajectory._History.__struct_fields__}
     for name, known in (("messages", KEYS), ("wildchat", KEYS), ("bfcl", KEYS), ("trajectory", steps)):
         assert set(READERS[name].turn_keys) == known
-    assert set(READERS["sharegpt"].turn_keys) == {"from", "value", *KEYS}
+    spoken = {"from" if name == "speaker" else name for name in sharegpt._SharegptTurn.__struct_fields__}
+    assert set(READERS["sharegpt"].turn_keys) == spoken
+    assert set(READERS["sharegpt"].other_turn_keys) == KEYS
     assert set(READERS["bfcl"].keys) == {*bfcl._Record.__struct_fields__, "ground_truth"}
 
 
-def test_what_a_reader_refuses_makes_a_record_unreadable(tmp_path):
-    refusing = {"alpaca": {"instruction": "x", "output": "y"}, "qa": {"question": "x", "answer": "y"}}
-    for name, record in refusing.items():
-        for key in READERS[name].refused:
-            path = tmp_path / "a.jsonl"
-            path.write_bytes(msgspec.json.encode({**record, key: [{"name": "f"}]}))
-            source = Source(uri="a.jsonl", reader=name, group="g")
-            (frame,) = (f for c in chunks(path, source) for f in read(c, source, file="a.jsonl"))
-            assert frame["reason"].to_list() == ["unreadable"]
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_of_keys_has_a_meaning_and_names_each_key_once(name):
+    kind = KINDS[name]
+    assert WORDS.fullmatch(kind.meaning)
+    assert kind.rows or kind.turns
+    assert set(kind.readers) <= set(READERS)
+    for own, others in (
+        (kind.rows, [k.rows for k in KINDS.values()]),
+        (kind.turns, [k.turns for k in KINDS.values()]),
+    ):
+        spelt = [plain(key) for keys in others for key in keys]
+        assert all(spelt.count(plain(key)) == 1 for key in own), own
 
 
 @pytest.mark.parametrize("name", READERS)

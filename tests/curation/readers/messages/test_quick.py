@@ -16,6 +16,7 @@ from curation.readers.reading import chunks, read
 from curation.recipe.marks import MARKS, ROW_MARKS
 from curation.recipe.source import Source
 from curation.row import encode
+from curation.sources.records import Refused
 from curation.turns.shape import Row
 
 MESSAGES = Source(uri="x.jsonl", reader="messages", group="g")
@@ -24,7 +25,10 @@ WILDCHAT = Source(uri="x.jsonl", reader="wildchat", group="g")
 
 def by_reader(line: bytes, source: Source = MESSAGES) -> tuple[str, str | None] | None:
     """Messages and tools that the reader makes of a line; None where it makes no row, or one with notes."""
-    (found,) = converted([[line]], converter(source, Path("x.jsonl")), source)
+    convert = converter(source, Path("x.jsonl"))
+    (found,) = converted([[line]], convert, source)
+    # Of lines with telling keys it makes rows, too; `reading` gives it none of them.
+    found = convert(line) if isinstance(found, Refused) else found
     return (encode(found.messages), found.tools) if isinstance(found, Row) and not found.notes else None
 
 
