@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from curation.calls.bash_syntax import bash_error
+from curation.calls.invented_nulls import without_nulls
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
 from curation.calls.result_pairs import Problem, RowCall, RowTurn
 from curation.calls.tool_schemas import Tool, Toolset, compile_tools, explain
@@ -86,6 +87,8 @@ def is_call_plainly_right(call: RowCall, offered: Toolset, bash: BashSyntax) -> 
         arguments = orjson.loads(call.arguments)
         if type(arguments) is not dict or "arguments" in arguments or "parameters" in arguments:
             return False
+        if "null" in call.arguments:
+            return False  # nobody may have written it
         if not tool.is_valid(arguments) or _may_repeat_keys(call.arguments, arguments):
             return False
     except ValueError:
@@ -131,6 +134,9 @@ class CallCheck:
             return Problem(
                 "schema_invalid", {**where, "error": "these arguments would cost too much to check"}
             )
+        if "nulls" in self._kinds and (fewer := without_nulls(text, tool.schema)) is not None:
+            text, arguments = fewer, orjson.loads(fewer)
+            kinds = {*kinds, "nulls"}
         if not _is_valid(tool, arguments):
             return Problem("arguments_invalid", {**where, **explain(tool, arguments, text)})
         if kinds:

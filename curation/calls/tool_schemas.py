@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 
 import schemas
+from curation.calls.invented_nulls import clean_definition
 from curation.calls.parameter_tables import table_schema
 from curation.calls.schema_cost import MAX_STEPS, References, SchemaError
 from curation.calls.schema_types import repair_types
@@ -69,14 +70,16 @@ class Tool:
 class Toolset:
     """The tools that a row may call.
 
-    `problem` says why the definitions are unusable (then there are no tools); `repaired` is their
-    JSON text after `repairs` type names were put right; an `is_open` set takes any tool's name.
+    `problem` says why the definitions are unusable (then there are no tools); `repaired` is their JSON text
+    after `repairs` type names were put right and `nulls` that nobody wrote taken out; an `is_open` set takes
+    any tool's name.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
     repaired: str | None = None
     repairs: int = 0
+    nulls: int = 0
     is_open: bool = False
 
     def get(self, name: str) -> Tool | None:
@@ -86,7 +89,8 @@ class Toolset:
 def compile_tools(text: str, *, repair: bool) -> Toolset:
     """The toolset of a JSON array of definitions: OpenAI's, bare, or with `input_schema`.
 
-    repair: put type names of programming languages and tables of parameters right. Texts of usual
+    repair: put type names of programming languages and tables of parameters right, and take out nulls that
+    nobody wrote. Texts of usual
     length are compiled once.
     """
     return _compiled_once(text, repair) if len(text) <= _CACHED_LENGTH else _compiled(text, repair)
@@ -100,9 +104,10 @@ def _compiled(text: str, repair: bool) -> Toolset:
     if not isinstance(definitions, list):
         return Toolset(problem={"error": f"tools is not a JSON array: {text[:80]}"})
     tools: dict[str, list[Tool]] = {}
-    repairs = 0
+    repairs = nulls = 0
     for index, definition in enumerate(definitions):
         try:
+            nulls += _clean_definition(definition) if repair else 0
             repairs += _repair_definition(definition) if repair else 0
             tool = _compile_definition(definition)
             # What cannot be written cannot be repaired either: refuse it here, not on the way out.
@@ -110,10 +115,10 @@ def _compiled(text: str, repair: bool) -> Toolset:
         except SchemaError as error:
             return Toolset(problem={"path": f"$[{index}]", "error": str(error)[:_MAX_MESSAGE]})
         tools.setdefault(tool.name, []).append(tool)
-    repaired = orjson.dumps(definitions).decode() if repairs else None
+    repaired = orjson.dumps(definitions).decode() if repairs or nulls else None
     # Two services may offer tools of one name, as in SGD: a call is right if it suits one of them.
     by_name = {name: same[0] if len(same) == 1 else _any_of(same) for name, same in tools.items()}
-    return Toolset(tools=by_name, repaired=repaired, repairs=repairs)
+    return Toolset(tools=by_name, repaired=repaired, repairs=repairs, nulls=nulls)
 
 
 _compiled_once = lru_cache(maxsize=1024)(_compiled)
@@ -129,6 +134,11 @@ def _function(definition: Any) -> dict[str, Any]:
 
 def _parameters_key(function: dict[str, Any]) -> str:
     return "input_schema" if "input_schema" in function else "parameters"
+
+
+def _clean_definition(definition: Any) -> int:
+    function = _function(definition)
+    return clean_definition(definition, function, _parameters_key(function))
 
 
 def _repair_definition(definition: Any) -> int:

@@ -28,7 +28,7 @@ from curation.recipe.kinds import (
 TextForm = Literal["NFC", "none"]
 LostLetters = Literal["flag", "drop"]
 SpeltTokens = Literal["drop", "neutralise"]
-ToolRepair = Literal["types", "json", "nesting", "ids", "order"]
+ToolRepair = Literal["types", "json", "nesting", "nulls", "ids", "order"]
 BashSyntax = Literal["drop", "flag", "ignore"]
 Undetermined = Literal["keep", "drop"]
 LanguageSides = Literal["answer", "both"]
@@ -320,6 +320,7 @@ STAGES: dict[str, StageDeclaration] = {
             "types": "type names of programming languages and tables of parameters in tool schemas put right",
             "json": "loose JSON in arguments made strict",
             "nesting": "arguments one level too deep",
+            "nulls": "keys with null that nobody wrote, in arguments and tool schemas, taken out",
             "ids": "missing or repeated ids of tool calls numbered",
             "order": "results without an id given to the calls in their order",
             "bash_syntax": "a command that may not be bash",

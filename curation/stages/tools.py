@@ -15,6 +15,7 @@ bash_syntax         a reason only of `bash`, under `drop`. Else a flag, and for 
                     `remote_bash_all`, which may run PowerShell, always a flag; none under `ignore`
 missing_result      a call in the row's last message needs no result (single-turn sets end so), nor do AJ's
                     `think` and `complete`
+nulls               keys that Arrow gave to objects that have none: null where the schema has no room for it
 json                single quotes, trailing commas, Python literals, bare control characters
 nesting             {"arguments": {…}}, or a JSON string of JSON
 ids                 they become call_<n>, and their results follow
@@ -151,6 +152,8 @@ def _examine(
     repairs = {**check.repaired, **pairing.repaired}
     if repaired_tools is not None:
         repairs["types"] = offered.repairs
+        repairs["nulls"] = repairs.get("nulls", 0) + offered.nulls
+        repairs = {kind: count for kind, count in repairs.items() if count}
     return _Verdict(
         messages=_with(messages, turns) if changed else None,
         tools=repaired_tools,
