@@ -32,11 +32,7 @@ _EXCHANGES = (
 
 
 def first_offered(found: Iterable[tuple[str, Raw]]) -> str | None:
-<<<<<<< HEAD
-    """The tools under the first key that holds any; mere names only under `tools` and `functions`."""
-=======
     """The tools under the first key that holds any; mere names count under `tools` and `functions`."""
->>>>>>> ebdd8d5 (Take out nulls that Arrow wrote into tool definitions and arguments, as the schema shows them)
     for key, raw in found:
         text = offered(raw)
         if text is not None and (key in ("tools", "functions") or text.startswith("[{")):

@@ -103,3 +103,22 @@ def test_calls_that_stand_without_tools_are_told_until_the_source_writes_them(tm
     recipe = (tmp_path / "r.yaml").read_text().replace("group: talk}", "group: talk, tools: aj_tools}")
     (tmp_path / "r.yaml").write_text(recipe)
     assert "no tools" not in check(tmp_path / "r.yaml").as_text()
+
+
+def test_it_tells_of_every_source_what_becomes_of_its_keys(tmp_path):
+    asked = [
+        {"question": "why?", "answer": "so", "tag": n, "image": "x.png" if n else None} for n in range(2)
+    ]
+    files = {"a.jsonl": "".join(f"{json.dumps(one)}\n" for one in asked)}
+    found = checked(tmp_path, "uri: a.jsonl, reader: qa", files)
+    lines = found.as_text().splitlines()
+    at = lines.index("  other  rest  2 rows, 1 refused")
+    assert [line.strip() for line in lines[at + 1 : at + 4]] == [
+        "read: answer, question",
+        "ignored: tag (2)",
+        "refused: image (1)",
+    ]
+    assert "first refused: a.jsonl, row 1: `image` ('x.png'): it speaks of a picture" in lines[at + 4]
+    told = json.loads(found.as_json())["keys"]
+    assert told["chats"]["read"] == ["messages", "messages[].content", "messages[].role"]
+    assert told["other"]["refused"] == {"image": 1}

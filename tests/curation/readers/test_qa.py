@@ -3,6 +3,8 @@ import json
 import pytest
 from shapes import calls, read, said
 
+from curation.turns.shape import Unsupported
+
 XLAM = [{"name": "find", "description": "f", "parameters": {"n": {"type": "int"}}}]
 
 
@@ -60,3 +62,54 @@ def test_an_answer_in_sql_is_a_call_with_its_tool():
     row = read("qa", {"question": "How many?", "answer": "SELECT count(*) FROM a"}, action="sql")
     assert calls(row) == [(None, "sql", '{"query":"SELECT count(*) FROM a"}')]
     assert [tool["function"]["name"] for tool in json.loads(row.tools)] == ["sql"]
+
+
+EARLIER = [("user", "x"), ("assistant", "a"), ("user", "y"), ("assistant", "b")]
+
+
+@pytest.mark.parametrize("reader", ["qa", "alpaca"])
+@pytest.mark.parametrize(
+    "history",
+    [
+        [["x", "a"], ["y", "b"]],
+        json.dumps([["x", "a"], ["y", "b"]]),
+        [{"user": "x", "assistant": "a"}, {"user": "y", "assistant": "b"}],
+        [{"role": role, "content": text} for role, text in EARLIER],
+    ],
+)
+def test_earlier_turns_come_before_the_question(reader, history):
+    for key in ("history", "chat_history"):
+        row = read(reader, {"system": "s", "instruction": "q", "response": "r", key: history})
+        assert said(row) == [("system", "s"), *EARLIER, ("user", "q"), ("assistant", "r")]
+
+
+@pytest.mark.parametrize("history", [None, [], "", "[]"])
+def test_no_history_is_none(history):
+    assert len(said(read("qa", {"question": "q", "answer": "r", "history": history}))) == 2
+
+
+@pytest.mark.parametrize("history", [["x", "a"], "x: a", [{"who": "x", "said": "a"}], 7])
+def test_of_a_history_nobody_guesses_who_speaks(history):
+    with pytest.raises(Unsupported, match=r"`dialog_history`: earlier turns"):
+        read("qa", {"question": "q", "answer": "r", "dialog_history": history})
+
+
+@pytest.mark.parametrize("reader", ["qa", "alpaca"])
+def test_what_was_thought_comes_before_the_answer(reader):
+    row = read(reader, {"instruction": "q", "output": "r", "Complex_CoT": "one two"})
+    assert said(row)[1] == ("assistant", "<think>\none two\n</think>\n\nr")
+    assert row.notes == [{"stage": "read", "repair": "reasoning_content"}]
+    for mode in ("on", "", None):
+        row = read(reader, {"instruction": "q", "output": "r", "reasoning": mode})
+        assert (said(row)[1], row.notes) == (("assistant", "r"), [])
+
+
+def test_an_alpaca_row_has_tools_and_calls():
+    record = {"instruction": "q", "output": '{"name": "find", "arguments": {}}', "tools": json.dumps(XLAM)}
+    row = read("alpaca", record)
+    assert (calls(row), json.loads(row.tools)) == ([(None, "find", "{}")], XLAM)
+
+
+def test_of_several_passages_all_are_read():
+    row = read("qa", {"question": "q", "answer": "r", "contexts": ["one", "two"]})
+    assert said(row)[0] == ("user", "one\n\ntwo\n\nq")

@@ -1,7 +1,7 @@
 import pytest
 from shapes import HELLO, calls, read, said
 
-from curation.turns.shape import Unfit
+from curation.turns.shape import Unfit, Unsupported
 
 ASKED, ANSWERED = {"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}
 
@@ -56,3 +56,26 @@ def test_the_chosen_of_two_answers_may_follow_the_turns(chosen):
     assert said(row) == [("user", "hi"), ("assistant", "hello")]
     with pytest.raises(Unfit, match="expected one of: picked"):
         read("sharegpt", record, columns={"completion": "picked"})
+
+
+def test_a_system_prompt_and_tools_stand_beside_turns_of_role_and_content_too():
+    tools = [{"name": "f"}]
+    row = read("sharegpt", {"system": "be brief", "conversations": HELLO, "available_tools": tools})
+    assert said(row) == [("system", "be brief"), ("user", "hi"), ("assistant", "hello")]
+    assert row.tools == '[{"name":"f"}]'
+
+
+def test_of_two_system_prompts_that_differ_none_is_lost():
+    own = [{"from": "system", "value": "be brief and kind"}, {"from": "human", "value": "hi"}]
+    assert len(read("sharegpt", {"system": "be brief", "conversations": own}).messages) == 2
+    with pytest.raises(Unsupported, match="another system prompt"):
+        read("sharegpt", {"system": "speak like a pirate", "conversations": own})
+
+
+@pytest.mark.parametrize("key", ["thinking", "reasoning", "reasoning_content"])
+def test_a_turn_may_have_its_thought_beside_it(key):
+    turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "4", key: "2 and 2"}]
+    row = read("sharegpt", {"conversations": turns})
+    assert said(row)[1] == ("assistant", "<think>\n2 and 2\n</think>\n\n4")
+    with pytest.raises(Unsupported):
+        read("sharegpt", {"conversations": [{"from": "human", "value": "?", key: "2 and 2"}]})

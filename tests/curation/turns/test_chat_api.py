@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from shapes import CALLED, HELLO, TALK, calls, read, said
 
 from curation.row import decode, encode
-from curation.turns.shape import Unfit
+from curation.turns.shape import Unfit, Unsupported
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,62 @@ def test_a_tool_result_may_be_a_list_of_any_json():
         '[{"a": 1.5}, 2]',
         "a\nb",
     ]
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking", "thought"])
+def test_a_thought_is_one_under_each_of_its_names(key):
+    row = read("messages", {"messages": [{"role": "assistant", "content": "4", key: "2 and 2"}]})
+    assert said(row) == [("assistant", "<think>\n2 and 2\n</think>\n\n4")]
+    assert row.notes == [{"stage": "read", "repair": "reasoning_content"}]
+
+
+@pytest.mark.parametrize(
+    "beside", [{"thinking": "on"}, {"reasoning": True}, {"thought": None}, {"thinking": ""}]
+)
+def test_a_mode_is_no_thought(beside):
+    row = read("messages", {"messages": [{"role": "assistant", "content": "4", **beside}]})
+    assert (said(row), row.notes) == ([("assistant", "4")], [])
+
+
+def test_a_thought_is_written_once():
+    for beside in ({"reasoning": "2 and 2", "reasoning_content": "2 and 2"}, {"thinking": "2 and 2"}):
+        for content in ("<think>\n2 and 2\n</think>\n\n4", "4"):
+            row = read("messages", {"messages": [{"role": "assistant", "content": content, **beside}]})
+            assert said(row) == [("assistant", "<think>\n2 and 2\n</think>\n\n4")]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "assistant", "content": "4", "thinking": "2 and 2", "reasoning": "3 and 1"},
+        {"role": "user", "content": "?", "thinking": "2 and 2"},
+        {"role": "assistant", "content": "4", "thinking": ["2 and 2"]},
+        {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "xyz"}]},
+    ],
+)
+def test_thoughts_that_have_no_place_are_no_row(turn):
+    with pytest.raises(Unsupported):
+        read("messages", {"messages": [turn]})
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "thinking", "thinking": "2 and 2", "signature": "x"},
+        {"type": "thinking", "thinking": [{"type": "text", "text": "2 and 2"}]},
+        {"type": "reasoning", "text": "2 and 2"},
+    ],
+)
+def test_a_part_of_thinking_is_the_thought_of_its_turn(part):
+    turn = {"role": "assistant", "content": [part, {"type": "text", "text": "4"}]}
+    assert said(read("messages", {"messages": [turn]})) == [("assistant", "<think>\n2 and 2\n</think>\n\n4")]
+
+
+def test_tools_of_a_turn_are_those_of_the_row():
+    system = {"role": "system", "content": "be brief", "tools": [{"name": "f"}]}
+    assert read("messages", {"messages": [system, *HELLO]}).tools == '[{"name":"f"}]'
+    assert (
+        read("messages", {"messages": [system, *HELLO], "tools": [{"name": "f"}]}).tools == '[{"name":"f"}]'
+    )
+    with pytest.raises(Unsupported, match="tools change"):
+        read("messages", {"messages": [system, *HELLO, {**system, "tools": [{"name": "g"}]}]})
