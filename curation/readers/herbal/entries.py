@@ -72,8 +72,8 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
     """The plants, each with what stands under lesser headings; what does not speak of it is left out.
 
     An italic line is a lesser heading under capitals and numbered chapters, and its text the plant's. The
-    text under any other heading is the plant's where each paragraph names it, and nobody's below a family
-    or a chapter.
+    text under any other heading is the plant's where each paragraph names it, and nobody's below a family,
+    a chapter, or what may be another plant.
     """
     plants: list[Part] = []
     is_open = False
@@ -82,7 +82,7 @@ def _with_tails(made: list[Part], way: str) -> list[Part]:
             _cut_repeat(part)
             plants.append(part)
             is_open = True
-        elif is_closing(part.heading) or part.style == "reference":
+        elif is_closing(part.heading) or part.style == "reference" or part.is_rival:
             is_open = False
         elif is_open:
             named = names_of(plants[-1].heading, *plants[-1].others)

@@ -51,10 +51,10 @@ class Part:
     """A heading and the paragraphs up to the next one.
 
     style    how the heading is set: entry (by the way of the book), caps, title (italics), chapter, plain,
-             reference, front (the book's title), unsure (an entry by its mark, but unproved), or
-             markdown's level
+             reference, front (the book's title), or markdown's level
     within   the heading above that has no text of its own, such as OILS over the receipts of oils
     others   further names of the entry, printed right under its heading
+    is_rival whether the heading is set as an entry's is, but no proof makes it one
     """
 
     heading: str
@@ -63,6 +63,7 @@ class Part:
     number: str = ""
     chapter: str = ""
     others: list[str] = field(default_factory=list)
+    is_rival: bool = False
     paragraphs: list[Paragraph] = field(default_factory=list)
 
     @property
@@ -137,7 +138,8 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
         elif judged and number in judged.names and current.style == "entry" and not current.paragraphs:
             continue
         elif judged and number in judged.unsure and not _heading(piece):
-            current, pending = _open(made, current, Part(piece.text[:MAX_HEADING_CHARS], "unsure")), None
+            rival = Part(piece.text[:MAX_HEADING_CHARS], "plain", is_rival=True)
+            current, pending = _open(made, current, rival), None
             current.paragraphs.append(Paragraph(None, piece.text))
         elif piece.kind and (piece.kind != "legend" or current.style == "entry"):
             if piece.kind == "legend":
@@ -145,6 +147,7 @@ def parts(found: Sequence[Piece], judged: Judged | None = None) -> list[Part]:
             if current.style == "entry" or piece.kind == "front":
                 current, pending = _open(made, current, Part(piece.text, piece.kind)), None
         elif piece.label is None and (part := _heading(piece)):
+            part.is_rival = judged is not None and number in judged.unsure
             if (
                 current.style == "entry"
                 and not is_closing(part.heading)
