@@ -41,6 +41,16 @@ class Places:
         name, first, _ = chunk["files"][number]
         return Place(chunk["source"], name, first + row - self._starts[ordinal][number])
 
+    def position(self, place: Place) -> int:
+        """The position of a row. Raises KeyError where no chunk holds it."""
+        for ordinal, chunk in self._chunks.items():
+            start = ordinal << 32
+            for name, first, rows in chunk["files"] if chunk["source"] == place.source else ():
+                if name == place.file and first <= place.row < first + rows:
+                    return int(start + place.row - first)
+                start += rows
+        raise KeyError(place)
+
     def chunk(self, pos: int) -> Chunk:
         """The chunk that a position lies in."""
         return self._chunks[pos >> 32]

@@ -13,6 +13,7 @@ from curation.engine.pipeline import Pipeline
 from curation.mixture.choice import Infeasibility
 from curation.mixture.funnel import Drop, Funnel, funnels
 from curation.mixture.shortage import render
+from curation.places import Place
 from curation.recipe.load import stage_plan
 from curation.stages.pii.hiding import Hiding
 
@@ -46,17 +47,10 @@ def explained(found: Infeasibility, pipeline: Pipeline, dataset: Path) -> Infeas
 
 def with_texts(groups: Mapping[str, Funnel], pipeline: Pipeline) -> dict[str, Funnel]:
     """The funnels, each drop with the beginning of its row."""
-    chunks = pipeline.chunk_table()
-    lookup = Lookup(pipeline.executor.work / "tasks", chunks, pipeline.groups())
+    lookup = Lookup(pipeline.executor.work / "tasks", pipeline.chunk_table(), pipeline.groups())
 
     def shown(drop: Drop) -> Drop:
-        source, file, number = drop.place
-        chunk = max(
-            (c for c in chunks if (c["source"], c["file"]) == (source, file) and c["first"] <= number),
-            key=lambda c: (c["first"], c["ordinal"]),
-        )
-        pos = (chunk["ordinal"] << 32) + number - chunk["first"]
-        messages = lookup.content(pos, 0)["messages"]
+        messages = lookup.content(lookup.places.position(Place(*drop.place)), 0)["messages"]
         text = in_a_line(said_first(messages) if messages else drop.text)
         return msgspec.structs.replace(drop, text=text, said=Hiding().text(drop.said))
 
