@@ -38,7 +38,7 @@ LIKE_ENGLISH = "pcm"
 # both judges, for the text and for the text without names; each bounded, so that none decides alone. A text
 # with words or letters that English does not have is ruled out from RULED_OUT down, another one, which may
 # be names, from UNSUPPORTED down, if it has some more words than names and numbers. Of the test sentences
-# of lingua in 48 other languages of Latin script, cut at 40 characters, 94 % are, and none of the English.
+# of lingua in 50 other languages of Latin script, cut at 40 characters, 92 % are, and none of the English.
 BOUND = 6.0
 RULED_OUT, FEW_LETTERS = -8.0, 4
 UNSUPPORTED, FEW_WORDS = -9.0, 2
