@@ -96,6 +96,9 @@ class _Step:
         except Unsupported as error:
             self.counts.add_refused(shape or self.counts.keys.shape(data), number, data, [error.key])
             return Refused(error.key, error.meaning, error.value)
+        except Dropped:
+            self.counts.add(shape or self.counts.keys.shape(data), number, data)
+            raise
         shape = shape or self.counts.keys.shape(data)
         if shape.suspects and (found := refusals(shape.suspects, data, row)):
             self.counts.add_refused(shape, number, data, [suspect.told for suspect, _ in found])

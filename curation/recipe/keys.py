@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from curation.recipe.marks import MARKS
+
 # What of a key's values tells, besides null, "", [], {}, 0 and false, which never do unless said here:
 #   anything  any other value
 #   words     text of more than one word, lists and objects; a single word is a mode such as "on"
@@ -215,18 +217,7 @@ KINDS: dict[str, Kind] = {
     "turn mark": Kind(
         meaning="a turn is marked as not to be trained, or only in part",
         advice="`reader: messages`, which reads such marks",
-        turns=(
-            "loss",
-            "loss_mask",
-            "loss_scale",
-            "loss_weight",
-            "train",
-            "train_detail",
-            "trainable",
-            "training",
-            "training_detail",
-            "weight",
-        ),
+        turns=tuple(MARKS),
         telling="unmarked",
     ),
     "picture": Kind(

@@ -12,7 +12,6 @@ from curation.turns.roles import CALLERS, ROLES, role_of
 from curation.turns.shape import Row, Unfit, Unsupported
 
 _EMPTY = Raw(b"")
-_NO_THOUGHT = (_EMPTY,) * 4
 _SAY_NOTHING = (b"", b"null", b"false", b"true", b"[]", b"{}")
 
 
@@ -148,7 +147,9 @@ def row_of_turns(turns: list[ApiTurn], tools: str | None, system: str | None = N
         if role not in ROLES:
             role = role_of(role.lower())
         calls = _calls(turn) if turn.tool_calls or turn.function_call else []
-        thought = thought_beside(turn)
+        # Most turns have none, and a call costs.
+        has_none = turn.reasoning_content is turn.reasoning is turn.thinking is turn.thought is _EMPTY
+        thought = "" if has_none else thought_beside(turn)
         parts = content if turn.parts is None else turn.parts
         of_parts: Marks = ()
         if parts.__class__ is list:
@@ -198,8 +199,6 @@ def with_thought(thought: str, said: str | None) -> str:
 def thought_beside(turn: Any) -> str:
     """What stands beside a turn as its thought. A word by itself is a mode, such as `thinking: on`."""
     given = (turn.reasoning_content, turn.reasoning, turn.thinking, turn.thought)
-    if given == _NO_THOUGHT:
-        return ""
     found = dict[str, None]()
     for raw in given:
         data = bytes(raw)

@@ -239,13 +239,18 @@ def _objects(data: bytes) -> Iterator[Mapping[str, Raw]]:
 
 
 def _turn_keys(raw: Raw) -> frozenset[Key]:
+    """The keys of turns that hold anything; one that holds false and more, as holding more."""
     try:
         turns: Any = _OBJECTS.decode(raw)
     except msgspec.ValidationError:
         turns = turns_of(raw)
-    return frozenset(
-        (key, holds is False)
-        for turn in turns
-        for key, value in turn.items()
-        if (holds := _holds(value)) is not None
-    )
+    holding, only_false = set[str](), set[str]()
+    for turn in turns:
+        for key, value in turn.items():
+            if key not in holding:
+                holds = _holds(value)
+                if holds:
+                    holding.add(key)
+                elif holds is False:
+                    only_false.add(key)
+    return frozenset([*((key, False) for key in holding), *((key, True) for key in only_false - holding)])

@@ -54,6 +54,14 @@ def test_every_row_that_can_be_read_counts(tmp_path):
     assert reasons == [None, "unsupported_key", None, "unsupported_key", "unreadable", None]
 
 
+def test_a_row_that_its_reader_drops_could_be_read(tmp_path):
+    marked = [HELLO[0], {**HELLO[1], "weight": "half", "toxic": True}]
+    told, _, reasons = counted(lines(tmp_path / "a.jsonl", [{"messages": marked}]), source("messages"))
+    assert reasons == ["invalid_mark"]
+    assert "messages[].weight" in told["read"]
+    assert told["ignored"] == {"messages[].toxic": 1}
+
+
 @pytest.mark.parametrize("chunk_bytes", [1, 300, 1 << 20])
 def test_both_paths_and_every_cut_count_alike(tmp_path, monkeypatch, chunk_bytes):
     path = lines(tmp_path / "a.jsonl", RECORDS * 7)
