@@ -59,7 +59,8 @@ class Counted:
 
     def add(self, batch: pl.DataFrame, file: str, before: int) -> None:
         """Count a batch of a file of which `before` rows came in earlier ones."""
-        bad = batch.filter(pl.col("reason").is_in(UNREAD))
+        refused = batch.filter(pl.col("reason") == "unsupported_key")
+        bad = batch.filter(pl.col("reason").is_in(UNREAD) & (pl.col("reason") != "unsupported_key"))
         self.rows += batch.height
         self.unreadable += bad.height
         calling = batch["messages"].str.contains('"tool_calls":[', literal=True)
@@ -73,7 +74,6 @@ class Counted:
         if self.first is None and bad.height:
             row, detail = bad.select("row", "detail").row(0)
             self.first = f"{file}, row {before + row}: {orjson.loads(detail)['error']}"
-        refused = batch.filter(pl.col("reason") == "unsupported_key")
         self.refused += refused.height
         if self.first_refused is None and refused.height:
             row, detail = refused.select("row", "detail").row(0)
