@@ -172,3 +172,16 @@ def plain(value: msgspec.Raw) -> Any:
 def compact(data: bytes | msgspec.Raw) -> str:
     """JSON without white space between its tokens; strings and numbers stay as they are spelt."""
     return msgspec.json.format(bytes(data), indent=-1).decode()
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All strings of a JSON-like value, in order, keys excepted."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting.extend(reversed(found.values()))
+        elif isinstance(found, list | tuple):
+            waiting.extend(reversed(found))

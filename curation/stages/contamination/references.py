@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 
 from curation.errors import SourceError
+from curation.jsontext import strings
 from curation.sources.decoding import BrokenFile, bare_name, blocks, utf8
 from curation.text import UnknownEncoding, to_text
 
@@ -58,18 +59,6 @@ def read_references(paths: Sequence[Path], data_root: Path = Path()) -> list[Ref
         for number, record in enumerate(_records(path)):
             references.append(Reference(file, number, tuple(strings(record))))
     return references
-
-
-def strings(value: Any) -> Iterator[str]:
-    """All strings of a JSON-like value, in order, keys excepted."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from strings(inner)
 
 
 def _records(path: Path) -> Iterator[Any]:
