@@ -108,6 +108,11 @@ METRICS: dict[str, MetricDeclaration] = {
         kind="count",
         by="tools",
     ),
+    "length.unsourced": MetricDeclaration(
+        meaning="turns masked because their call asks for a text that stands in an earlier piece alone",
+        kind="count",
+        by="length",
+    ),
     "pii.found": MetricDeclaration(
         meaning="how often personal data or a secret was found",
         kind="count",

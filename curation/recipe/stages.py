@@ -342,7 +342,8 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "length": StageDeclaration(
         settings=Length,
-        meaning="holds the tokens of the rendered row against the context; splits or cuts between exchanges",
+        meaning="holds the tokens of the rendered row against the context; splits or cuts between exchanges;"
+        " later pieces carry the first request and the turns before them, without loss",
         reasons={
             "too_long": "more tokens than the recipe allows, and no place to split it",
             "too_short": "fewer tokens than the recipe asks for",
@@ -410,4 +411,6 @@ MASKED = {
     "marked": "its makers say so",
     "joined": "it was joined with one that carries none",
     "copy": "it carries none in a row that equals this one",
+    "context": "an earlier piece of its row has it to train on",
+    "unsourced_in_piece": "its call asks for a text that stands in an earlier piece of its row alone",
 }

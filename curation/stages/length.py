@@ -13,16 +13,21 @@ from curation.recipe.stages import Length, TooLong
 from curation.rendering.template import BUILT_IN, Template, load_template
 from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.rendering.tokens import NFC_GROWS, Counter, load_counter
-from curation.row import Message, close_row, decode, drop, note, open_row
+from curation.row import Message, close_row, decode, drop, encode, is_trained, mask, note, open_row
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.turns.exchanges import exchanges
+from curation.turns.pieces import Conversation, Piece
+from curation.turns.standing import missing, said, stands
 
 # A piece of piece p is numbered p * PIECES + k.
 PIECES = 4096
 
 
 class Fate(NamedTuple):
-    """What becomes of one row or one piece of it. `reason` null: it stays. Null `messages`: as they were."""
+    """What becomes of one row or one piece of it. `reason` null: it stays. Null `messages`: as they were.
+
+    unsourced: how many of its turns are masked as `unsourced_in_piece`.
+    """
 
     row: int
     tokens: int | None
@@ -31,6 +36,7 @@ class Fate(NamedTuple):
     messages: str | None = None
     piece: int | None = None
     notes: str | None = None
+    unsourced: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,13 @@ def length(
     """Keep rows of `min_tokens` to `max_tokens` tokens as `template` renders and `counter` counts them.
 
     Adds `tokens: u32`, null where the row's bytes already prove that it is short enough. Too long:
-    `split` makes pieces of whole exchanges, each with the leading system messages, packed from the
-    first on; `cut` keeps the first exchanges that fit; `drop` drops. An exchange that is too long by
-    itself is dropped. Reasons: too_long, too_short (detail `tokens`), unrenderable (detail `error`).
+    `split` makes pieces of whole exchanges, packed from the first on. Each has the leading system messages;
+    a later one also opens with the first request and with turns before its own, without loss
+    (`context`; curation/turns/pieces.py says which), so that each turn is trained in one piece. A turn
+    whose call has a text argument that stands nowhere before it in its piece, but did in the whole row, is
+    masked (`unsourced_in_piece`). `cut` keeps the first exchanges that fit; `drop` drops. An exchange that
+    is too long by itself is dropped. Reasons: too_long, too_short (detail `tokens`), unrenderable (detail
+    `error`). Counts: unsourced, the turns masked so in pieces that stay.
     """
     rows = rows.with_columns(tokens=pl.lit(None, dtype=pl.UInt32))
     open_rows = rows.with_row_index("row")
@@ -112,17 +122,18 @@ def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
     whole = [Fate(row["row"], tokens, *gauge.verdict(tokens))]
     if len(found) < 2:
         return whole
-    packed = pack(messages, found, row["tools"], gauge)
+    weighed = weigh(messages, found, row["tools"], gauge)
     if gauge.too_long == "cut":
-        kept, kept_tokens = packed[0]
+        kept, kept_tokens, _ = fitted(weighed, weighed.plan(gauge.max_tokens)[0], row["tools"], gauge)
         if kept_tokens > gauge.max_tokens:
             return whole
         text, notes = close_row(kept, row["notes"])
         notes = note(notes, stage="length", repair="cut", turns=len(messages) - len(kept))
         return [Fate(row["row"], kept_tokens, *gauge.verdict(kept_tokens), messages=text, notes=notes)]
+    packed = pack(weighed, row["tools"], gauge)
     first = row["piece"] * PIECES + 1 if row["piece"] else 1
     fates = []
-    for k, (piece, piece_tokens) in enumerate(packed):
+    for k, (piece, piece_tokens, unsourced_turns) in enumerate(packed):
         text, notes = close_row(piece, row["notes"])
         fates.append(
             Fate(
@@ -132,64 +143,110 @@ def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
                 messages=text,
                 piece=first + k,
                 notes=note(notes, stage="length", split=[k + 1, len(packed)]),
+                unsourced=unsourced_turns,
             )
         )
     return fates
 
 
-def pack(
-    messages: Sequence[Message], found: Sequence[tuple[int, int]], tools: str | None, gauge: Gauge
-) -> list[tuple[list[Message], int]]:
-    """Pieces of successive exchanges with their exact tokens: as many as fit, and at least one.
-
-    Costs of single exchanges decide where a piece ends; every piece is then counted as a whole, and
-    shortened by an exchange where that says more.
-    """
-    system = messages[: found[0][0]]
-    head, costs = estimate(messages, found, tools, gauge)
-    pieces: list[tuple[list[Message], int]] = []
-    start = 0
-    while start < len(found):
-        end, total = start + 1, head + costs[start]
-        while end < len(found) and total + costs[end] <= gauge.max_tokens:
-            total += costs[end]
-            end += 1
-        while True:
-            piece = [*system, *messages[found[start][0] : found[end - 1][1]]]
-            tokens = gauge.counter.count([gauge.template.render(piece, tools)])[0]
-            if tokens <= gauge.max_tokens or end == start + 1:
-                break
-            end -= 1
-        pieces.append((piece, tokens))
-        start = end
+def pack(row: Conversation, tools: str | None, gauge: Gauge) -> list[tuple[list[Message], int, int]]:
+    """The pieces of a row with their exact tokens, and how many turns of each are masked as unsourced."""
+    waiting = row.plan(gauge.max_tokens)
+    pieces = []
+    while waiting:
+        plan = waiting.pop(0)
+        piece, tokens, end = fitted(row, plan, tools, gauge)
+        if end < plan.end:
+            waiting.insert(0, Piece([], end, plan.end))
+        own = row.found[end - 1][1] - row.found[plan.first][0]
+        masked = 0
+        if plan.first and any(is_trained(m) and m["tool_calls"] for m in piece[-own:]):
+            masked = mask_unsourced(piece, own, row.said[: row.found[end - 1][1]])
+        pieces.append((piece, tokens, masked))
     return pieces
 
 
-def estimate(
-    messages: Sequence[Message], found: Sequence[tuple[int, int]], tools: str | None, gauge: Gauge
-) -> tuple[int, list[int]]:
-    """Tokens of what opens every piece, and of each exchange.
+def fitted(row: Conversation, plan: Piece, tools: str | None, gauge: Gauge) -> tuple[list[Message], int, int]:
+    """A piece as planned with its exact tokens and the end of its exchanges.
 
-    Exact for the built-in templates, whose turns begin with a token of their own. Otherwise the
-    opening is what the first two exchanges together save.
+    What it carries again, masked, and then its exchanges give way where the tokens say more than their costs
+    did, or where the template refuses what is carried.
+    """
+    system, carried, end = row.messages[: row.found[0][0]], plan.carried, plan.end
+    apart = True
+    while True:
+        own = row.messages[row.found[plan.first][0] : row.found[end - 1][1]]
+        again = [dict(row.messages[position]) for position in carried]
+        for message in again:
+            if message["role"] == "assistant":
+                mask(message, "context")
+        piece = [*system, *again, *own]
+        try:
+            tokens = gauge.counter.count([gauge.template.render(piece, tools)])[0]
+        except RenderError:
+            if not carried:
+                raise
+            budget = sum(row.turns[position] for position in carried) if apart else -1
+            carried = row.carry(plan.first, end, budget, apart=False)
+            apart = False
+            continue
+        if tokens <= gauge.max_tokens or not (carried or end > plan.first + 1):
+            return piece, tokens, end
+        if carried:
+            budget = sum(row.turns[position] for position in carried) - 1
+            budget += min(gauge.max_tokens - tokens, 0)
+            carried = row.carry(plan.first, end, budget, apart=apart)
+        else:
+            end -= 1
+
+
+def mask_unsourced(piece: Sequence[Message], own: int, whole: Sequence[str]) -> int:
+    """Mask those of a piece's last `own` turns whose calls ask for what stands in the whole row alone.
+
+    `whole` is what is said in the row up to the piece's end. Returns how many turns that masked.
+    """
+    heard, masked = said(piece), 0
+    for back in range(own, 0, -1):
+        message = piece[-back]
+        if is_trained(message) and any(
+            stands(text, whole[:-back]) for text in missing(message, heard[:-back])
+        ):
+            mask(message, "unsourced_in_piece")
+            masked += 1
+    return masked
+
+
+def weigh(
+    messages: Sequence[Message], found: Sequence[tuple[int, int]], tools: str | None, gauge: Gauge
+) -> Conversation:
+    """A row with the tokens of what opens every piece, of each exchange and of each message.
+
+    For the built-in templates, whose turns begin with a token of their own, those of opening and exchanges
+    are exact. Otherwise the opening is what the first two exchanges together save, and an exchange's tokens
+    are shared out among its messages by their size.
     """
     template, first = gauge.template, found[0][0]
     if template.markup is not None:
         parts = template.parts(messages, tools)
         texts = ["".join(parts[: first + 1]), *("".join(parts[a + 1 : b + 1]) for a, b in found)]
-        head, *costs = gauge.counter.count(texts)
-        return head, costs
+        head, *costs = gauge.counter.count([*texts, *parts[1:]])
+        return Conversation(messages, found, head, costs[: len(found)], costs[len(found) :])
     texts = [template.render([*messages[:first], *messages[a:b]], tools) for a, b in found]
     both = template.render(messages[: found[1][1]], tools)
     *alone, together = gauge.counter.count([*texts, both])
     head = alone[0] + alone[1] - together
-    return head, [tokens - head for tokens in alone]
+    turns = [0] * first
+    for (a, b), tokens in zip(found, alone, strict=True):
+        sizes = [len(encode([message])) for message in messages[a:b]]
+        turns += [1 + (tokens - head) * size // sum(sizes) for size in sizes]
+    return Conversation(messages, found, head, [tokens - head for tokens in alone], turns)
 
 
 def apply(rows: pl.DataFrame, fates: Sequence[Fate]) -> Split:
     """Rows and their fates as kept and dropped frames, in the order of the rows, pieces in theirs."""
+    counts = {"unsourced": sum(fate.unsourced for fate in fates if fate.reason is None)}
     if not fates:
-        return Split(rows, drop(rows.clear(), [], []))
+        return Split(rows, drop(rows.clear(), [], []), counts)
     fates = sorted(fates, key=lambda fate: (fate.row, fate.piece or 0))
     judged = pl.Series([fate.row for fate in fates], dtype=pl.UInt32)
     untouched = rows.with_row_index("row").filter(~pl.col("row").is_in(judged.unique().implode()))
@@ -197,7 +254,7 @@ def apply(rows: pl.DataFrame, fates: Sequence[Fate]) -> Split:
     kept = pl.concat([untouched, changed(rows, stay)]).sort("row", "piece", maintain_order=True)
     dropped = changed(rows, go).drop("row")
     reasons, details = [f.reason or "" for f in go], [f.detail or {} for f in go]
-    return Split(kept.drop("row"), drop(dropped, reasons, details))
+    return Split(kept.drop("row"), drop(dropped, reasons, details), counts)
 
 
 def changed(rows: pl.DataFrame, fates: Sequence[Fate]) -> pl.DataFrame:

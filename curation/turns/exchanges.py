@@ -25,18 +25,27 @@ def exchanges(messages: Messages) -> list[tuple[int, int]]:
     the last answer belongs to the last exchange that has one.
     """
     start = leading_system(messages)
-    open_until = last_results(messages)
-    borders, covered = [start], -1
+    parts_call = inside_calls(messages)
+    borders = [start]
     for position in range(start + 1, len(messages)):
-        covered = max(covered, open_until.get(position - 1, -1))
         follows_answer = messages[position - 1]["role"] == "assistant"
-        if messages[position]["role"] == "user" and follows_answer and covered < position:
+        if messages[position]["role"] == "user" and follows_answer and not parts_call[position]:
             borders.append(position)
     if len(borders) > 1 and all(m["role"] != "assistant" for m in messages[borders[-1] :]):
         borders.pop()
     if start == len(messages):
         return []
     return list(zip(borders, [*borders[1:], len(messages)], strict=True))
+
+
+def inside_calls(messages: Messages) -> list[bool]:
+    """For each position, whether a cut before it parts a call from a result of it."""
+    last = last_results(messages)
+    found, covered = [], -1
+    for position in range(len(messages)):
+        covered = max(covered, last.get(position - 1, -1))
+        found.append(covered >= position)
+    return found
 
 
 def last_results(messages: Messages) -> dict[int, int]:

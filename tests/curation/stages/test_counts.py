@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tiny_tokenizer import train_tokenizer
 
 from curation.arrow import FrameWriter
 from curation.recipe.metrics import METRICS, full_names
@@ -20,7 +21,8 @@ ROWS = frame([[message("user", "What is a plough?"), message("assistant", "A too
 def counted(stage: str, rows, folder: Path):
     """The counts of a stage over some rows, however it is run."""
     example = parse_yaml(STAGES[stage].example, "example").value[0][stage] if needed(stage) else {}
-    bound = (msgspec.convert(example, STAGES[stage].settings), Context())
+    tokenizer = train_tokenizer(folder) if STAGES[stage].counts_tokens else None
+    bound = (msgspec.convert(example, STAGES[stage].settings), Context(tokenizer=tokenizer))
     kind = stage_kind(stage)
     if isinstance(kind, Rows):
         return kind.bind(*bound)(rows).counts

@@ -1,5 +1,6 @@
 """Length: rows within the context, split at turn borders without losing anything."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from tiny_tokenizer import train_tokenizer
 
 from curation.errors import RecipeError
 from curation.recipe.stages import Length
-from curation.rendering.template import built_in, load_template
+from curation.rendering.template import Template, built_in, load_template
 from curation.rendering.tokens import load_counter
-from curation.row import NO_LOSS, decode, frame, message, read_notes, without_loss
+from curation.row import NO_LOSS, decode, frame, is_trained, message, read_notes, without_loss
 from curation.stages.length import STAGE, length
 from curation.stages.seam import Context
-from curation.turns.exchanges import exchanges
+from curation.turns.exchanges import exchanges, last_results, leading_system
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +64,91 @@ def test_a_row_that_may_be_long_is_counted(run, tokens):
     assert kept["piece"].to_list() == [0]
 
 
-def test_split_pieces_carry_the_system_prompt_and_hold_every_turn_once(run, tokens):
-    messages = chat(7)
-    kept, dropped = run(frame([messages]), 400)
+def test_later_pieces_open_with_the_first_request_and_each_turn_is_trained_once(run, tokens):
+    messages = chat(9, size=8)
+    kept, dropped = run(frame([messages]), 200)
     pieces = [decode(text) for text in kept["messages"]]
     assert dropped.height == 0
-    assert kept["piece"].to_list() == [1, 2, 3, 4]
-    assert [read_notes(n) for n in kept["notes"]] == [
-        [{"stage": "length", "split": [k, 4]}] for k in (1, 2, 3, 4)
-    ]
-    assert all(
-        p[0] == messages[0] and p[1]["role"] == "user" and p[-1]["role"] == "assistant" for p in pieces
-    )
-    assert [m for p in pieces for m in p[1:]] == messages[1:]
+    assert kept["piece"].to_list() == [*range(1, len(pieces) + 1)]
+    assert [m for p in pieces for m in p if is_trained(m)] == messages[2::2]
+    assert all(p[:2] == messages[:2] and p[-1]["role"] == "assistant" for p in pieces)
+    for piece, notes in zip(pieces, kept["notes"], strict=True):
+        assert set(without_loss(notes).values()) <= {"context"}
+        assert read_notes(notes)[-1] == {"stage": "length", "split": [pieces.index(piece) + 1, len(pieces)]}
+    assert any(without_loss(notes) for notes in kept["notes"][1:])
     assert kept["tokens"].to_list() == [tokens(p) for p in pieces]
-    assert max(kept["tokens"]) <= 400
+    assert max(kept["tokens"]) <= 200
+
+
+def test_pieces_together_cost_little_more_than_the_row(run, tokens):
+    messages = chat(40, size=6)[1:]
+    for max_tokens in (150, 300, 600):
+        kept, _ = run(frame([messages]), max_tokens)
+        again = kept["tokens"].sum() - tokens(messages)
+        assert 0 < again <= 0.3 * tokens(messages) + kept.height
+
+
+def booking(asked: str) -> list[dict]:
+    """A row whose last exchange calls with what its third turn says."""
+    said = chat(12, size=3)[1:]
+    said[2] = message("user", f"I like\n {asked} best.")
+    call = [{"id": "c1", "name": "book", "arguments": json.dumps({"town": asked, "sure": "True", "n": 2})}]
+    return [
+        *said,
+        message("user", "Fine."),
+        message("assistant", None, tool_calls=call),
+        message("tool", "ok", tool_call_id="c1"),
+        message("assistant", "Booked."),
+    ]
+
+
+def test_a_piece_carries_the_turn_that_holds_what_its_call_asks_for(run):
+    messages = booking("Old  TRONDHEIM")
+    split = run(frame([messages]), 150)
+    last = decode(split.kept["messages"][-1])
+    assert last[:2] == [messages[0], messages[2]]
+    assert last[-4:] == messages[-4:]
+    assert split.counts == {"unsourced": 0}
+
+
+def test_a_call_whose_source_finds_no_room_is_masked_and_counted(run):
+    messages = booking("Trondheim")
+    messages[2] = message("user", "Trondheim " + "water the garden " * 25)
+    split = run(frame([messages]), 150)
+    last, notes = decode(split.kept["messages"][-1]), split.kept["notes"][-1]
+    assert messages[2] not in last
+    assert without_loss(notes)[len(last) - 3] == "unsourced_in_piece"
+    assert [is_trained(m) for m in last[-4:]] == [False, False, False, True]
+    assert split.counts == {"unsourced": 1}
+
+
+def test_a_call_that_asks_for_what_nobody_said_stays_as_it_is(run):
+    messages = booking("Trondheim")
+    messages[2] = message("user", "Somewhere.")
+    split = run(frame([messages]), 150)
+    assert is_trained(decode(split.kept["messages"][-1])[-3])
+    assert split.counts == {"unsourced": 0}
+
+
+def test_a_template_that_wants_turns_to_alternate_gets_whole_exchanges(folder):
+    refusing = Template(
+        name="alternating",
+        source="{% for m in messages %}{% if loop.index0 and m.role == loop.previtem.role %}"
+        "{{ raise_exception('they must alternate') }}{% endif %}{{ m.role + m.content }}{% endfor %}",
+        end="",
+    )
+    plain = replace(refusing, source="{% for m in messages %}{{ m.role + m.content }}{% endfor %}")
+    messages, apart = chat(16, size=3)[1:], 0
+    for max_tokens in range(100, 400, 20):
+        bounds = {"counter": load_counter(folder), "max_tokens": max_tokens}
+        kept, dropped = length(frame([messages]), template=refusing, **bounds)
+        assert dropped.height == 0
+        assert [m for t in kept["messages"] for m in decode(t) if is_trained(m)] == messages[1::2]
+        pieces = [
+            decode(text) for text in length(frame([messages]), template=plain, **bounds).kept["messages"]
+        ]
+        apart += sum([m["role"] for m in p[:2]] == ["user", "user"] for p in pieces)
+    assert apart
 
 
 def test_an_exchange_that_is_too_long_by_itself_is_dropped_as_its_piece(run):
@@ -148,18 +219,47 @@ def test_a_row_that_cannot_be_rendered_is_data_not_an_error(run):
 def test_a_piece_that_is_split_again_gets_numbers_of_its_own(run):
     rows = frame([chat(7)]).with_columns(piece=pl.lit(3, dtype=pl.UInt32))
     kept, _ = run(rows, 400)
-    assert kept["piece"].to_list() == [3 * 4096 + k for k in (1, 2, 3, 4)]
+    assert kept["piece"].to_list() == [3 * 4096 + k for k in range(1, kept.height + 1)]
+    assert kept.height > 1
 
 
 def test_other_columns_stay_and_an_empty_frame_gains_the_column(run):
     rows = frame([chat(7), chat(1)]).with_columns(language=pl.lit("en"))
     kept, dropped = run(rows, 400)
-    assert kept["language"].to_list() == ["en"] * 5
+    assert kept["language"].to_list() == ["en"] * kept.height
     assert kept.columns == [*rows.columns, "tokens"]
     assert dropped.columns == [*rows.columns, "tokens", "reason", "detail"]
     kept, dropped = run(rows.clear(), 400)
     assert kept.columns == [*rows.columns, "tokens"]
     assert dropped.columns == [*rows.columns, "tokens", "reason", "detail"]
+
+
+def numbered(messages: list[dict]) -> list[dict]:
+    """The messages, each with its place in its text."""
+    return [m | {"content": f"{place} {m['content'] or ''}"} for place, m in enumerate(messages)]
+
+
+def check_pieces(messages: list[dict], parts: pl.DataFrame) -> None:
+    """Each turn is trained in one piece, the last it stands in; order stays, and calls with their results."""
+    trained: list[int] = []
+    lead = leading_system(messages)
+    for text, notes in parts.select("messages", "notes").iter_rows():
+        piece, reasons = decode(text), without_loss(notes)
+        places = [int(m["content"].split(" ")[0]) for m in piece]
+        assert places == sorted(set(places))
+        assert places[:lead] == [*range(lead)]
+        assert [{**m, "weight": None} for m in piece] == [{**messages[p], "weight": None} for p in places]
+        for turn, last in last_results(messages).items():
+            together = {*range(turn, last + 1)}
+            assert together <= {*places} or not together & {*places}
+        trained += [
+            place
+            for turn, place in enumerate(places)
+            if piece[turn]["role"] == "assistant" and reasons.get(turn) != "context"
+        ]
+        if len(parts) > 1 and trained:
+            assert places[-1] >= trained[-1]
+    assert trained == [place for place, m in enumerate(messages) if m["role"] == "assistant"]
 
 
 @pytest.mark.parametrize("name", ["aj_r1", "chatml", "own"])
@@ -176,7 +276,7 @@ def test_every_row_is_accounted_for_and_nothing_kept_is_too_long(
     if name == "own":
         template = replace(template, markup=None)
     counter = load_counter(folder)
-    rows = frame([m for m, _ in conversations], [t for _, t in conversations])
+    rows = frame([numbered(m) for m, _ in conversations], [t for _, t in conversations])
     kept, dropped = length(rows, counter=counter, template=template, max_tokens=max_tokens, too_long=too_long)
     assert set(kept["pos"]) | set(dropped["pos"]) == set(rows["pos"])
     for frames in (kept, dropped):
@@ -190,10 +290,7 @@ def test_every_row_is_accounted_for_and_nothing_kept_is_too_long(
     if too_long == "split":
         for row in rows.iter_rows(named=True):
             parts = pl.concat([kept, dropped.select(kept.columns)]).filter(pos=row["pos"]).sort("piece")
-            messages, pieces = decode(row["messages"]), [decode(text) for text in parts["messages"]]
-            lead = exchanges(messages)[0][0] if len(pieces) > 1 else 0
-            assert [m for p in pieces for m in p[lead:]] == messages[lead:]
-            assert all(p[:lead] == messages[:lead] for p in pieces)
+            check_pieces(decode(row["messages"]), parts)
     again, gone = length(kept, counter=counter, template=template, max_tokens=max_tokens, too_long=too_long)
     assert gone.height == 0
     assert again.drop("tokens").equals(kept.drop("tokens"))
@@ -208,7 +305,12 @@ def test_the_real_agent_runs_split_between_exchanges(corpus, run):
     ]
     kept, dropped = bound(frame([turns]))
     assert kept["tokens"].max() <= 512
-    assert sum(len(decode(t)) for t in [*kept["messages"], *dropped["messages"]]) == 80
+    said = [
+        m
+        for t in pl.concat([kept, dropped.select(kept.columns)]).sort("piece")["messages"]
+        for m in decode(t)
+    ]
+    assert [m for m in said if is_trained(m)] == turns[1::2]
 
 
 def test_without_a_tokenizer_the_recipe_is_wrong():
@@ -236,7 +338,8 @@ def test_marks_stay_with_their_turns_in_pieces(run, too_long):
     for text, notes in kept.select("messages", "notes").iter_rows():
         for turn, reason in without_loss(notes).items():
             assert decode(text)[turn]["weight"] == 0
-            told[decode(text)[turn]["content"]] = reason
+            if reason != "context":
+                told[decode(text)[turn]["content"]] = reason
         assert text.count(NO_LOSS) == len(without_loss(notes))
     expected = {said[2]["content"]: "marked", said[6]["content"]: "so", said[12]["content"]: "marked"}
     assert told == (expected if too_long == "split" else dict([*expected.items()][: len(told)]))
