@@ -331,6 +331,7 @@ class Pipeline:
             "sources": {n: {"group": s.group, "weight": s.weight} for n, s in recipe.sources.items()},
             "mixture": msgspec.to_builtins(recipe.mixture),
             "eval_share": recipe.split.eval,
+            "eval_at_least": recipe.split.at_least,
             "seed": recipe.seed,
             "preview": self.preview is not None,
         }

@@ -123,7 +123,7 @@ def describe(plan: Plan, outputs: Outputs, files: Iterable[ListedFile], sample: 
         mixture=MixtureCounts(
             unit=mixture["unit"],
             total=mixture["total"],
-            groups={name: GroupCounts(**mixture["groups"][name]) for name in plan.recipe.mixture.shares},
+            groups={name: GroupCounts(**mixture["groups"][name]) for name in plan.recipe.groups},
         ),
         stages=describe_stages(outputs),
         files=list(files),

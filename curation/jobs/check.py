@@ -194,7 +194,7 @@ class Checked:
         mixture = self.recipe.mixture
         if mixture.total != "max" or mixture.unit != "rows":
             return
-        readable = {group: 0 for group in mixture.shares}
+        readable = {group: 0 for group in self.recipe.groups}
         for name, one in self.counted.items():
             source = self.recipe.sources[name]
             readable[source.group] += at_most(one, source.take)

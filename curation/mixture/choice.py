@@ -62,7 +62,9 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
     params = task.params
     tasks = work / "tasks"
     index, pairs = clustered(tasks, params)
-    index = index.with_columns(eval_rows(index, params["eval_share"], params["seed"]))
+    index = index.with_columns(
+        eval_rows(index, params["eval_share"], params["seed"], params["eval_at_least"])
+    )
     mixture = msgspec.convert(params["mixture"], Mixture)
     solved = solve(index.filter(~pl.col("eval")), params["sources"], mixture, params["preview"])
     chosen = select(index.filter(~pl.col("eval")), solved, seed=params["seed"])
@@ -244,6 +246,9 @@ def mixture_counts(
     train = written.filter(pl.col("split") == "train")
     got = dict(train.group_by("group").agg(amount).iter_rows())
     had = dict(index.filter(~pl.col("eval")).group_by("group").agg(amount).iter_rows())
+    shares = mixture.shares
+    if isinstance(shares, str):
+        shares = {group: had.get(group, 0) / (sum(had.values()) or 1) for group in solved.groups}
     unique = dict(train.group_by("group").agg(pl.struct("pos", "piece").n_unique()).iter_rows())
     most = dict(train.group_by("group").agg(pl.col("repeat").max()).iter_rows())
     return {
@@ -258,7 +263,7 @@ def mixture_counts(
                 "unique": unique.get(group, 0),
                 "max_repeat": most.get(group, 0),
             }
-            for group, share in mixture.shares.items()
+            for group, share in shares.items()
         },
     }
 

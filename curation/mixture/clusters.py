@@ -35,14 +35,21 @@ def clusters(index: pl.DataFrame, pairs: Iterable[tuple[int, int]]) -> pl.Series
     return found.select(cluster=pl.coalesce("root", "pos"))["cluster"]
 
 
-def eval_rows(index: pl.DataFrame, share: float, seed: int) -> pl.Series:
+# A smaller group gives no row to eval for `at_least`.
+SMALLEST_HELD_OUT = 20
+
+
+def eval_rows(index: pl.DataFrame, share: float, seed: int, at_least: int = 0) -> pl.Series:
     """Which rows of `index` (pos, id, group, cluster) are the eval split, as a Boolean column.
 
-    Per group floor(share * its rows). Clusters come in order of digest(seed, smallest id), a row's
+    Per group floor(share * its rows), of one of 20 and more no fewer than `at_least`. Clusters come in order of digest(seed, smallest id), a row's
     digest(seed, id) from `rank` where that is a column; one that does not fit into the room of every
     group it touches is skipped.
     """
-    room = {group: int(share * count + 1e-9) for group, count in index.group_by("group").len().iter_rows()}
+    room = {
+        group: max(int(share * count + 1e-9), at_least if count >= SMALLEST_HELD_OUT else 0)
+        for group, count in index.group_by("group").len().iter_rows()
+    }
     if not any(room.values()):
         return pl.Series("eval", [False] * index.height, dtype=pl.Boolean)
     ranked = index.with_columns(ranks_of(index, seed))

@@ -80,7 +80,7 @@ class Infeasible:
 def plan(
     available: Mapping[str, Available],
     *,
-    shares: Mapping[str, float],
+    shares: Mapping[str, float] | Literal["natural"],
     unit: Unit = "rows",
     total: int | Literal["max"] = "max",
     max_repeat: int = 4,
@@ -89,13 +89,20 @@ def plan(
     """Quotas of every group and source, or why there are none.
 
     available   per source; the group of each has a share
-    shares      per group, normalised to add up to 1
-    total       in `unit`; `max` is the largest that every group can serve under `max_repeat`
+    shares      per group, normalised to add up to 1; natural ones are what the groups have
+    total       in `unit`; `max` is the largest that every group can serve under `max_repeat`, of natural
+                shares every row once
 
     A total is feasible when each group has room for its exact part, before any rounding.
     """
+    most = max_repeat
+    if isinstance(shares, str):
+        groups = dict.fromkeys(source.group for source in available.values())
+        shares = {group: capacity(available, group, unit, 1) for group in groups}
+        most = 1
     room = {group: capacity(available, group, unit, max_repeat) for group in shares}
-    asked = largest_total(shares, room) if total == "max" else total
+    once = {group: capacity(available, group, unit, most) for group in shares}
+    asked = largest_total(shares, once) if total == "max" else total
     quotas, repeats, shortage = group_quotas(asked, shares), max_repeat, None
     if asked == 0 or lacking(asked, shares, room):
         solved = None if total == "max" else mend(available, shares, unit, asked, max_repeat, on_shortage)

@@ -5,12 +5,13 @@ Importing this costs msgspec alone, so that a wrong recipe is answered at once. 
 """
 
 import datetime
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import Count, Positive, Share
+from curation.recipe.kinds import LATER, Count, Positive, Share
 from curation.recipe.metrics import METRICS
 from curation.recipe.source import Source
 
@@ -90,14 +91,14 @@ class Tokenizer(Section, frozen=True, kw_only=True):
 class Mixture(Section, frozen=True, kw_only=True):
     """How much of what: the training rows as they are written, repeats included.
 
-    shares       group → its share; they add up to 1
+    shares       group → its share; they add up to 1. Or natural: all that each group has, once
     unit         what shares and total count
     total        how many, or max: as many as max_repeat allows
     max_repeat   how often one row may be written
     on_shortage  what to do when a group cannot reach its quota
     """
 
-    shares: dict[Name, Share]
+    shares: dict[Name, Share] | Literal["natural"]
     unit: Unit = "rows"
     total: Positive | Literal["max"] = "max"
     max_repeat: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 4
@@ -107,10 +108,12 @@ class Mixture(Section, frozen=True, kw_only=True):
 class Splitting(Section, frozen=True, kw_only=True):
     """What is held out.
 
-    eval  share of every group's rows, taken first and never repeated
+    eval      share of every group's rows, taken first and never repeated
+    at_least  rows of every group of 20 and more, where its share comes to fewer
     """
 
     eval: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01
+    at_least: Annotated[int, msgspec.Meta(ge=0, le=10), LATER] = 0
 
 
 class Gate(Section, frozen=True, kw_only=True):
@@ -202,7 +205,8 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     packing                      several rows per sequence, without seeing each other
     learning_rate                its peak
     weight_decay                 of the optimiser
-    warmup_steps                 updates until the peak
+    warmup_steps                 updates until the peak; 100 where neither this nor warmup_ratio is given
+    warmup_ratio                 share of the updates until the peak, in place of warmup_steps
     lr_scheduler                 how the rate falls
     optimizer                    as transformers names it
     max_grad_norm                gradients are clipped to it
@@ -236,6 +240,7 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     learning_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 2e-5
     weight_decay: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01
     warmup_steps: Count = 100
+    warmup_ratio: Annotated[Annotated[float, msgspec.Meta(ge=0, lt=1)] | None, LATER] = None
     lr_scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial"] = "cosine"
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor"] = (
         "adamw_torch"
@@ -252,9 +257,15 @@ class TrainSettings(Section, frozen=True, kw_only=True):
         default_factory=lambda: ["nan"]
     )
 
+    def warm_up(self, steps: int) -> int:
+        """Updates until the peak of the learning rate in a run of so many; of a share, fewer than all."""
+        if self.warmup_ratio is None:
+            return self.warmup_steps
+        return min(math.ceil(self.warmup_ratio * steps), max(steps - 1, 0))
+
     def reaches_peak(self, steps: int) -> bool:
         """Whether the learning rate reaches its peak in a run of so many updates."""
-        return self.lr_scheduler == "constant" or self.warmup_steps < steps
+        return self.lr_scheduler == "constant" or self.warm_up(steps) < steps
 
 
 def default_gates() -> list[Gate]:
@@ -311,3 +322,11 @@ class RecipeModel(Section, frozen=True, kw_only=True):
     evaluation: list[Expectation] = []
     baseline: Text | None = None
     train: TrainSettings = TrainSettings()
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of the mixture, in the order of the shares or of the sources."""
+        shares = self.mixture.shares
+        return list(
+            dict.fromkeys(one.group for one in self.sources.values()) if isinstance(shares, str) else shares
+        )

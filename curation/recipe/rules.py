@@ -14,7 +14,7 @@ import msgspec
 from curation.recipe.conform import Fault, conform, meant, suggestion
 from curation.recipe.kinds import BUILT_IN_SCHEMAS, LANGUAGE_NAMES, LANGUAGES, Named, named
 from curation.recipe.metrics import EVALUATED, LOSSES, METRICS, SOURCE_METRICS, MetricDeclaration
-from curation.recipe.model import MAX_STEPS, Gate, RecipeModel
+from curation.recipe.model import MAX_STEPS, Gate, RecipeModel, TrainSettings
 from curation.recipe.source_rules import inside_faults, source_faults
 from curation.recipe.stages import STAGES, Tools
 from curation.recipe.yaml_lines import Document, KeyPath
@@ -66,6 +66,8 @@ def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterat
 def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
     """Shares that do not add up to 1; groups without sources and sources without a share."""
     shares = recipe.mixture.shares
+    if isinstance(shares, str):
+        return
     at: KeyPath = ("mixture", "shares")
     total = sum((Fraction(repr(share)) for share in shares.values()), Fraction(0))
     if abs(total - 1) > SUM_TOLERANCE:
@@ -218,9 +220,7 @@ def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
 
 def evaluated(recipe: RecipeModel) -> list[str]:
     """The name of every value that `aj evaluate` may measure on a model of this recipe."""
-    parts = [f"group.{name}" for name in recipe.mixture.shares] + [
-        f"source.{name}" for name in recipe.sources
-    ]
+    parts = [f"group.{name}" for name in recipe.groups] + [f"source.{name}" for name in recipe.sources]
     return [*EVALUATED, *(f"{loss}.{part}" for loss in LOSSES for part in parts)]
 
 
@@ -245,6 +245,8 @@ def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
     train = recipe.train
     if train.max_steps is not None and train.epochs is not None:
         yield Fault(("train", "epochs"), "max_steps is set too; give one of the two")
+    if train.warmup_ratio is not None and train.warmup_steps != TrainSettings().warmup_steps:
+        yield Fault(("train", "warmup_ratio"), "warmup_steps is set too; give one of the two")
     product = train.batch_size * train.gradient_accumulation_steps
     if train.effective_batch_size not in (None, product):
         yield Fault(

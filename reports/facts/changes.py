@@ -82,7 +82,9 @@ def row_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[C
 
 def mixture_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     """The share that every group got; of a frozen recipe only what was asked is known."""
-    then = got_shares(before["mixture"]) if "mixture" in before else before["recipe"]["mixture"]["shares"]
+    asked = {} if "mixture" in before else before["recipe"]["mixture"]["shares"]
+    # What natural shares came to is known of a dataset alone.
+    then = got_shares(before["mixture"]) if "mixture" in before else {} if isinstance(asked, str) else asked
     current = got_shares(now["mixture"]) if "mixture" in before else asked_shares(now["mixture"])
     for group in dict.fromkeys((*then, *current)):
         yield Change(group, then.get(group), current.get(group))

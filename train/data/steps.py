@@ -23,6 +23,6 @@ def warm_up_caution(settings: TrainSettings, steps: int) -> list[str]:
     if settings.reaches_peak(steps):
         return []
     return [
-        f"the learning rate rises for {settings.warmup_steps:,} updates and never reaches its peak in "
+        f"the learning rate rises for {settings.warm_up(steps):,} updates and never reaches its peak in "
         f"{steps:,}; lower train.warmup_steps"
     ]

@@ -4,11 +4,11 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import torch
 
 from curation.errors import Refusal
 from curation.files import file_digest
+from curation.recipe.kinds import as_stored
 from curation.recipe.load import TrainSettings
 from curation.rendering.template import Template, load_template
 from curation.versions import versions
@@ -86,7 +86,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
         "template": template.digest,
         "tokenizer": file_digest(base.folder / "tokenizer.json"),
         "vocabulary": encoder.largest_id + 1,
-        "settings": msgspec.to_builtins(settings),
+        "settings": as_stored(settings),
         "steps": steps,
         "trial": trial,
         "device": "cuda" if torch.cuda.is_available() else "cpu",

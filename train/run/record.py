@@ -48,6 +48,17 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
     return "\n".join(lines)
 
 
+def mixture(prepared: Prepared) -> dict[str, float]:
+    """The share of every group: as the recipe asks, natural ones as the rows have them."""
+    recipe, sources = prepared.admitted.recipe, prepared.examples.sources
+    if not isinstance(recipe.mixture.shares, str):
+        return dict(recipe.mixture.shares)
+    rows = dict.fromkeys(recipe.groups, 0)
+    for name, source in sources.items():
+        rows[recipe.sources[name].group] += source.rows
+    return {group: round(count / max(sum(rows.values()), 1), 4) for group, count in rows.items()}
+
+
 def run_record(
     prepared: Prepared, loaded: Loaded, journal: Journal, batches: Sequence[Mapping[str, int]]
 ) -> dict[str, Any]:
@@ -87,7 +98,7 @@ def run_record(
         "steps": prepared.steps,
         "epochs": round(prepared.epochs, 4),
         "tokens": prepared.run.tokens(0, prepared.steps * prepared.effective),
-        "mixture": dict(recipe.mixture.shares),
+        "mixture": mixture(prepared),
         "sources": {
             name: {
                 "group": recipe.sources[name].group,

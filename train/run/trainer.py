@@ -128,7 +128,7 @@ def make_trainer(
         gradient_accumulation_steps=prepared.effective // batch,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        warmup_steps=settings.warmup_steps,
+        warmup_steps=settings.warm_up(prepared.steps),
         lr_scheduler_type=settings.lr_scheduler,
         optim=settings.optimizer,
         max_grad_norm=settings.max_grad_norm,

@@ -61,3 +61,12 @@ def test_eval_is_whole_clusters_within_every_groups_room(rows, share, seed):
         frame.with_columns(held=held).group_by("group").agg(pl.len(), pl.col("held").sum()).iter_rows()
     ):
         assert taken <= share * size + 1e-6, group
+
+
+def test_a_group_of_twenty_gives_eval_at_least_as_many_rows_as_asked():
+    sizes = {"small": 19, "just": 20, "big": 250}
+    rows = index(
+        [(n, None, group) for n, group in enumerate(g for g, size in sizes.items() for _ in range(size))]
+    )
+    held = rows.filter(eval_rows(rows.with_columns(cluster=pl.col("pos")), 0.01, seed=1, at_least=1))
+    assert dict(held["group"].value_counts().iter_rows()) == {"just": 1, "big": 2}

@@ -288,3 +288,22 @@ def test_a_mixture_by_tokens_needs_them_counted():
     solved = planned(available_of(rows), shares={"a": 1.0}, unit="tokens", total=2)
     with pytest.raises(AssertionError, match="counts them first"):
         select(rows.with_columns(tokens=pl.lit(None, pl.UInt32)), solved, seed=1)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 5000), min_size=1).filter(
+        lambda h: any(h.values())
+    )
+)
+def test_natural_shares_write_every_row_once(had):
+    solved = planned(has(**had), shares="natural")
+    assert (dict(solved.groups), dict(solved.sources)) == (had, had)
+
+
+def test_natural_shares_keep_their_proportions_in_a_smaller_total():
+    solved = planned(has(a=100, b=10), shares="natural", total=55)
+    assert dict(solved.groups) == {"a": 50, "b": 5}
+
+
+def test_natural_shares_of_nothing_are_infeasible():
+    assert isinstance(plan(has(a=0), shares="natural"), Infeasible)

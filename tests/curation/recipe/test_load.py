@@ -81,7 +81,7 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         (
             "gates:",
             "split: 0.01\ngates:",
-            "r.yaml:15: split: expected a mapping with eval, got the number 0.01; write {eval: 0.01}",
+            "r.yaml:15: split: expected a mapping with eval, at_least, got the number 0.01; write {eval: 0.01}",
         ),
         # Keys.
         ("seed: 17\n", "", "r.yaml:1: seed: missing; expected a whole number of at least 0"),
@@ -105,7 +105,7 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
             "split: {evil: 0.1, train: 0.9}\ngates:",
             "r.yaml: 2 faults\n"
             "  r.yaml:15: split.evil: unknown key; did you mean 'eval'?\n"
-            "  r.yaml:15: split.train: unknown key; known here: eval",
+            "  r.yaml:15: split.train: unknown key; known here: eval, at_least",
         ),
         (
             "seed: 17",

@@ -90,3 +90,25 @@ def test_a_recipe_without_tools_of_sources_keeps_its_digest_and_offers_what_the_
     written = parse_recipe(SMALLEST.replace("group: talk}", "group: talk, tools: mine.json}"))
     assert offered_schemas(written) == {"": "aj_tools", "chats": "mine.json"}
     assert recipe_from(written.as_dict(), "recipe.json").sources["chats"].tools == "mine.json"
+
+
+def test_natural_shares_need_no_figures_and_later_keys_stand_only_where_they_are_set():
+    plain = parse_recipe(SMALLEST)
+    assert "at_least" not in plain.as_dict()["split"]
+    assert "warmup_ratio" not in plain.as_dict()["train"]
+    text = SMALLEST.replace("{talk: 1}", "natural") + "split: {at_least: 1}\ntrain: {warmup_ratio: 0.03}\n"
+    natural = parse_recipe(text)
+    assert natural.groups == plain.groups == ["talk"]
+    assert recipe_from(natural.as_dict(), "recipe.json").as_dict() == natural.as_dict()
+
+
+@pytest.mark.parametrize(("steps", "rising"), [(1, 0), (2, 1), (10, 1), (1000, 30)])
+def test_a_warm_up_of_a_share_is_rounded_up_and_ends_before_the_run(steps, rising):
+    train = parse_recipe(f"{SMALLEST}train: {{warmup_ratio: 0.03}}\n").train
+    assert train.warm_up(steps) == rising
+    assert train.reaches_peak(steps)
+
+
+def test_a_warm_up_is_steps_or_a_share():
+    said = fault(f"{SMALLEST}train: {{warmup_ratio: 0.03, warmup_steps: 5}}\n")
+    assert said == "r.yaml:9: train.warmup_ratio: warmup_steps is set too; give one of the two"

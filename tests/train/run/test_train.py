@@ -25,6 +25,7 @@ from train.run.dry_run import named_gpus
 from train.run.model_folder import find_model
 from train.run.output import read_run
 from train.run.show import show
+from train.run.journal import read_metrics
 from train.run.train import Finished, train
 from train.run.trainer import on_one_gpu
 
@@ -128,6 +129,16 @@ def test_a_warm_up_longer_than_the_run_is_told_before_and_when_training(tmp_path
         assert told in printed.out + printed.err
     assert aj.main(["train", *options(run), "--dry-run", "--trial-steps", "1"]) == 0
     assert told not in capsys.readouterr().out
+
+
+def test_a_warm_up_of_a_share_of_the_steps_rises_for_so_many(tmp_path, capsys):
+    run = frozen_dataset(tmp_path, train={"warmup_steps": 100, "warmup_ratio": 0.5, "learning_rate": 1e-3})
+    assert aj.main(["train", *options(run), "--dry-run"]) == 0
+    assert "never reaches its peak" not in capsys.readouterr().out
+    train(run.frozen, **run.kwargs)
+    rates = [line["learning_rate"] for line in read_metrics(run.out) if line["kind"] == "train"]
+    assert rates[:4] == pytest.approx([0, 1e-3 / 3, 2e-3 / 3, 1e-3])
+    assert rates[4] < rates[3]
 
 
 def test_lora_plus_learns_the_second_factor_faster(made, tmp_path):
