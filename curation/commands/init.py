@@ -15,14 +15,13 @@ from curation.errors import CurationError
 @click.option("--out", type=PATH, default="recipe.yaml", metavar="FILE", help="default recipe.yaml")
 @takes_force("replace an existing recipe")
 def command(folder: Path, out: Path, force: bool) -> int:
-    """Write a first recipe, and tell which files it leaves out."""
+    """Write a first recipe, show a row of each source, and tell what it leaves open."""
     from curation.files import write_bytes
-    from curation.jobs.first_recipe import first_recipe, left_out
+    from curation.jobs.first_recipe import first_look, recipe_text, told
 
     if out.exists() and not force:
         raise CurationError(f"{out} exists; use --force to replace it, or --out for another file")
-    recipe = first_recipe(folder, out)
-    write_bytes(out, recipe.encode())
-    unread = [f"unread  {line}" for line in left_out(recipe)]
-    click.echo("\n".join([f"wrote   {out}", *unread, f"next    look it over, then: aj check {out}"]))
+    first = first_look(folder)
+    write_bytes(out, recipe_text(first, out).encode())
+    click.echo("\n".join([f"wrote   {out}", *told(first), f"next    look it over, then: aj check {out}"]))
     return DONE

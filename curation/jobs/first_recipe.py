@@ -1,33 +1,26 @@
 """`aj init`: a first recipe for a folder of files, to be read and mended by a person."""
 
-import glob
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import orjson
 
 from curation.errors import SourceError
-from curation.readers.guessing import Guess, guess
+from curation.jobs.first_files import Found, Skipped, sources
 from curation.recipe.readers import READERS
 from curation.recipe.stages import STAGES
-from curation.sources.decoding import bare_name
+from curation.row import Message
+from curation.visible import short, visible
 
-# A folder with more files than this is looked at no further than here.
-MOST_FILES = 5000
-# Of many files of one kind in a folder this many are looked at; all must agree.
-LOOKED_AT_PER_KIND = 5
 # Of many files alike that no reader fits this many are named.
 SHOWN_PER_KIND = 5
-_NOT_DATA = re.compile(
-    r"(readme|licen[cs]e|changelog|tokenizer|config|vocab|merges|requirements|dataset_infos?)([_.-].*)?"
-    r"|.*\.(md|py|ya?ml|toml|cfg|sh|html|css|js|pdf|png|jpe?g|zip|tar|safetensors|bin|pt|gguf|lock)",
-    re.IGNORECASE,
-)
+# Of what no reader fits this much is told in the terminal, and of a row this much shown.
+TOLD = 8
+SHOWN_TURNS, SHOWN_LINES, SHOWN_WIDTH = 4, 3, 96
+_KEYS = 10
 _GROUPS = (
     ("apothecary", r"herb|apothec|remed|culpeper|simples|pharma"),
     ("plants", r"plant|agri|farm|garden|crop|soil|botan|horticult|kisan"),
@@ -37,157 +30,135 @@ _GROUPS = (
     ),
     ("custom", r"tool|agent|bash|shell|function|api|bfcl|swe|tau|custom|aj[_-]|intercode"),
 )
-_SHARES = {"conversational": 50, "plants": 15, "strategic": 10, "apothecary": 10, "custom": 15}
 _LEFT_OUT = "  # - "
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*")
 _RESERVED = {"y", "n", "yes", "no", "true", "false", "null", "on", "off", "~"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """Files of one folder that one source can name."""
+class First:
+    """What stands in a folder: sources that read, with their names, and all that does not."""
 
-    uri: str
-    files: tuple[Path, ...]
-    guess: Guess
-    patterns: tuple[str, ...] = ()
+    folder: Path
+    known: Mapping[str, Found]
+    held_out: Sequence[Found]
+    unknown: Sequence[Found]
+    skipped: Sequence[Skipped]
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
-def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
-    """A recipe for the files below a folder: reader, columns and group of each guessed.
+def first_look(folder: Path) -> First:
+    """The files below a folder, with a reader for each that its names and its rows speak for.
 
-    out: where the recipe will be written, from which its data_root leads to the folder. What no
-    reader fits is listed in comments with the keys it has. Raises SourceError when there is nothing
-    to list, or nothing that a reader fits.
+    Raises SourceError when there is nothing to list, or nothing that a reader fits.
     """
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder; `aj init` looks at a folder of data files")
-    found = list(_sources(folder))
+    found, skipped = sources(folder)
     if not found:
         raise SourceError(f"{folder}: no data files there; .jsonl, .json, .csv, .parquet and .txt are read")
-    known = [one for one in found if one.guess.reader is not None]
+    known = [one for one in found if one.guess.reader is not None and one.split == "train"]
+    held_out = [one for one in found if one.guess.reader is not None and one.split != "train"]
     unknown = [one for one in found if one.guess.reader is None]
     if not known:
+        # With nothing else to train on, a name alone keeps nothing out.
+        known, held_out = held_out, []
+    if not known:
         shown = [line for one in unknown for line in _why_unknown(one)]
-        raise SourceError(f"{folder}: no reader fits its files: " + "; ".join(shown[:5]))
-    return "\n".join(_recipe(folder, out, known, unknown)) + "\n"
+        proposed = [one for one in unknown if one.guess.settings and not one.patterns][:1]
+        ways = [f"to read {one.uri} by hand: {_proposal(one, folder)}" for one in proposed]
+        raise SourceError(f"{folder}: no reader fits its files: " + "; ".join([*shown[:5], *ways]))
+    taken: set[str] = set()
+    named = {_name(one, taken): one for one in known}
+    groups = {name: _group(one, folder) for name, one in named.items()}
+    return First(folder, named, held_out, unknown, skipped, groups)
 
 
-def left_out(recipe: str) -> list[str]:
-    """The lines of a first recipe that name files which no reader fits, the first few of many."""
-    lines = [line.removeprefix(_LEFT_OUT) for line in recipe.splitlines() if line.startswith(_LEFT_OUT)]
-    more = [f"and {len(lines) - SHOWN_PER_KIND} more, named in the recipe"]
-    return lines[:SHOWN_PER_KIND] + (more if len(lines) > SHOWN_PER_KIND else [])
+def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
+    """A recipe for the files below a folder.
+
+    out: where it will be written, from which its data_root leads to the folder. What is left open stands
+    in comments. Raises SourceError as `first_look` does.
+    """
+    return recipe_text(first_look(folder), out)
 
 
-def _sources(folder: Path) -> Iterator[Found]:
-    """Files by folder and kind; a kind on which all looked at agree is one source with a glob."""
-    data = [path for path in sorted(folder.rglob("*")) if _is_data(path, folder)][:MOST_FILES]
-    empty = tuple(path for path in data if path.stat().st_size == 0)
-    data = [path for path in data if path not in empty]
-    answers = set[Path]()
-    for parent, inside in groupby(data, key=lambda path: path.parent):
-        files = list(inside)
-        if parent in answers:
-            continue
-        guesses: list[tuple[Path, Guess]] = []
-        for kind in sorted({_kind(path) for path in files}):
-            same = [path for path in files if _kind(path) == kind]
-            guesses += _guessed(same)
-        partners = {
-            path.parent / str(g.settings["answers"]) for path, g in guesses if "answers" in g.settings
-        }
-        answers |= partners
-        yield from _merged(folder, parent, [(p, g) for p, g in guesses if p not in partners])
-    for path in empty:
-        yield Found(path.relative_to(folder).as_posix(), (path,), Guess(None, problem="empty"))
+def recipe_text(first: First, out: Path) -> str:
+    """The recipe of a first look."""
+    return "\n".join(_recipe(first, out)) + "\n"
 
 
-def _is_data(path: Path, folder: Path) -> bool:
-    inside = path.relative_to(folder)
-    hidden = any(part.startswith(".") for part in inside.parts)
-    return path.is_file() and not hidden and not _NOT_DATA.fullmatch(path.name)
+def told(first: First) -> Iterator[str]:
+    """The look in the terminal: every source with one row as it would be trained, then what is left open."""
+    for name, one in first.known.items():
+        guess = one.guess
+        yield ""
+        yield f"{name}: {one.uri}, {_count(one.files)}, reader {guess.reader}"
+        for key, value in guess.settings.items():
+            yield f"  {key:<10} {visible(_flow(value))}"
+        for part, keys in (("ignored", guess.ignored), ("refused", guess.refused)):
+            if keys:
+                yield f"  {part:<10} {_some(keys)}"
+        for key, held in guess.outcomes.items():
+            yield f"  outcome    {key}: {held}; `where` can choose by it"
+        if guess.kept < 1:
+            yield f"  caution    {1 - guess.kept:.0%} of the rows looked at cannot be used; see the ledger"
+        yield from _shown(guess.sample)
+    yield ""
+    for one in first.held_out:
+        yield f"held out {one.uri}: named as {one.split}; not in the recipe"
+    left = [line for one in first.unknown for line in _why_unknown(one)]
+    yield from (f"unread  {line}" for line in left[:TOLD])
+    if len(left) > TOLD:
+        yield f"unread  and {len(left) - TOLD} more, named in the recipe"
+    for skipped in first.skipped:
+        yield f"skipped {skipped.path.relative_to(first.folder)}: {skipped.what}"
 
 
-def _kind(path: Path) -> str:
-    name = bare_name(path)
-    return name[name.rfind(".") :]
+def _shown(row: Sequence[Message]) -> Iterator[str]:
+    """The first turns of a row, each cut to a few lines; which of the assistant's carry no loss."""
+    for message in row[:SHOWN_TURNS]:
+        text = [line for line in visible(message["content"] or "").strip().split("\n") if line.strip()]
+        calls = [f"calls {call['name']} {visible(call['arguments'])}" for call in message["tool_calls"] or ()]
+        lines = [*map(_cut, text[:SHOWN_LINES]), *map(_cut, calls[:SHOWN_LINES])]
+        if len(text) > SHOWN_LINES:
+            lines[SHOWN_LINES - 1] += " …"
+        mark = "(not trained) " if message.get("weight") == 0 else ""
+        for number, line in enumerate(lines or ["(empty)"]):
+            yield f"  {'' if number else message['role']:<10} {'' if number else mark}{line}"
+    if (more := len(row) - SHOWN_TURNS) > 0:
+        yield f"  {'':<10} and {more} turn{'' if more == 1 else 's'} more"
 
 
-def _guessed(files: Sequence[Path]) -> list[tuple[Path, Guess]]:
-    """A guess for every file; of very many alike, the first few stand for the rest."""
-    looked = [(path, guess(path)) for path in files[:LOOKED_AT_PER_KIND]]
-    rest = files[LOOKED_AT_PER_KIND:]
-    agree = len({_signature(g) for _, g in looked}) == 1
-    return looked + [(path, looked[0][1] if agree else guess(path)) for path in rest]
+def _cut(line: str) -> str:
+    return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 2] + " …"
 
 
-def _signature(one: Guess) -> tuple[str | None, bytes, tuple[str, ...]]:
-    return one.reader, orjson.dumps(one.settings, option=orjson.OPT_SORT_KEYS), (*one.keys, one.problem)
-
-
-def _merged(folder: Path, parent: Path, guesses: Sequence[tuple[Path, Guess]]) -> Iterator[Found]:
-    """One source for the files of equal guess; its uri is a file, or a glob that takes no other."""
-    alike: dict[Any, list[tuple[Path, Guess]]] = {}
-    for path, one in guesses:
-        alike.setdefault(_signature(one), []).append((path, one))
-    for group in alike.values():
-        paths = tuple(path for path, _ in group)
-        place = parent.relative_to(folder)
-        name = paths[0].name if len(paths) == 1 else _glob(parent, paths)
-        if name is not None:
-            yield Found((place / name).as_posix(), paths, group[0][1])
-        else:
-            yield Found(place.as_posix(), paths, group[0][1], tuple(glob.escape(path.name) for path in paths))
-
-
-def _glob(parent: Path, paths: Sequence[Path]) -> str | None:
-    """A pattern for exactly these files of their folder."""
-    names = [path.name for path in paths]
-    prefix, suffix = _shared(names), _shared([name[::-1] for name in names])[::-1]
-    # A pattern of letters that happen to agree says little: the suffix alone, then with the prefix.
-    dotted = suffix[suffix.find(".") :] if "." in suffix else suffix
-    for pattern in (f"*{dotted}", f"{prefix}*{dotted}"):
-        if not re.search(r"[\[\]?]", pattern) and {
-            p.name for p in parent.glob(pattern) if p.is_file()
-        } == set(names):
-            return pattern
-    return None
-
-
-def _shared(names: Sequence[str]) -> str:
-    """The longest beginning that all names share."""
-    low, high = min(names), max(names)
-    return next((low[:n] for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), low)
-
-
-def _recipe(folder: Path, out: Path, known: Sequence[Found], unknown: Sequence[Found]) -> Iterator[str]:
-    root = Path(os.path.relpath(folder, out.parent)).as_posix()
-    groups = [_group(one, folder) for one in known]
+def _recipe(first: First, out: Path) -> Iterator[str]:
+    root = Path(os.path.relpath(first.folder, out.parent)).as_posix()
     yield f"# aj curate {out.as_posix()}"
     yield "#"
-    yield "# A first recipe: readers, columns and groups are guesses from names and first records. Read it,"
-    yield "# mend it, then look at a preview: aj curate … --sample 500"
-    yield f"name: {_scalar(_slug(folder.resolve().name) or 'first')}"
+    yield "# A first recipe: readers and columns are what the files' own names say, groups are guesses from"
+    yield "# the folders' names. Read it, mend it, then look at a preview: aj curate … --sample 500"
+    yield f"name: {_scalar(_slug(first.folder.resolve().name) or 'first')}"
     yield "version: 1.0.0"
     yield "seed: 17"
     yield "base_model: {id: deepseek-ai/DeepSeek-R1-Distill-Qwen-32B, code: DeepSeekR1Qwen32B}"
     yield f"data_root: {_scalar(root)}"
     yield "sources:"
-    taken: set[str] = set()
-    for one, group in zip(known, groups, strict=True):
-        yield from _source(one, group, _name(one, taken))
-    if unknown:
-        yield "  # No reader fits these. Where the keys hold what you need, name them:"
-        ways = ["\n".join(reader.by_hand) for reader in READERS.values() if reader.by_hand]
-        yield from (f"  #   {line}" for line in ", or\n".join(ways).splitlines())
-        yield from (f"{_LEFT_OUT}{line}" for one in unknown for line in _why_unknown(one))
-    yield from _rest(groups)
+    for name, one in first.known.items():
+        yield from _source(name, one, first.groups[name])
+    if first.held_out:
+        yield "  # Named as files of a test or of validation, and left out for that; the recipe's split holds"
+        yield "  # out rows of its own:"
+        yield from (f"{_LEFT_OUT}{one.uri} ({one.split})" for one in first.held_out)
+    yield from _left_open(first)
+    yield from _rest()
 
 
-def _source(one: Found, group: str, name: str) -> Iterator[str]:
+def _source(name: str, one: Found, group: str) -> Iterator[str]:
     yield f"  {name}:"
-    yield f"    uri: {_scalar(one.uri)}" + (f"    # {len(one.files)} files" if "*" in one.uri else "")
+    yield f"    uri: {_scalar(one.uri)}" + (f"    # {_count(one.files)}" if "*" in one.uri else "")
     if one.patterns:
         yield "    files:"
         yield from (f"      - {_scalar(pattern)}" for pattern in one.patterns)
@@ -195,21 +166,40 @@ def _source(one: Found, group: str, name: str) -> Iterator[str]:
     for key, value in one.guess.settings.items():
         yield f"    {key}: {_flow(value)}"
     yield f"    group: {group}"
+    for part, keys in (("ignored", one.guess.ignored), ("refused", one.guess.refused)):
+        if keys:
+            yield f"    # {part}: {_some(keys)}"
+    for key, held in one.guess.outcomes.items():
+        yield f"    # `where` can choose by {_scalar(key)}, which is: {visible(held)}"
 
 
-def _rest(groups: Sequence[str]) -> Iterator[str]:
-    present = [group for group in _SHARES if group in groups]
-    whole = sum(_SHARES[group] for group in present)
-    shares = {group: round(_SHARES[group] / whole, 2) for group in present}
-    shares[present[0]] = round(shares[present[0]] + 1 - sum(shares.values()), 2)
+def _left_open(first: First) -> Iterator[str]:
+    """What no reader fits, why, and how a person can name it by hand."""
+    if not first.unknown:
+        return
+    yield "  # No reader fits these. Where the keys hold what you need, name them:"
+    ways = ["\n".join(reader.by_hand) for reader in READERS.values() if reader.by_hand]
+    yield from (f"  #   {line}" for line in ", or\n".join(ways).splitlines())
+    for one in first.unknown:
+        yield from (f"{_LEFT_OUT}{line}" for line in _why_unknown(one))
+        if one.guess.settings and not one.patterns:
+            yield f"  #   {_proposal(one, first.folder)}"
+
+
+def _proposal(one: Found, folder: Path) -> str:
+    """A source as a person may write it once they have decided."""
+    return _flow({"uri": one.uri, **one.guess.settings, "group": _group(one, folder)})
+
+
+def _rest() -> Iterator[str]:
     yield "mixture:"
-    yield f"  shares: {_flow(shares)}"
-    yield "  total: max                 # as many rows as max_repeat allows"
-    yield "  max_repeat: 4"
+    yield "  shares: natural            # as the files have them, every row once; or {group: share, …}"
+    yield "split: {eval: 0.01, at_least: 1}   # a row at least of every group of 20 and more"
     yield "stages:"
     yield from (f"  {stage.proposed}" for stage in STAGES.values() if stage.proposed)
     yield "train:"
     yield "  epochs: 3                  # else 5000 steps, however few rows there are"
+    yield "  warmup_ratio: 0.03         # of the steps, until the learning rate is at its peak"
 
 
 def _group(one: Found, folder: Path) -> str:
@@ -224,6 +214,8 @@ def _name(one: Found, taken: set[str]) -> str:
     """A name for the source: its folder's, else its file's, else its reader's, made unique."""
     parent, _, last = (one.uri, "", "") if one.patterns else one.uri.rpartition("/")
     stem = _slug(last.split(".")[0].replace("*", ""))
+    if hub := re.search(r"(?:^|/)datasets--(?:[^/]*--)?([^/]+)/", f"/{one.uri}"):
+        parent = hub[1]
     wished = [_slug(parent.rpartition("/")[2]), f"{_slug(parent.rpartition('/')[2])}_{stem}".strip("_"), stem]
     if not parent:
         wished = [stem or "rows"]
@@ -242,10 +234,19 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48].strip("_")
 
 
+def _count(files: Sequence[Path]) -> str:
+    return f"{len(files):,} file{'' if len(files) == 1 else 's'}"
+
+
+def _some(keys: Sequence[str]) -> str:
+    return ", ".join(visible(short(key, 40)) for key in keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+
+
 def _why_unknown(one: Found) -> Iterator[str]:
-    """A line for every file that no reader fits, up to a few: the keys it has, or what is wrong."""
-    keys = ", ".join(one.guess.keys[:10]) + (", …" if len(one.guess.keys) > 10 else "")
-    shown = f"keys found: {keys}" if keys else one.guess.problem
+    """A line for every file that no reader fits, up to a few: what is wrong, and the keys it has."""
+    keys = f"keys found: {_some(one.guess.keys)}" if one.guess.keys else ""
+    unnamed = "" if one.guess.problem else "none is named as a question and none as an answer"
+    shown = "; ".join(part for part in (one.guess.problem, keys, unnamed) if part)
     names = [one.uri]
     if len(one.files) > 1:
         place = PurePosixPath(one.uri).parent if "*" in one.uri else PurePosixPath(one.uri)

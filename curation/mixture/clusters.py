@@ -42,9 +42,9 @@ SMALLEST_HELD_OUT = 20
 def eval_rows(index: pl.DataFrame, share: float, seed: int, at_least: int = 0) -> pl.Series:
     """Which rows of `index` (pos, id, group, cluster) are the eval split, as a Boolean column.
 
-    Per group floor(share * its rows), of one of 20 and more no fewer than `at_least`. Clusters come in order of digest(seed, smallest id), a row's
-    digest(seed, id) from `rank` where that is a column; one that does not fit into the room of every
-    group it touches is skipped.
+    Per group floor(share * its rows), of one of 20 and more no fewer than `at_least`. Clusters come in order
+    of digest(seed, smallest id), a row's digest(seed, id) from `rank` where that is a column; one that does
+    not fit into the room of every group it touches is skipped.
     """
     room = {
         group: max(int(share * count + 1e-9), at_least if count >= SMALLEST_HELD_OUT else 0)

@@ -1,12 +1,13 @@
 """Text adventures: transcripts and walkthroughs as turns of player and game."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curation.readers.columns import Columns
 from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources import decoding
 from curation.sources.decoding import Stored
@@ -122,9 +123,11 @@ def _paragraphs(texts: Iterable[str]) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
-def guess_records(path: Path, objects: object) -> Iterator[Candidate]:
+def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """Any text may turn out to be a playthrough."""
-    yield Candidate(POSSIBLE)
+    for key in READERS["adventure"].columns["text"]:
+        if isinstance(objects[0].get(key), str):
+            yield Candidate(POSSIBLE, {"columns": {"text": key}})
 
 
 def guess_text(path: Path) -> Iterator[Candidate]:

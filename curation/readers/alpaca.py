@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from curation.readers.beside import earlier
-from curation.readers.columns import Columns
+from curation.readers.columns import Columns, found_under
 from curation.readers.qa import answered
 from curation.readers.seam import LIKELY, Candidate, Reader
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import say
 from curation.turns.shape import Convert, Row, Unfit
@@ -41,8 +42,13 @@ def converter(source: Source, path: Path) -> Convert:
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """Records with an instruction."""
-    if "instruction" in {key.lower() for key in objects[0]}:
-        yield Candidate(LIKELY)
+    keys = list(dict.fromkeys(key for record in objects for key in record))
+    if "instruction" not in {key.lower() for key in keys}:
+        return
+    pair = {"output": "chosen"} if {"chosen", "rejected"} <= {*keys} else {}
+    columns = dict(found_under(READERS["alpaca"].columns, pair, keys))
+    if {"instruction", "output"} <= {*columns}:
+        yield Candidate(LIKELY, {"columns": columns})
 
 
 READER = Reader(converter=converter, guess_records=guess_records)

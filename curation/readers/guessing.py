@@ -1,7 +1,7 @@
-"""Which reader fits a file: a look at its first records, or at its text."""
+"""A look at a file: its first records, or that it is text, and which readers may fit, the best first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -9,67 +9,109 @@ from typing import Any
 
 import msgspec
 
-from curation.calls.text_calls import OPEN
-from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, mend, plain
-from curation.readers.conversion import Found, converted, converter
-from curation.readers.reading import chunks, holds_records, read, records_of
-from curation.readers.seam import Candidate, reader_of
+from curation.readers.conversion import converter, fits
+from curation.readers.reading import chunks, records_of
+from curation.readers.regrouping import unfolded
+from curation.readers.seam import Candidate, is_turns, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
-from curation.sources.no_data import no_data
-from curation.sources.records import Bad, Filtered, Record, Refused
-from curation.turns.shape import Row
+from curation.sources.records import Bad, Filtered, Noted, Record, file_format
 
 LOOKED_AT = 20
 # What a file of unknown records is opened with; what it makes of them does not count.
 _ANY = next(iter(READERS))
+# Names of lists whose elements stand for themselves, and are no turns of one conversation.
+_COLLECTIONS = frozenset(
+    (
+        *("data", "rows", "examples", "records", "items", "entries", "samples", "pairs", "paragraphs"),
+        *("faq", "faqs", "qas", "questions"),
+    )
+)
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A reader and its settings, or None with the keys that were found instead, or what else is there."""
+class Look:
+    """The first records of a file as they stand, those of them that are objects, and what broke.
 
-    reader: str | None
-    settings: dict[str, Any] = field(default_factory=dict)
-    keys: tuple[str, ...] = ()
-    has_calls: bool = False
-    problem: str = ""
+    A record that is a list of turns is looked at as one of `messages`.
+    """
 
-
-def guess(path: Path) -> Guess:
-    """The reader under which most of a file's first records become rows."""
-    try:
-        if (what := no_data(path)) is not None:
-            return Guess(None, problem=what)
-        return _of_records(path) if holds_records(path) else _of_text(path)
-    except SourceError as error:
-        return Guess(None, problem=str(error))
+    records: tuple[bytes, ...]
+    objects: tuple[Mapping[str, Any], ...]
+    lists: bool = False
+    broken: str = ""
 
 
-def _of_records(path: Path) -> Guess:
+def look(path: Path) -> Look:
+    """The first records of a file. Raises SourceError for a file that cannot be opened as records."""
     looked = list(islice(_records(path), LOOKED_AT))
-    found = [record for record in looked if isinstance(record, bytes)]
-    objects = [value for data in found if isinstance(value := _value(data), dict)]
-    if not objects:
-        bad = next((record for record in looked if isinstance(record, Bad)), None)
-        return Guess(None, problem=bad.error if bad else "no record is a readable JSON object")
-    for reader, candidate in _candidates(path, objects):
-        made = _found(path, reader, candidate.settings, found)
-        # A row that is refused for one of its keys fits all the same: `aj check` says what to write.
-        if sum(isinstance(one, Row | Refused) for one in made) * 2 > len(found):
-            calls = any(
-                message["tool_calls"] or OPEN in (message["content"] or "")
-                for row in made
-                if isinstance(row, Row)
-                for message in row.messages
-            )
-            return Guess(reader, {**candidate.settings, **_wanted(objects)}, has_calls=calls)
-    return Guess(None, keys=tuple(objects[0]))
+    found = [record.data if isinstance(record, Noted) else record for record in looked]
+    records = [record for record in found if isinstance(record, bytes)]
+    values = [value for data in records if (value := _value(data)) is not None]
+    objects = [value for value in values if isinstance(value, dict)]
+    turns = [{"messages": value} for value in values if is_turns(value)]
+    bad = next((record.error for record in found if isinstance(record, Bad)), "")
+    if len(turns) > len(objects):
+        return Look(tuple(records), tuple(turns), True, bad)
+    return Look(tuple(records), tuple(objects), False, bad)
+
+
+def collections(looked: Look) -> Iterator[tuple[str, Look]]:
+    """The lists of records inside a file's first records: key, or dotted path, and what is in them.
+
+    Of a file that is one object any list counts; of others those whose key says that it holds records.
+    """
+    alone = len(looked.objects) == 1
+    for key in dict.fromkeys(key for record in looked.objects for key in record):
+        if not (alone or key.lower() in _COLLECTIONS) or not is_turns(looked.objects[0].get(key)):
+            continue
+        inner = _inside(looked, key)
+        yield key, inner
+        for deeper in dict.fromkeys(key for record in inner.objects for key in record):
+            if deeper.lower() in _COLLECTIONS and is_turns(inner.objects[0].get(deeper)):
+                yield f"{key}.{deeper}", _inside(looked, f"{key}.{deeper}")
+
+
+def _inside(looked: Look, path: str) -> Look:
+    records = [one for batch in unfolded([list(looked.records)], path) for one in batch]
+    found = [record.data if isinstance(record, Noted) else record for record in records[:LOOKED_AT]]
+    kept = [record for record in found if isinstance(record, bytes)]
+    objects = [value for data in kept if isinstance(value := _value(data), dict)]
+    return Look(tuple(kept), tuple(objects))
+
+
+def headless(path: Path, objects: Sequence[Mapping[str, Any]]) -> str | None:
+    """How the first line of a table reads that has data where the names of its columns should be."""
+    if file_format(path) not in ("csv", "tsv") or not objects:
+        return None
+    names = list(objects[0])
+    data = [name for name in names if name.strip().isdigit() or name.rstrip().endswith(("?", ".", "!"))]
+    named = [name for name in data if not name.strip().lower().endswith(("no.", "nr."))]
+    return ", ".join(names)[:60] if named else None
+
+
+def candidates(path: Path, looked: Look) -> list[tuple[str, Candidate]]:
+    """Readers worth trying on a file's records, the most telling first."""
+    found = _ranked((name, reader_of(name).guess_records(path, looked.objects)) for name in READERS)
+    # A list has no key that a column could name.
+    return (
+        [(name, one._replace(settings={})) for name, one in found if one.settings] if looked.lists else found
+    )
+
+
+def text_candidates(path: Path) -> list[tuple[str, Candidate]]:
+    """Readers worth trying on a plain text, the most telling first."""
+    return _ranked((name, reader_of(name).guess_text(path)) for name in READERS)
+
+
+def source_of(reader: str, settings: Mapping[str, Any]) -> Source:
+    """A source with a reader and its settings, wherever it lies."""
+    return msgspec.convert({"uri": ".", "reader": reader, "group": "any", **settings}, Source)
 
 
 def _records(path: Path) -> Iterator[Record]:
-    source = _source(_ANY, {})
+    source = source_of(_ANY, {})
     first = chunks(path, source)[0]
     for batch in records_of(first, source, partial(_is_record, path)):
         yield from (record for record in batch if not isinstance(record, Filtered))
@@ -78,12 +120,13 @@ def _records(path: Path) -> Iterator[Record]:
 def _is_record(path: Path, data: bytes) -> bool:
     """Whether some reader makes a row of a JSON value as it stands."""
     value = _value(data)
-    objects = [value] if isinstance(value, dict) else []
-    return bool(objects) and any(
-        isinstance(made, Row | Refused)
-        for reader, candidate in _candidates(path, objects)
-        for made in _found(path, reader, candidate.settings, [data])
+    if not isinstance(value, dict):
+        return False
+    proposed = candidates(path, Look((data,), (value,)))
+    made = (
+        fits(converter(source_of(name, one.settings), path), data) for name, one in proposed if not one.asks
     )
+    return any(made)
 
 
 def _value(data: bytes) -> Any:
@@ -96,46 +139,7 @@ def _value(data: bytes) -> Any:
             return None
 
 
-def _source(reader: str, settings: Mapping[str, Any]) -> Source:
-    return msgspec.convert({"uri": ".", "reader": reader, "group": "any", **settings}, Source)
-
-
-def _found(path: Path, reader: str, settings: Mapping[str, Any], found: Sequence[bytes]) -> list[Found]:
-    source = _source(reader, settings)
-    return list(converted([found], converter(source, path), source))
-
-
-def _candidates(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Candidate]]:
-    """Readers worth trying, the most telling first."""
-    return iter(_ranked((name, reader_of(name).guess_records(path, objects)) for name in READERS))
-
-
 def _ranked(found: Iterable[tuple[str, Iterable[Candidate]]]) -> list[tuple[str, Candidate]]:
     """What readers propose, the most telling first; alike ones in the table's order."""
-    flat = [(name, one) for name, candidates in found for one in candidates]
+    flat = [(name, one) for name, proposed in found for one in proposed]
     return sorted(flat, key=lambda entry: entry[1].telling)
-
-
-def _wanted(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The `where` of answers that people judged, as in sets for KTO: those that they liked."""
-    if not all("completion" in one and isinstance(one.get("label"), bool) for one in objects):
-        return {}
-    return {"where": {"label": True}}
-
-
-def _of_text(path: Path) -> Guess:
-    """A plain text: the first reader that says it is its own, or that reads it whole."""
-    for name, candidate in _ranked((name, reader_of(name).guess_text(path)) for name in READERS):
-        if candidate.is_sure or _reads(path, name, candidate.settings):
-            return Guess(name, dict(candidate.settings))
-    *others, last = (READERS[name].no_text for name in sorted(READERS) if READERS[name].no_text)
-    return Guess(None, problem=f"text that is {', '.join(others)} and {last}")
-
-
-def _reads(path: Path, reader: str, settings: Mapping[str, Any]) -> bool:
-    source = _source(reader, settings)
-    try:
-        frames = [frame for chunk in chunks(path, source) for frame in read(chunk, source, file=path.name)]
-    except SourceError:
-        return False
-    return all(frame.height and frame["reason"].null_count() == frame.height for frame in frames)

@@ -1,8 +1,7 @@
 """`reader: map`: any other JSON shape, described in the recipe (see `curation.recipe.source.Mapping`)."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,59 +13,18 @@ from curation.errors import SourceError
 from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
 from curation.readers.regrouping import Gather
-from curation.readers.seam import LIKELY, POSSIBLE, Candidate, Reader, is_turns
+from curation.readers.seam import Reader
+from curation.readers.turn_names import ANYONE, guess_records
 from curation.recipe.marks import MARKS
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source
 from curation.turns.chat_api import offered, say
 from curation.turns.marks import Marks, weigh
-from curation.turns.roles import role_of, spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
 _TEXTS = msgspec.json.Decoder(str | list[str | None] | None)
-# Speaker that stands for all those that `roles` does not name.
-ANYONE = "*"
-
-# Names that published sets give the speaker, what is said, and those who ask.
-_SPEAKERS = ("speaker", "role", "from", "agent", "author", "sender", "name", "NAMES", "id")
-_SAID = ("text", "utterance", "content", "message", "value", "body", "UTTERANCES")
-_PROMPTS = ("system_prompt", "system")
-_USERS = spellings("user") | {"customer", "client", "usr", "agent_1", "mturk_agent_1", "speaker_1", "1", "a"}
-# Markers of texts: those that open a user's and an assistant's turn, and others that may be there.
-_MARKERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
-    ({"### Human:": "user", "### Assistant:": "assistant"}, {}),
-    ({"###Instruction:": "user", "###Output:": "assistant"}, {}),
-    ({"### Instruction:": "user", "### Response:": "assistant"}, {}),
-    (
-        {"<|im_start|>user": "user", "<|im_start|>assistant": "assistant"},
-        {"<|im_start|>system": "system", "<|im_end|>": "skip"},
-    ),
-    (
-        {"<|start_header_id|>user<|end_header_id|>": "user",
-         "<|start_header_id|>assistant<|end_header_id|>": "assistant"},
-        {"<|start_header_id|>system<|end_header_id|>": "system", "<|eot_id|>": "skip",
-         "<|begin_of_text|>": "skip"},
-    ),
-    (
-        {"<start_of_turn>user": "user", "<start_of_turn>model": "assistant"},
-        {"<end_of_turn>": "skip", "<bos>": "skip"},
-    ),
-    (
-        {"<|user|>": "user", "<|assistant|>": "assistant"},
-        {"<|system|>": "system", "<|end|>": "skip", "</s>": "skip"},
-    ),
-    (
-        {"[INST]": "user", "[/INST]": "assistant"},
-        {"<<SYS>>": "system", "<</SYS>>": "user", "<s>": "skip", "</s>": "skip"},
-    ),
-    ({"user:": "user", "assistant:": "assistant"}, {"system:": "system"}),
-    ({"User:": "user", "Assistant:": "assistant"}, {"System:": "system"}),
-    ({"Human:": "user", "Assistant:": "assistant"}, {"System:": "system"}),
-    ({"Human:": "user", "AI:": "assistant"}, {}),
-)  # fmt: skip
-
 # Messages, and notes on them.
 Said = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 # The record of the other file (`answers`) with the same join key.
@@ -270,67 +228,6 @@ def _joined(said: list[dict[str, Any]], between: str) -> list[dict[str, Any]]:
         else:
             messages.append(turn)
     return messages
-
-
-def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
-    """FastChat's two files, then a list of turns of any names, then a text with markers."""
-    first = objects[0]
-    if "choices" in first and "question_id" in first and (path.parent / "question.jsonl").is_file():
-        layout = {
-            "turns": "choices.0.turns",
-            "roles": {ANYONE: "assistant"},
-            "join": "question_id",
-            "prompts": "turns",
-        }
-        yield Candidate(LIKELY, {"answers": "question.jsonl", "map": layout})
-    yield from _turns_of_any_name(objects)
-    for key, value in first.items():
-        for needed, more in _MARKERS:
-            if isinstance(value, str) and all(mark in value for mark in needed):
-                there = {
-                    mark: role for mark, role in more.items() if any(mark in str(r.get(key)) for r in objects)
-                }
-                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": {**needed, **there}}})
-
-
-def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
-    """Any list of turns with a speaker and what is said."""
-    for key, value in objects[0].items():
-        if not is_turns(value):
-            continue
-        speaker = next((name for name in _SPEAKERS if name in value[0]), None)
-        said = next((name for name in _SAID if name in value[0] and name != speaker), None)
-        if speaker and said:
-            turns = [turn for record in objects for turn in record.get(key) or () if isinstance(turn, dict)]
-            roles = _roles([turn.get(speaker) for turn in turns])
-            layout: dict[str, Any] = {"turns": key, "role": speaker, "content": said}
-            if "system" in roles and value[0].get(said) is None:
-                # As in nebius' sets of agents: the prompt stands in a key of its own.
-                place = next((name for name in _PROMPTS if isinstance(value[0].get(name), str)), None)
-                if place:
-                    layout["system"] = f"{key}.0.{place}"
-                    roles["system"] = "skip"
-            if ANYONE in roles:
-                layout["names"] = True
-            if roles:
-                yield Candidate(LIKELY, {"map": {**layout, "roles": roles}})
-
-
-def _roles(speakers: Sequence[Any]) -> dict[str, str]:
-    """Names of roles as they are; else two speakers are user and assistant, and of more, the one who
-    speaks most is the assistant.
-    """
-    names = [" ".join(map(str, name)) if isinstance(name, list) else str(name) for name in speakers]
-    order = list(dict.fromkeys(names))
-    meant = {name: role_of(name.lower()) for name in order}
-    if {"user", "assistant"} <= set(meant.values()) <= {"system", "user", "assistant"}:
-        return meant
-    if len(order) < 2:
-        return {}
-    if len(order) > 2:
-        return {Counter(names).most_common(1)[0][0]: "assistant", ANYONE: "user"}
-    user = next((name for name in order if name.lower() in _USERS), order[0])
-    return {user: "user", **{name: "assistant" for name in order if name != user}}
 
 
 def gather(source: Source) -> Gather | None:

@@ -1,6 +1,5 @@
 """Questions and answers in two columns, whatever the set calls them."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,13 @@ from curation.calls.actions import run, tools_for
 from curation.calls.json_calls import called, say_arguments
 from curation.calls.listed_tools import definitions, offered_names
 from curation.readers.beside import earlier, thought_first
-from curation.readers.columns import Columns
+from curation.readers.column_names import Asks, asked_and_answered
+from curation.readers.columns import Columns, found_under
 from curation.readers.seam import LAST, Candidate, Reader
+from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import ask, call, say
 from curation.turns.shape import Convert, Row, Unfit
-
-_QUESTION = re.compile(r"question|query|prompt|ask|^q$", re.IGNORECASE)
-_ANSWER = re.compile(r"answer|response|reply|completion|output|^a$", re.IGNORECASE)
 
 
 def converter(source: Source, path: Path) -> Convert:
@@ -73,35 +71,15 @@ def asked(answer: str, tools: str) -> list[dict[str, str | None]] | None:
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
-    """By the usual names, then by what the columns are called or say."""
-    yield Candidate(LAST)
-    if columns := asked_and_answered(objects):
-        yield Candidate(LAST, {"columns": columns})
-
-
-def asked_and_answered(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The two columns of text that look like a question and its answer: by name, else by what they say.
-
-    By what they say, the question is the column most of whose texts end with a question mark, and
-    the answer the one with the most text besides it.
-    """
-    texts = {
-        key: [str(record[key]) for record in objects if isinstance(record.get(key), str)]
-        for key in objects[0]
-        if isinstance(objects[0][key], str)
-    }
-    asking = {
-        key: sum(text.rstrip().endswith("?") for text in said) / len(said) for key, said in texts.items()
-    }
-    question = next((key for key in texts if _QUESTION.search(key)), None)
-    if question is None:
-        question = max(asking, key=lambda key: asking[key], default=None)
-        if question is None or asking[question] <= 0.5:
-            return {}
-    others = [key for key in texts if key != question]
-    named = [key for key in others if _ANSWER.search(key)]
-    answer = max(named or others, key=lambda key: sum(map(len, texts[key])), default=None)
-    return {"question": question, "answer": answer} if answer else {}
+    """Columns whose names say that they ask and answer, and what stands beside them under known names."""
+    try:
+        chosen = asked_and_answered(objects)
+    except Asks as question:
+        yield Candidate(LAST, asks=str(question))
+        return
+    if chosen:
+        keys = dict.fromkeys(key for record in objects for key in record)
+        yield Candidate(LAST, {"columns": dict(found_under(READERS["qa"].columns, chosen, list(keys)))})
 
 
 READER = Reader(converter=converter, guess_records=guess_records)

@@ -5,11 +5,13 @@ What it takes and which keys it reads is declared in curation/recipe/readers.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import orjson
 import polars as pl
 
 from curation.by_name import by_name
@@ -31,11 +33,13 @@ class Candidate(NamedTuple):
 
     telling  EXACT, OWN, LIKELY, POSSIBLE or LAST
     is_sure  whether it fits without being tried
+    asks     what a person must decide before it is read so; the settings are then a proposal
     """
 
     telling: int
     settings: Mapping[str, Any] = {}
     is_sure: bool = False
+    asks: str = ""
 
 
 class Taken(NamedTuple):
@@ -104,8 +108,16 @@ def reader_of(name: str) -> Reader:
     return reader
 
 
+def turns_under(objects: Sequence[Mapping[str, Any]], names: Sequence[str], *keys: str) -> str | None:
+    """The first name under which a record has a list of objects with the keys."""
+    return next((name for name in names for one in objects if is_turns(one.get(name), *keys)), None)
+
+
 def is_turns(value: Any, *keys: str) -> bool:
-    """Whether a value is a list of objects, the first of which has the keys."""
+    """Whether a value is a list of objects, the first of which has the keys; JSON in a string will do."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        with suppress(ValueError):
+            value = orjson.loads(value)
     return (
         bool(value) and isinstance(value, list) and isinstance(value[0], dict) and set(keys) <= set(value[0])
     )

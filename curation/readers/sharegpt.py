@@ -10,7 +10,7 @@ from msgspec import Raw
 from curation.calls.text_calls import call_turn
 from curation.readers.beside import first_offered, system_beside
 from curation.readers.columns import look_up
-from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.readers.seam import OWN, Candidate, Reader, turns_under
 from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
@@ -131,9 +131,14 @@ def _message(turn: _SharegptTurn, notes: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
-    """Turns of from and value."""
-    if any(is_turns(objects[0].get(key), "from", "value") for key in _CONVERSATION):
-        yield Candidate(OWN)
+    """Turns of from and value; of a pair, those of the chosen."""
+    pair = ("chosen",) if "rejected" in objects[0] else ()
+    if key := turns_under(objects, (*_CONVERSATION, *pair), "from", "value"):
+        columns = {"conversations": key}
+        # A pair beside the conversation that they follow, as LLaMA-Factory has it.
+        if pair and key != pair[0] and isinstance(objects[0]["chosen"], dict | list):
+            columns["completion"] = pair[0]
+        yield Candidate(OWN, {"columns": columns})
 
 
 READER = Reader(converter=converter, guess_records=guess_records)

@@ -472,19 +472,23 @@ def _are_steps(value: Any) -> bool:
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """InterCode's columns side by side, or a list of steps, with the language that the actions are in."""
-    if not isinstance(objects[0].get("turn_history"), dict) and not any(
-        map(_are_steps, map(objects[0].get, _COLUMNS["steps"]))
-    ):
+    first = objects[0]
+    steps = next((name for name in _COLUMNS["steps"] if _are_steps(first.get(name))), None)
+    if steps is None and isinstance(first.get("turn_history"), dict):
+        steps = "turn_history"
+    if steps is None:
         return
+    task = next((name for name in _COLUMNS["task"] if isinstance(first.get(name), str)), None)
+    columns = {"steps": steps, "task": task} if task and "history" not in first else {"steps": steps}
     data = [msgspec.json.encode(one) for one in objects]
     source = Source(uri=".", reader="trajectory", group="any")
     found = languages([action for one in data for action in _bare_actions(one, source)])
     language = clear_language(found)
     named = {_ENVIRONMENTS.get(str(one.get("environment"))) for one in objects}
     if language is not None and named == {None}:
-        yield Candidate(OWN, {"action": language})
+        yield Candidate(OWN, {"columns": columns, "action": language})
     else:
-        yield Candidate(OWN if not found or None not in named else LIKELY)
+        yield Candidate(OWN if not found or None not in named else LIKELY, {"columns": columns})
 
 
 READER = Reader(converter=converter, guess_records=guess_records)

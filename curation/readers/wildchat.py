@@ -11,8 +11,8 @@ from curation.readers.seam import EXACT, Candidate, Reader
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """Conversations whose language is stated beside them."""
-    if turns_key(objects[0]) == "conversation" and "language" in {key.lower() for key in objects[0]}:
-        yield Candidate(EXACT)
+    if turns_key(objects) == "conversation" and "language" in {key.lower() for key in objects[0]}:
+        yield Candidate(EXACT, {"columns": {"messages": "conversation"}})
 
 
 READER = Reader(converter=converter, quick=quick, guess_records=guess_records)

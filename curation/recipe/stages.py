@@ -368,6 +368,7 @@ STAGES: dict[str, StageDeclaration] = {
             "personal_data": "personal data left as it is",
         },
         without="No stage looks for personal data",
+        proposed="- pii: {action: mask}      # addresses, phone numbers, secrets; drop and flag are others",
         example="- pii: {action: mask, kinds: [email, phone, secret]}",
     ),
     "exact_duplicates": StageDeclaration(

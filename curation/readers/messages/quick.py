@@ -27,9 +27,10 @@ _SHORTEST = len('{"role":"user"}')
 
 def quick_key(source: Source) -> str | None:
     """The key of the conversations of a source whose lines may be taken here; None if none may."""
-    settled = all(one is None for one in (source.columns, source.where, source.system, source.records))
     names = READERS[source.reader].columns.get("messages")
-    return names[0] if names and settled else None
+    if not names or any(one is not None for one in (source.where, source.system, source.records)):
+        return None
+    return names[0] if source.columns in (None, {"messages": names[0]}) else None
 
 
 def quick(source: Source) -> Callable[[Sequence[bytes]], Taken] | None:

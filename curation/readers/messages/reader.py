@@ -13,7 +13,7 @@ from curation.readers.answers import answer_file, keyed_records
 from curation.readers.beside import first_offered, system_beside
 from curation.readers.columns import as_text, look_up
 from curation.readers.messages.quick import quick
-from curation.readers.seam import OWN, Candidate, Reader, is_turns
+from curation.readers.seam import OWN, Candidate, Reader, is_turns, turns_under
 from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
@@ -40,7 +40,17 @@ _Usual = msgspec.defstruct(
 _USUAL: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Usual)
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
-_SYSTEMS = spellings("system")
+_SYSTEMS, _ASSISTANTS = spellings("system"), spellings("assistant")
+# Keys of what is asked and of what follows it: TRL's, stored completions', logs' of requests.
+_HALVES = (
+    ("prompt", "completion"),
+    ("prompt", "chosen"),
+    ("messages", "chosen"),
+    ("messages", "completion"),
+    ("input", "output"),
+    ("inputs", "outputs"),
+    ("request", "response"),
+)
 
 
 def converter(source: Source, path: Path) -> Convert:
@@ -88,7 +98,7 @@ def converter(source: Source, path: Path) -> Convert:
             weigh_row(row.messages, record.weight, record.mask)
         return row
 
-    return usual if keys[0] == "messages" and not columns else looked_for
+    return usual if keys[0] == "messages" and not {*columns} - {"messages"} else looked_for
 
 
 def answering(partner: Callable[[str], bytes | None], record: Mapping[str, Raw], key: str) -> dict[str, Raw]:
@@ -167,21 +177,46 @@ def _own_system(turns: Sequence[ApiTurn]) -> str | None:
     return turns[0].content if isinstance(turns[0].content, str) else ""
 
 
-def turns_key(first: Mapping[str, Any]) -> str | None:
-    """The key of a record under which turns of role and content stand."""
-    said = (
-        key
-        for key in _COLUMNS["messages"]
-        for part in ("content", "parts")
-        if is_turns(first.get(key), "role", part)
-    )
-    return next(said, None)
+def turns_key(objects: Sequence[Mapping[str, Any]]) -> str | None:
+    """The key under which turns of role and content, or of parts, stand; of a pair the chosen ones'."""
+    pair = ("chosen",) if "rejected" in objects[0] else ()
+    names = (*_COLUMNS["messages"], *pair)
+    return turns_under(objects, names, "role", "content") or turns_under(objects, names, "role", "parts")
 
 
 def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
-    """Turns of role and content."""
-    if turns_key(objects[0]):
-        yield Candidate(OWN)
+    """Turns of role and content, or two keys with what is asked and what follows."""
+    for asked, given in _HALVES:
+        opening = _place(objects[0].get(asked), asked, is_turn_list)
+        closing = _place(objects[0].get(given), given, is_closing)
+        if opening and closing and ("rejected" in objects[0] or given != "chosen"):
+            yield Candidate(OWN, {"columns": {"messages": opening, "completion": closing}})
+            return
+    if key := turns_key(objects):
+        yield Candidate(OWN, {"columns": {"messages": key}})
+
+
+def _place(value: Any, path: str, fits: Callable[[Any], bool], inside: int = 3) -> str | None:
+    """The path of the first value that fits, at a path or inside it."""
+    if fits(value):
+        return path
+    inner = (
+        enumerate(value[:1]) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    )
+    found = (_place(one, f"{path}.{key}", fits, inside - 1) for key, one in inner if inside)
+    return next((place for place in found if place), None)
+
+
+def is_turn_list(value: Any) -> bool:
+    """Whether a value is a list of turns that waits for an answer."""
+    return is_turns(value, "role", "content") and isinstance(value, list) and not is_closing(value[-1])
+
+
+def is_closing(value: Any) -> bool:
+    """Whether a value is a turn of the assistant, or turns that open with one or follow one."""
+    if isinstance(value, list):
+        return is_turns(value, "role", "content") and any(is_closing(turn) for turn in value)
+    return isinstance(value, dict) and "content" in value and value.get("role") in _ASSISTANTS
 
 
 READER = Reader(converter=converter, quick=quick, guess_records=guess_records)

@@ -5,8 +5,8 @@ import pytest
 from shapes import HELLO, calls, read, said
 
 from curation.errors import SourceError
+from curation.jobs.first_guess import guess
 from curation.readers.conversion import converter
-from curation.readers.guessing import guess
 from curation.readers.where import outcomes
 from curation.recipe.source import Source
 from curation.turns.shape import ForeignAction, Unfit
@@ -244,7 +244,8 @@ def test_a_log_of_steps_is_guessed_with_the_language_of_its_actions(tmp_path):
         "steps": [{"thought": "look", "action": "tail -n 3 /var/log/a", "observation": "no power"}],
     }
     found = guessed(tmp_path, log)
-    assert (found.reader, found.settings) == ("trajectory", {"action": "bash"})
+    columns = {"steps": "steps", "task": "task"}
+    assert (found.reader, found.settings) == ("trajectory", {"columns": columns, "action": "bash"})
     played = {**log, "steps": [{"action": "open the gate", "observation": "it is open"}]}
     found = guessed(tmp_path, played)
     assert found.reader is None

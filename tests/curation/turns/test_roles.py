@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from curation.readers.guessing import guess
+from curation.jobs.first_guess import guess
 from curation.readers.messages.kernel import _ROLES
 from curation.row import frame, message
 from curation.stages.chat import chat
@@ -43,7 +43,7 @@ def test_the_compiled_reader_takes_the_four_roles():
 
 
 def test_a_speaker_called_human_is_guessed_to_be_the_user(tmp_path):
-    turns = [{"speaker": "Gpt", "text": "hello"}, {"speaker": "Human", "text": "hi"}]
+    turns = [{"speaker": name, "text": name} for name in ("Gpt", "Human", "Gpt")]
     path = tmp_path / "talks.jsonl"
     path.write_text("".join(json.dumps({"talk": turns, "n": n}) + "\n" for n in range(3)))
     assert guess(path).settings["map"]["roles"] == {"Human": "user", "Gpt": "assistant"}

@@ -22,10 +22,10 @@ from train.data.encoding import Encoder, Example
 from train.data.examples import check_count
 from train.data.gatekeeper import admit
 from train.run.dry_run import named_gpus
+from train.run.journal import read_metrics
 from train.run.model_folder import find_model
 from train.run.output import read_run
 from train.run.show import show
-from train.run.journal import read_metrics
 from train.run.train import Finished, train
 from train.run.trainer import on_one_gpu
 
