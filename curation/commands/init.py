@@ -17,7 +17,8 @@ from curation.errors import CurationError
 def command(folder: Path, out: Path, force: bool) -> int:
     """Write a first recipe, show a row of each source, and tell what it leaves open."""
     from curation.files import write_bytes
-    from curation.jobs.first_recipe import first_look, recipe_text, told
+    from curation.jobs.first.look import first_look, told
+    from curation.jobs.first.recipe import recipe_text
 
     if out.exists() and not force:
         raise CurationError(f"{out} exists; use --force to replace it, or --out for another file")

@@ -98,7 +98,9 @@ def plan(
     most = max_repeat
     if isinstance(shares, str):
         groups = dict.fromkeys(source.group for source in available.values())
-        shares = {group: capacity(available, group, unit, 1) for group in groups}
+        had = {group: capacity(available, group, unit, 1) for group in groups}
+        # With nothing at all every group falls short.
+        shares = had if any(had.values()) else dict.fromkeys(had, 1)
         most = 1
     room = {group: capacity(available, group, unit, max_repeat) for group in shares}
     once = {group: capacity(available, group, unit, most) for group in shares}

@@ -12,9 +12,9 @@ from msgspec import Raw
 from curation.errors import SourceError
 from curation.readers.answers import answer_file, keyed_records
 from curation.readers.columns import as_text, look_up
+from curation.readers.guessing.turn_names import ANYONE, guess_records
 from curation.readers.regrouping import Gather
 from curation.readers.seam import Reader
-from curation.readers.turn_names import ANYONE, guess_records
 from curation.recipe.marks import MARKS
 from curation.recipe.source import Mapping as Map
 from curation.recipe.source import Source

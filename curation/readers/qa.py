@@ -8,8 +8,8 @@ from curation.calls.actions import run, tools_for
 from curation.calls.json_calls import called, say_arguments
 from curation.calls.listed_tools import definitions, offered_names
 from curation.readers.beside import earlier, thought_first
-from curation.readers.column_names import Asks, asked_and_answered
 from curation.readers.columns import Columns, found_under
+from curation.readers.guessing.column_names import Asks, asked_and_answered
 from curation.readers.seam import LAST, Candidate, Reader
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source

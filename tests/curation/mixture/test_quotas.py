@@ -306,4 +306,6 @@ def test_natural_shares_keep_their_proportions_in_a_smaller_total():
 
 
 def test_natural_shares_of_nothing_are_infeasible():
-    assert isinstance(plan(has(a=0), shares="natural"), Infeasible)
+    answer = plan(has(a=0, b=0), shares="natural")
+    assert isinstance(answer, Infeasible)
+    assert answer.short == {"a": 0, "b": 0}

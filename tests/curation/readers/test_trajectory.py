@@ -5,7 +5,7 @@ import pytest
 from shapes import HELLO, calls, read, said
 
 from curation.errors import SourceError
-from curation.jobs.first_guess import guess
+from curation.jobs.first.guess import guess
 from curation.readers.conversion import converter
 from curation.readers.where import outcomes
 from curation.recipe.source import Source

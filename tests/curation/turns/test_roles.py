@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from curation.jobs.first_guess import guess
+from curation.jobs.first.guess import guess
 from curation.readers.messages.kernel import _ROLES
 from curation.row import frame, message
 from curation.stages.chat import chat

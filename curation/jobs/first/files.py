@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from curation.jobs.first_guess import Guess, guess
+from curation.jobs.first.guess import Guess, guess
 from curation.sources.decoding import bare_name
 
 # A folder with more files than this is looked at no further than here.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curation.jobs.first_guess import guess
+from curation.jobs.first.guess import guess
 
 SAID = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 SHARED = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]

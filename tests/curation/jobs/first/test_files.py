@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.jobs.first_files import data_files, sources, split_of
+from curation.jobs.first.files import data_files, sources, split_of
 
 ROW = json.dumps({"question": "Where?", "answer": "Here."}) + "\n"
 

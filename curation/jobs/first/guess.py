@@ -15,7 +15,8 @@ import polars as pl
 from curation.calls.text_calls import OPEN
 from curation.errors import SourceError
 from curation.readers.conversion import converted, converter
-from curation.readers.guessing import (
+from curation.readers.guessing.look import (
+    LOOKED_AT,
     Look,
     candidates,
     collections,
@@ -24,11 +25,11 @@ from curation.readers.guessing import (
     source_of,
     text_candidates,
 )
+from curation.readers.guessing.unread_shapes import known_records, known_text
 from curation.readers.keys.counts import KEYS_SCHEMA, KeyCounts, told_keys
 from curation.readers.reading import chunks, holds_records, read
 from curation.readers.regrouping import gathered
 from curation.readers.seam import OWN, POSSIBLE, reader_of
-from curation.readers.unread_shapes import known_records, known_text
 from curation.readers.where import outcomes
 from curation.recipe.keys import KINDS
 from curation.recipe.readers import READERS
@@ -55,7 +56,7 @@ class Guess:
     refused   keys for which some rows are dropped
     outcomes  keys that `where` could use → the first different values that they hold
     problem   why there is no reader
-    sample    the first row as it would be trained
+    rows      the first ones as they would be trained
     kept      the share of the looked-at records that become rows
     """
 
@@ -66,9 +67,14 @@ class Guess:
     refused: tuple[str, ...] = ()
     outcomes: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
-    sample: tuple[Message, ...] = ()
+    rows: tuple[list[Message], ...] = ()
     has_calls: bool = False
     kept: float = 1.0
+
+    @property
+    def sample(self) -> list[Message]:
+        """The first row."""
+        return self.rows[0] if self.rows else []
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ def _found(reader: str, settings: dict[str, Any], looked: Look, trial: Trial) ->
         ignored=tuple(told["ignored"]),
         refused=tuple(told["refused"]),
         outcomes=_outcomes(looked.objects, settings),
-        sample=tuple(trial.rows[0]),
+        rows=tuple(trial.rows),
         has_calls=calls,
         kept=len(trial.rows) / trial.tried,
     )
@@ -238,7 +244,7 @@ def _of_text(path: Path) -> Guess:
         settings = dict(candidate.settings)
         trial = _tried_text(path, name, settings)
         if trial is not None and trial.holds and (candidate.is_sure or trial.whole):
-            return Guess(name, settings, sample=tuple(trial.rows[0]))
+            return Guess(name, settings, rows=tuple(trial.rows[:LOOKED_AT]))
     *others, last = (READERS[name].no_text for name in sorted(READERS) if READERS[name].no_text)
     return Guess(None, problem=known_text(path) or f"text that is {', '.join(others)} and {last}")
 

@@ -8,7 +8,7 @@ import pytest
 
 import aj
 from curation.errors import SourceError
-from curation.jobs.first_recipe import first_recipe
+from curation.jobs.first.recipe import first_recipe
 from curation.readers.reading import chunks, list_files, read
 from curation.recipe.load import load_recipe
 

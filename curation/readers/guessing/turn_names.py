@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.readers.column_names import asks_or_heads, text_columns, words
+from curation.readers.guessing.column_names import asks_or_heads, text_columns, words
 from curation.readers.regrouping import WHOLE_FILE
 from curation.readers.seam import LIKELY, POSSIBLE, Candidate, is_turns
 from curation.turns.roles import ROLES, spellings

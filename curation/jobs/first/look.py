@@ -1,18 +1,20 @@
-"""`aj init`: a first recipe for a folder of files, to be read and mended by a person."""
+"""A look at a folder: its sources with a row of each as it would be trained, and what is left open."""
 
-import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import orjson
 
 from curation.errors import SourceError
-from curation.jobs.first_files import Found, Skipped, sources
+from curation.jobs.first.files import Found, Skipped, sources
+from curation.jobs.first.flow import flow
 from curation.recipe.readers import READERS
-from curation.recipe.stages import STAGES
-from curation.row import Message
+from curation.row import Message, frame
+from curation.stages.language.models import UNDETERMINED
+from curation.stages.language.stage import language
 from curation.visible import short, visible
 
 # Of many files alike that no reader fits this many are named.
@@ -21,6 +23,8 @@ SHOWN_PER_KIND = 5
 TOLD = 8
 SHOWN_TURNS, SHOWN_LINES, SHOWN_WIDTH = 4, 3, 96
 _KEYS = 10
+# Languages are proposed to be kept from this share of the rows of a source on.
+_SPOKEN = 0.1
 _GROUPS = (
     ("apothecary", r"herb|apothec|remed|culpeper|simples|pharma"),
     ("plants", r"plant|agri|farm|garden|crop|soil|botan|horticult|kisan"),
@@ -30,21 +34,22 @@ _GROUPS = (
     ),
     ("custom", r"tool|agent|bash|shell|function|api|bfcl|swe|tau|custom|aj[_-]|intercode"),
 )
-_LEFT_OUT = "  # - "
-_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*")
-_RESERVED = {"y", "n", "yes", "no", "true", "false", "null", "on", "off", "~"}
 
 
 @dataclass(frozen=True)
 class First:
-    """What stands in a folder: sources that read, with their names, and all that does not."""
+    """What stands in a folder: sources that read, with their names, and all that does not.
+
+    languages  spoken in at least a tenth of the rows looked at of some source → such rows
+    """
 
     folder: Path
     known: Mapping[str, Found]
     held_out: Sequence[Found]
     unknown: Sequence[Found]
     skipped: Sequence[Skipped]
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str]
+    languages: Mapping[str, int]
 
 
 def first_look(folder: Path) -> First:
@@ -64,28 +69,26 @@ def first_look(folder: Path) -> First:
         # With nothing else to train on, a name alone keeps nothing out.
         known, held_out = held_out, []
     if not known:
-        shown = [line for one in unknown for line in _why_unknown(one)]
+        shown = [line for one in unknown for line in why_unknown(one)]
         proposed = [one for one in unknown if one.guess.settings and not one.patterns][:1]
-        ways = [f"to read {one.uri} by hand: {_proposal(one, folder)}" for one in proposed]
+        ways = [f"to read {one.uri} by hand: {proposal(one, folder)}" for one in proposed]
         raise SourceError(f"{folder}: no reader fits its files: " + "; ".join([*shown[:5], *ways]))
     taken: set[str] = set()
     named = {_name(one, taken): one for one in known}
-    groups = {name: _group(one, folder) for name, one in named.items()}
-    return First(folder, named, held_out, unknown, skipped, groups)
+    groups = {name: group_of(one, folder) for name, one in named.items()}
+    return First(folder, named, held_out, unknown, skipped, groups, _spoken(known))
 
 
-def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
-    """A recipe for the files below a folder.
-
-    out: where it will be written, from which its data_root leads to the folder. What is left open stands
-    in comments. Raises SourceError as `first_look` does.
-    """
-    return recipe_text(first_look(folder), out)
-
-
-def recipe_text(first: First, out: Path) -> str:
-    """The recipe of a first look."""
-    return "\n".join(_recipe(first, out)) + "\n"
+def _spoken(known: Sequence[Found]) -> dict[str, int]:
+    """The languages that a source's rows are in, the most frequent first; a few odd rows make none."""
+    total: Counter[str] = Counter()
+    for one in known:
+        kept, dropped = language(frame(one.guess.rows))
+        found = Counter(name for name in kept["language"] if name != UNDETERMINED)
+        found.update(orjson.loads(detail)["language"] for detail in dropped["detail"])
+        found.update(name for name in dropped["language"] if name == "en")
+        total.update({name: rows for name, rows in found.items() if rows >= _SPOKEN * len(one.guess.rows)})
+    return dict(total.most_common())
 
 
 def told(first: First) -> Iterator[str]:
@@ -93,12 +96,12 @@ def told(first: First) -> Iterator[str]:
     for name, one in first.known.items():
         guess = one.guess
         yield ""
-        yield f"{name}: {one.uri}, {_count(one.files)}, reader {guess.reader}"
+        yield f"{name}: {one.uri}, {files_of(one.files)}, reader {guess.reader}"
         for key, value in guess.settings.items():
-            yield f"  {key:<10} {visible(_flow(value))}"
+            yield f"  {key:<10} {visible(flow(value))}"
         for part, keys in (("ignored", guess.ignored), ("refused", guess.refused)):
             if keys:
-                yield f"  {part:<10} {_some(keys)}"
+                yield f"  {part:<10} {some(keys)}"
         for key, held in guess.outcomes.items():
             yield f"  outcome    {key}: {held}; `where` can choose by it"
         if guess.kept < 1:
@@ -107,7 +110,7 @@ def told(first: First) -> Iterator[str]:
     yield ""
     for one in first.held_out:
         yield f"held out {one.uri}: named as {one.split}; not in the recipe"
-    left = [line for one in first.unknown for line in _why_unknown(one)]
+    left = [line for one in first.unknown for line in why_unknown(one)]
     yield from (f"unread  {line}" for line in left[:TOLD])
     if len(left) > TOLD:
         yield f"unread  and {len(left) - TOLD} more, named in the recipe"
@@ -134,75 +137,7 @@ def _cut(line: str) -> str:
     return line if len(line) <= SHOWN_WIDTH else line[: SHOWN_WIDTH - 2] + " …"
 
 
-def _recipe(first: First, out: Path) -> Iterator[str]:
-    root = Path(os.path.relpath(first.folder, out.parent)).as_posix()
-    yield f"# aj curate {out.as_posix()}"
-    yield "#"
-    yield "# A first recipe: readers and columns are what the files' own names say, groups are guesses from"
-    yield "# the folders' names. Read it, mend it, then look at a preview: aj curate … --sample 500"
-    yield f"name: {_scalar(_slug(first.folder.resolve().name) or 'first')}"
-    yield "version: 1.0.0"
-    yield "seed: 17"
-    yield "base_model: {id: deepseek-ai/DeepSeek-R1-Distill-Qwen-32B, code: DeepSeekR1Qwen32B}"
-    yield f"data_root: {_scalar(root)}"
-    yield "sources:"
-    for name, one in first.known.items():
-        yield from _source(name, one, first.groups[name])
-    if first.held_out:
-        yield "  # Named as files of a test or of validation, and left out for that; the recipe's split holds"
-        yield "  # out rows of its own:"
-        yield from (f"{_LEFT_OUT}{one.uri} ({one.split})" for one in first.held_out)
-    yield from _left_open(first)
-    yield from _rest()
-
-
-def _source(name: str, one: Found, group: str) -> Iterator[str]:
-    yield f"  {name}:"
-    yield f"    uri: {_scalar(one.uri)}" + (f"    # {_count(one.files)}" if "*" in one.uri else "")
-    if one.patterns:
-        yield "    files:"
-        yield from (f"      - {_scalar(pattern)}" for pattern in one.patterns)
-    yield f"    reader: {one.guess.reader}"
-    for key, value in one.guess.settings.items():
-        yield f"    {key}: {_flow(value)}"
-    yield f"    group: {group}"
-    for part, keys in (("ignored", one.guess.ignored), ("refused", one.guess.refused)):
-        if keys:
-            yield f"    # {part}: {_some(keys)}"
-    for key, held in one.guess.outcomes.items():
-        yield f"    # `where` can choose by {_scalar(key)}, which is: {visible(held)}"
-
-
-def _left_open(first: First) -> Iterator[str]:
-    """What no reader fits, why, and how a person can name it by hand."""
-    if not first.unknown:
-        return
-    yield "  # No reader fits these. Where the keys hold what you need, name them:"
-    ways = ["\n".join(reader.by_hand) for reader in READERS.values() if reader.by_hand]
-    yield from (f"  #   {line}" for line in ", or\n".join(ways).splitlines())
-    for one in first.unknown:
-        yield from (f"{_LEFT_OUT}{line}" for line in _why_unknown(one))
-        if one.guess.settings and not one.patterns:
-            yield f"  #   {_proposal(one, first.folder)}"
-
-
-def _proposal(one: Found, folder: Path) -> str:
-    """A source as a person may write it once they have decided."""
-    return _flow({"uri": one.uri, **one.guess.settings, "group": _group(one, folder)})
-
-
-def _rest() -> Iterator[str]:
-    yield "mixture:"
-    yield "  shares: natural            # as the files have them, every row once; or {group: share, …}"
-    yield "split: {eval: 0.01, at_least: 1}   # a row at least of every group of 20 and more"
-    yield "stages:"
-    yield from (f"  {stage.proposed}" for stage in STAGES.values() if stage.proposed)
-    yield "train:"
-    yield "  epochs: 3                  # else 5000 steps, however few rows there are"
-    yield "  warmup_ratio: 0.03         # of the steps, until the learning rate is at its peak"
-
-
-def _group(one: Found, folder: Path) -> str:
+def group_of(one: Found, folder: Path) -> str:
     place = f"{folder.resolve().name if '/' not in one.uri else ''}/{one.uri}".lower()
     if one.guess.reader is not None and (group := READERS[one.guess.reader].group):
         return group
@@ -213,10 +148,10 @@ def _group(one: Found, folder: Path) -> str:
 def _name(one: Found, taken: set[str]) -> str:
     """A name for the source: its folder's, else its file's, else its reader's, made unique."""
     parent, _, last = (one.uri, "", "") if one.patterns else one.uri.rpartition("/")
-    stem = _slug(last.split(".")[0].replace("*", ""))
+    stem = slug(last.split(".")[0].replace("*", ""))
     if hub := re.search(r"(?:^|/)datasets--(?:[^/]*--)?([^/]+)/", f"/{one.uri}"):
         parent = hub[1]
-    wished = [_slug(parent.rpartition("/")[2]), f"{_slug(parent.rpartition('/')[2])}_{stem}".strip("_"), stem]
+    wished = [slug(parent.rpartition("/")[2]), f"{slug(parent.rpartition('/')[2])}_{stem}".strip("_"), stem]
     if not parent:
         wished = [stem or "rows"]
     if not any(wished):
@@ -230,21 +165,21 @@ def _name(one: Found, taken: set[str]) -> str:
     return name
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48].strip("_")
 
 
-def _count(files: Sequence[Path]) -> str:
+def files_of(files: Sequence[Path]) -> str:
     return f"{len(files):,} file{'' if len(files) == 1 else 's'}"
 
 
-def _some(keys: Sequence[str]) -> str:
+def some(keys: Sequence[str]) -> str:
     return ", ".join(visible(short(key, 40)) for key in keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
 
 
-def _why_unknown(one: Found) -> Iterator[str]:
+def why_unknown(one: Found) -> Iterator[str]:
     """A line for every file that no reader fits, up to a few: what is wrong, and the keys it has."""
-    keys = f"keys found: {_some(one.guess.keys)}" if one.guess.keys else ""
+    keys = f"keys found: {some(one.guess.keys)}" if one.guess.keys else ""
     unnamed = "" if one.guess.problem else "none is named as a question and none as an answer"
     shown = "; ".join(part for part in (one.guess.problem, keys, unnamed) if part)
     names = [one.uri]
@@ -257,14 +192,6 @@ def _why_unknown(one: Found) -> Iterator[str]:
         yield f"and {len(one.files) - len(names)} more like {names[-1]}"
 
 
-def _scalar(value: object) -> str:
-    """A YAML scalar, quoted where it could be read as something else."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
-        return value if value == value.strip() else orjson.dumps(value).decode()
-    return orjson.dumps(value).decode()
-
-
-def _flow(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(entry)}" for key, entry in value.items()) + "}"
-    return _scalar(value)
+def proposal(one: Found, folder: Path) -> str:
+    """A source as a person may write it once they have decided."""
+    return flow({"uri": one.uri, **one.guess.settings, "group": group_of(one, folder)})

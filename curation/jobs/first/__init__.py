@@ -1,0 +1,1 @@
+"""`aj init`: a look at a folder, and a first recipe for it."""
