@@ -36,8 +36,9 @@ MARKED, COPY, JOINED = "marked", "copy", "joined"
 # What travels between the stages. `pos` is (chunk ordinal << 32) | row within the chunk (see
 # `places.py`); `piece` is 0 for a whole row and counts from 1 when a stage split it; `notes` holds one
 # JSON object a line: {"stage": …, "repair": …} or {"stage": …, "flag": …}, with further keys as evidence,
-# at most one {"no_loss": [[turn, reason], …]}, which only `close_row` writes, and one {"stage": "read",
-# "member": …} where it was read from an archive.
+# at most one {"no_loss": [[turn, reason], …]}, which only `close_row` writes, one {"stage": "read",
+# "member": …} where it was read from an archive, and of a piece {"stage": "length", "split": [piece, pieces],
+# "carried": [start, end]} with the places of the messages that an earlier piece has.
 FRAME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "pos": pl.UInt64,
     "piece": pl.UInt32,
@@ -151,6 +152,16 @@ def without_loss(notes: str | None) -> dict[int, str]:
     """Turn → why it carries no loss, of a `notes` cell."""
     entries = read_notes(notes) if notes and _MASKED in notes else []
     return {turn: reason for entry in entries for turn, reason in entry.get("no_loss", ())}
+
+
+_CARRIED = '"carried":'
+
+
+def carried(notes: str | None) -> tuple[int, int]:
+    """Where in a piece's messages those stand that it only carries again, as (start, end); (0, 0) if none."""
+    entries = read_notes(notes) if notes and _CARRIED in notes else []
+    places = [entry["carried"] for entry in entries if "carried" in entry]
+    return (places[-1][0], places[-1][1]) if places else (0, 0)
 
 
 def row_id(messages: str, tools: str | None) -> str:

@@ -343,7 +343,8 @@ STAGES: dict[str, StageDeclaration] = {
     "length": StageDeclaration(
         settings=Length,
         meaning="holds the tokens of the rendered row against the context; splits or cuts between exchanges;"
-        " later pieces carry the first request and the turns before them, without loss",
+        " later pieces open with the first request, what their calls stand on and the turns before, none of"
+        " it trained again",
         reasons={
             "too_long": "more tokens than the recipe allows, and no place to split it",
             "too_short": "fewer tokens than the recipe asks for",

@@ -133,8 +133,11 @@ def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
     packed = pack(weighed, row["tools"], gauge)
     first = row["piece"] * PIECES + 1 if row["piece"] else 1
     fates = []
-    for k, (piece, piece_tokens, unsourced_turns) in enumerate(packed):
+    for k, (piece, piece_tokens, own, unsourced_turns) in enumerate(packed):
         text, notes = close_row(piece, row["notes"])
+        told: dict[str, Any] = {"split": [k + 1, len(packed)]}
+        if k:
+            told["carried"] = [found[0][0], len(piece) - own]
         fates.append(
             Fate(
                 row["row"],
@@ -142,15 +145,17 @@ def shorten(row: Mapping[str, Any], tokens: int, gauge: Gauge) -> list[Fate]:
                 *gauge.verdict(piece_tokens),
                 messages=text,
                 piece=first + k,
-                notes=note(notes, stage="length", split=[k + 1, len(packed)]),
+                notes=note(notes, stage="length", **told),
                 unsourced=unsourced_turns,
             )
         )
     return fates
 
 
-def pack(row: Conversation, tools: str | None, gauge: Gauge) -> list[tuple[list[Message], int, int]]:
-    """The pieces of a row with their exact tokens, and how many turns of each are masked as unsourced."""
+def pack(row: Conversation, tools: str | None, gauge: Gauge) -> list[tuple[list[Message], int, int, int]]:
+    """The pieces of a row with their exact tokens, how many messages at their end are no earlier piece's,
+    and how many turns are masked as unsourced.
+    """
     waiting = row.plan(gauge.max_tokens)
     pieces = []
     while waiting:
@@ -162,7 +167,7 @@ def pack(row: Conversation, tools: str | None, gauge: Gauge) -> list[tuple[list[
         masked = 0
         if plan.first and any(is_trained(m) and m["tool_calls"] for m in piece[-own:]):
             masked = mask_unsourced(piece, own, row.said[: row.found[end - 1][1]])
-        pieces.append((piece, tokens, masked))
+        pieces.append((piece, tokens, own, masked))
     return pieces
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.jsontext import compact, elements, mend
+from curation.jsontext import compact, elements, mend, strings
 from curation.text import UnknownEncoding
 
 VALUES = st.recursive(
@@ -114,3 +114,19 @@ def test_a_trailing_comma_is_forgiven():
 
 def test_compact_keeps_the_spelling_of_values():
     assert compact(b'[ {"b" : 1.0e5,\n "a": "x  y"} ]') == '[{"b":1.0e5,"a":"x  y"}]'
+
+
+@given(VALUES)
+def test_strings_are_all_values_that_are_text_in_order(value):
+    def walked(part):
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        return [part] if isinstance(part, str) else [text for one in inner for text in walked(one)]
+
+    assert [*strings(value)] == walked(value)
+
+
+def test_strings_are_found_at_any_depth():
+    value = "deep"
+    for _ in range(5000):
+        value = [value]
+    assert [*strings(value)] == ["deep"]

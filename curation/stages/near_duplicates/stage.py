@@ -3,7 +3,8 @@
 A row is dropped only if the Jaccard similarity of its word 5-grams to those of a row that stays
 reaches the threshold, and, unless `system: ignore`, both have the same system prompts. What is
 said are the texts of users and assistants and the tool calls; system prompts, tool schemas and
-tool results are left out, since rows of one agent share them without being alike.
+tool results are left out, since rows of one agent share them without being alike. Of a piece only its own
+turns are compared, not those that it carries again.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from curation.arrow import open_table
 from curation.recipe.stages import NearDuplicates
-from curation.row import digest, ids_of
+from curation.row import carried, digest, ids_of
 from curation.stages.near_duplicates.linking import COUNTS, Links, link_datasketch, link_small
 from curation.stages.seam import (
     DROPS_SCHEMA,
@@ -67,9 +68,10 @@ def prepare(settings: NearDuplicates, context: Context) -> PrepareFn:
     def prepared(rows: pl.DataFrame) -> pl.DataFrame:
         said, keys = [], []
         # Row by row: what one decodes to is still in the cache, and gone before the next.
-        for text in rows["messages"]:
+        for text, notes in zip(rows["messages"], rows["notes"], strict=True):
             messages = _messages(text)
-            said.append(what_is_said(messages))
+            start, end = carried(notes)
+            said.append(what_is_said([*messages[:start], *messages[end:]] if end else messages))
             keys.append(context_key(messages) if is_distinct else 0)
         rank = rows["source"].replace_strict(ranks, default=len(ranks), return_dtype=pl.UInt32)
         return rows.select(

@@ -15,7 +15,7 @@ from curation.errors import RecipeError
 from curation.recipe.stages import Length
 from curation.rendering.template import Template, built_in, load_template
 from curation.rendering.tokens import load_counter
-from curation.row import NO_LOSS, decode, frame, is_trained, message, read_notes, without_loss
+from curation.row import NO_LOSS, carried, decode, frame, is_trained, message, read_notes, without_loss
 from curation.stages.length import STAGE, length
 from curation.stages.seam import Context
 from curation.turns.exchanges import exchanges, last_results, leading_system
@@ -74,7 +74,11 @@ def test_later_pieces_open_with_the_first_request_and_each_turn_is_trained_once(
     assert all(p[:2] == messages[:2] and p[-1]["role"] == "assistant" for p in pieces)
     for piece, notes in zip(pieces, kept["notes"], strict=True):
         assert set(without_loss(notes).values()) <= {"context"}
-        assert read_notes(notes)[-1] == {"stage": "length", "split": [pieces.index(piece) + 1, len(pieces)]}
+        number = pieces.index(piece) + 1
+        own = piece[carried(notes)[1] or 1 :]
+        assert read_notes(notes)[-1]["split"] == [number, len(pieces)]
+        assert own == messages[messages.index(own[0]) :][: len(own)]
+        assert [is_trained(m) for m in own] == [False, True] * (len(own) // 2)
     assert any(without_loss(notes) for notes in kept["notes"][1:])
     assert kept["tokens"].to_list() == [tokens(p) for p in pieces]
     assert max(kept["tokens"]) <= 200

@@ -7,7 +7,7 @@ from over_all import split_by
 
 from curation.arrow import write_frame
 from curation.recipe.stages import NearDuplicates
-from curation.row import frame
+from curation.row import frame, note
 from curation.stages.near_duplicates import stage
 from curation.stages.near_duplicates.shingles import jaccard, shingles
 from curation.stages.near_duplicates.stage import STAGE, prepare
@@ -170,3 +170,13 @@ def test_pairs_under_the_threshold_are_bounded_and_seeded(tmp_path, monkeypatch)
     found = outcome(rows, tmp_path, similarity=0.85).pairs
     assert found.height == 5
     assert found.equals(outcome(rows, tmp_path, similarity=0.85).pairs)
+
+
+def test_of_a_piece_only_its_own_turns_are_compared():
+    first = chat("Tell me a story")
+    second = [*first, *chat("Thanks", "Any time")]
+    rows = frame([first, second]).with_columns(piece=pl.Series([1, 2], dtype=pl.UInt32))
+    assert near_duplicates(rows).kept.height == 1
+    carrying = note(None, stage="length", split=[2, 2], carried=[0, 2])
+    rows = rows.with_columns(notes=pl.Series([None, carrying], dtype=pl.String))
+    assert near_duplicates(rows).kept.height == 2
