@@ -77,6 +77,8 @@ _TOOLS = (
     "function_definitions",
 )
 _SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "systemInstruction")
+# Beside turns that an API was given: OpenAI's Responses.
+_SYSTEM_OF_TURNS = (*_SYSTEM, "instructions")
 _HISTORY = tuple(key for key in KINDS["history"].rows if key.endswith(("history", "turns", "messages")))
 # Of what was thought before an answer; others that may be it are asked for.
 _THOUGHT = (
@@ -132,7 +134,7 @@ READERS: dict[str, ReaderDeclaration] = {
         columns={
             "messages": _CONVERSATION,
             "tools": _TOOLS,
-            "system": _SYSTEM,
+            "system": _SYSTEM_OF_TURNS,
             "completion": (),
             "key": ("custom_id",),
         },
@@ -148,7 +150,7 @@ READERS: dict[str, ReaderDeclaration] = {
         columns={
             "messages": ("conversation", *(key for key in _CONVERSATION if key != "conversation")),
             "tools": _TOOLS,
-            "system": _SYSTEM,
+            "system": _SYSTEM_OF_TURNS,
         },
         keys=ROW_MARKS,
         turns="messages",

@@ -213,9 +213,11 @@ def is_turn_list(value: Any) -> bool:
 
 
 def is_closing(value: Any) -> bool:
-    """Whether a value is a turn of the assistant, or turns that open with one or follow one."""
+    """Whether a value is a turn of the assistant, turns with one, or what it says."""
     if isinstance(value, list):
         return is_turns(value, "role", "content") and any(is_closing(turn) for turn in value)
+    if isinstance(value, str):
+        return bool(value.strip())
     return isinstance(value, dict) and "content" in value and value.get("role") in _ASSISTANTS
 
 
