@@ -73,7 +73,7 @@ def filtered(data: bytes, where: Mapping[str, Any], passing: Callable[[str, Any]
 
 # Whole names, or the last part of a name: `max_reward`, `is_resolved`, but not `reward_model`.
 _OUTCOME = re.compile(
-    r"(?:.*_)?(?:rewards?|success|successful|resolved|solved|passed|score|status|outcome|verdict|correct|label|rating|accepted|verified)"
+    r"(?:.*_)?(?:rewards?|success|successful|resolved|solved|passed|score|status|outcome|verdict|correct|label|rating|accepted|approved|verified)"
 )
 _INSIDE = 2
 _SHOWN_VALUES = 5

@@ -155,7 +155,9 @@ def sources(folder: Path) -> tuple[list[Found], list[Skipped]]:
 
 def _found(folder: Path, data: Sequence[Path]) -> Iterator[Found]:
     guessed: list[tuple[Path, list[tuple[Path, Guess]]]] = []
-    for parent, inside in groupby(data, key=lambda path: path.parent):
+    for parent, inside in groupby(
+        sorted(data, key=lambda path: (path.parent, path)), lambda path: path.parent
+    ):
         kinds = sorted(inside, key=_kind)
         alike = [list(files) for _, files in groupby(kinds, key=_kind)]
         guessed.append((parent, [one for files in alike for one in _guessed(files)]))

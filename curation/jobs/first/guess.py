@@ -57,7 +57,7 @@ class Guess:
     outcomes  keys that `where` could use → the first different values that they hold
     problem   why there is no reader
     rows      the first ones as they would be trained
-    kept      the share of the looked-at records that become rows
+    caution   why some of the records looked at become no rows
     """
 
     reader: str | None
@@ -69,7 +69,7 @@ class Guess:
     problem: str = ""
     rows: tuple[list[Message], ...] = ()
     has_calls: bool = False
-    kept: float = 1.0
+    caution: str = ""
 
     @property
     def sample(self) -> list[Message]:
@@ -93,8 +93,8 @@ class Trial:
 
     @property
     def holds(self) -> bool:
-        """Whether most became rows."""
-        return len(self.rows) * 2 > self.tried
+        """Whether no more fell than became rows."""
+        return bool(self.rows) and len(self.rows) * 2 >= self.tried
 
     def why(self) -> str:
         """The most frequent reason, and how many fell."""
@@ -169,7 +169,7 @@ def _found(reader: str, settings: dict[str, Any], looked: Look, trial: Trial) ->
         outcomes=_outcomes(looked.objects, settings),
         rows=tuple(trial.rows),
         has_calls=calls,
-        kept=len(trial.rows) / trial.tried,
+        caution=trial.why() if trial.reasons else "",
     )
 
 

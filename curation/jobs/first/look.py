@@ -104,12 +104,12 @@ def told(first: First) -> Iterator[str]:
                 yield f"  {part:<10} {some(keys)}"
         for key, held in guess.outcomes.items():
             yield f"  outcome    {key}: {held}; `where` can choose by it"
-        if guess.kept < 1:
-            yield f"  caution    {1 - guess.kept:.0%} of the rows looked at cannot be used; see the ledger"
+        if guess.caution:
+            yield f"  caution    {guess.caution}"
         yield from _shown(guess.sample)
     yield ""
     for one in first.held_out:
-        yield f"held out {one.uri}: named as {one.split}; not in the recipe"
+        yield f"apart   {place_of(one)}: named as {one.split}; not in the recipe"
     left = [line for one in first.unknown for line in why_unknown(one)]
     yield from (f"unread  {line}" for line in left[:TOLD])
     if len(left) > TOLD:
@@ -169,18 +169,27 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48].strip("_")
 
 
+def place_of(one: Found) -> str:
+    """Where its files are: a file, a glob, or their names in a folder."""
+    names = [path.name for path in one.files[:SHOWN_PER_KIND]] if one.patterns else []
+    more = ", …" if len(one.files) > len(names) else ""
+    return one.uri + (f": {', '.join(names)}{more}" if names else "")
+
+
 def files_of(files: Sequence[Path]) -> str:
     return f"{len(files):,} file{'' if len(files) == 1 else 's'}"
 
 
 def some(keys: Sequence[str]) -> str:
-    return ", ".join(visible(short(key, 40)) for key in keys[:_KEYS]) + (", …" if len(keys) > _KEYS else "")
+    return ", ".join(visible(short(key or "(no name)", 40)) for key in keys[:_KEYS]) + (
+        ", …" if len(keys) > _KEYS else ""
+    )
 
 
 def why_unknown(one: Found) -> Iterator[str]:
     """A line for every file that no reader fits, up to a few: what is wrong, and the keys it has."""
     keys = f"keys found: {some(one.guess.keys)}" if one.guess.keys else ""
-    unnamed = "" if one.guess.problem else "none is named as a question and none as an answer"
+    unnamed = "" if one.guess.problem else "none says that it asks or answers"
     shown = "; ".join(part for part in (one.guess.problem, keys, unnamed) if part)
     names = [one.uri]
     if len(one.files) > 1:

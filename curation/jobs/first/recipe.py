@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.jobs.first.files import Found
 from curation.jobs.first.flow import flow, scalar
-from curation.jobs.first.look import First, files_of, first_look, proposal, slug, some, why_unknown
+from curation.jobs.first.look import First, files_of, first_look, place_of, proposal, slug, some, why_unknown
 from curation.recipe.readers import READERS
 from curation.recipe.stages import STAGES
 from curation.visible import visible
@@ -45,7 +45,7 @@ def _recipe(first: First, out: Path) -> Iterator[str]:
     if first.held_out:
         yield "  # Named as files of a test or of validation, and left out for that; the recipe's split holds"
         yield "  # out rows of its own:"
-        yield from (f"{_LEFT_OUT}{one.uri} ({one.split})" for one in first.held_out)
+        yield from (f"{_LEFT_OUT}{place_of(one)} ({one.split})" for one in first.held_out)
     yield from _left_open(first)
     yield from _rest(first.languages)
 
@@ -60,6 +60,8 @@ def _source(name: str, one: Found, group: str) -> Iterator[str]:
     for key, value in one.guess.settings.items():
         yield f"    {key}: {flow(value)}"
     yield f"    group: {group}"
+    if one.guess.caution:
+        yield f"    # caution: {visible(one.guess.caution)}".replace("\n", " ")
     for part, keys in (("ignored", one.guess.ignored), ("refused", one.guess.refused)):
         if keys:
             yield f"    # {part}: {some(keys)}"

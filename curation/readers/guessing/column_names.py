@@ -139,7 +139,10 @@ def _named(
     usable = [key for key in keys if _is_said(texts[key], is_number) and not _NEITHER & {*words(key)}]
     last = {key: key.rpartition(".")[2].strip().lower() for key in usable}
     exact = [key for key in usable if last[key] in known]
-    others = [key for key in usable if key not in exact and telling & {*words(key.rpartition(".")[2])}]
+    # `input_output` says both, which is neither.
+    other = (_ASKS | {"input"} if telling is _ANSWERS else _ANSWERS) - {"a", "q"}
+    said = {key: {*words(key.rpartition(".")[2])} for key in usable if key not in exact}
+    others = [key for key, told in said.items() if telling & told and not other & told]
     # `input` and `user` ask, and `assistant` answers, where no clearer name does.
     clear = [key for key in exact if telling & {*words(last[key])}]
     return [rank for rank in (clear, [key for key in exact if key not in clear], others) if rank]

@@ -1,6 +1,7 @@
 """A look at a file: its first records, or that it is text, and which readers may fit, the best first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from curation.jsontext import JSON_ERRORS, mend, plain
+from curation.jsontext import JSON_ERRORS, from_python, mend, plain
 from curation.readers.conversion import converter, fits
 from curation.readers.reading import chunks, records_of
 from curation.readers.regrouping import unfolded
@@ -17,6 +18,7 @@ from curation.readers.seam import Candidate, is_turns, reader_of
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.sources.records import Bad, Filtered, Noted, Record, file_format
+from curation.text import UnknownEncoding
 
 LOOKED_AT = 20
 # What a file of unknown records is opened with; what it makes of them does not count.
@@ -67,6 +69,8 @@ def collections(looked: Look) -> Iterator[tuple[str, Look]]:
         if not (alone or key.lower() in _COLLECTIONS) or not is_turns(looked.objects[0].get(key)):
             continue
         inner = _inside(looked, key)
+        if not inner.objects:
+            continue
         yield key, inner
         for deeper in dict.fromkeys(key for record in inner.objects for key in record):
             if deeper.lower() in _COLLECTIONS and is_turns(inner.objects[0].get(deeper)):
@@ -130,13 +134,34 @@ def _is_record(path: Path, data: bytes) -> bool:
 
 
 def _value(data: bytes) -> Any:
+    """A record as Python objects: mended, and with lists that Python spelt, where need be; None if broken."""
+    for read in (bytes, lambda broken: mend(broken)[0]):
+        with suppress(*JSON_ERRORS, UnknownEncoding):
+            text = read(data)
+            value = plain(msgspec.Raw(text))
+            return _without_python(value, text) if isinstance(value, dict) else value
+    return None
+
+
+def _without_python(record: dict[str, Any], data: bytes) -> dict[str, Any]:
+    """A record whose texts of Python lists are lists; texts of JSON ones stay, as most readers take them."""
+    with suppress(ValueError):
+        spelt = plain(msgspec.Raw(from_python(data) or b"{}"))
+        changed = {
+            key: value
+            for key, value in spelt.items()
+            if isinstance(record[key], str) and value != record[key]
+        }
+        return record | {key: value for key, value in changed.items() if not _is_json(record[key])}
+    return record
+
+
+def _is_json(text: str) -> bool:
     try:
-        return plain(msgspec.Raw(data))
+        msgspec.json.decode(text, type=msgspec.Raw)
     except JSON_ERRORS:
-        try:
-            return plain(msgspec.Raw(mend(data)[0]))
-        except JSON_ERRORS:
-            return None
+        return False
+    return True
 
 
 def _ranked(found: Iterable[tuple[str, Iterable[Candidate]]]) -> list[tuple[str, Candidate]]:

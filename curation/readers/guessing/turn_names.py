@@ -3,6 +3,7 @@
 Who asks and who answers must be in a speaker's name; else a `map` is no more than a proposal.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,8 @@ _NUMBERS = (
     "sequence",
     "message_index",
 )
+# Who may speak in a text besides, at the start of a line.
+_OTHER_SPEAKER = re.compile(r"^(tool|function|observation|system|System|Tool|Observation):", re.MULTILINE)
 # Markers of texts: those that open a user's and an assistant's turn, and others that may be there.
 _MARKERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
     ({"### Human:": "user", "### Assistant:": "assistant"}, {}),
@@ -101,14 +104,26 @@ def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[
     for key, value in first.items():
         for needed, more in _MARKERS:
             if isinstance(value, str) and key != "rejected" and all(mark in value for mark in needed):
+                others = {m[1] for r in objects for m in _OTHER_SPEAKER.finditer(str(r.get(key)))}
+                others -= {mark.rstrip(":") for mark in (*needed, *more)}
+                asks = f"`{min(others)}:` speaks in `{key}` too, and no role is its" if others else ""
                 there = {
                     mark: role for mark, role in more.items() if any(mark in str(r.get(key)) for r in objects)
                 }
-                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": {**needed, **there}}})
+                yield Candidate(POSSIBLE, {"map": {"text": key, "roles": {**needed, **there}}}, asks=asks)
 
 
 def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """Any list of turns with a speaker and what is said. Who answers must be in the speakers' names."""
+    proposed = list(_spoken_lists(objects))
+    for _, one in proposed:
+        both = (
+            f"`{proposed[0][0]}` and `{proposed[1][0]}` are both conversations" if len(proposed) > 1 else ""
+        )
+        yield one._replace(asks=one.asks or both)
+
+
+def _spoken_lists(objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Candidate]]:
     for key in dict.fromkeys(key for record in objects for key in record if key not in _HALVES):
         found = [record[key] for record in objects if is_turns(record.get(key))]
         talks = [
@@ -142,7 +157,7 @@ def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candida
                 _proposed([name for turns in spoken for name, _ in turns]),
                 len(roles) > 2,
             )
-        yield Candidate(LIKELY, {"map": {**layout, "roles": roles}}, asks=asks)
+        yield key, Candidate(LIKELY, {"map": {**layout, "roles": roles}}, asks=asks)
 
 
 def _exchanges(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:

@@ -27,10 +27,6 @@ def _turns_beside(one: Record, *keys: str) -> bool:
     return any(is_turns(one.get(key)) for key in keys)
 
 
-def _has_python(one: Record) -> bool:
-    return any(isinstance(value, str) and re.match(r"\s*\[\s*\{'", value) for value in one.values())
-
-
 # What the first record looks like → what it is and what to do; the first that fits speaks.
 _SHAPES: tuple[tuple[Callable[[Record], bool], str], ...] = (
     (
@@ -43,7 +39,6 @@ _SHAPES: tuple[tuple[Callable[[Record], bool], str], ...] = (
         lambda one: isinstance(one.get("inputs"), dict) and isinstance(one.get("outputs"), dict),
         "runs of LangSmith; write the messages of `inputs` and `outputs` as one list, `messages`",
     ),
-    (_has_python, "a list as Python writes it, not JSON; write it with json.dumps"),
     (
         lambda one: str(one.get("prompt", "")).rstrip().endswith(("###", "->")) and "completion" in one,
         "prompts and completions with their old separators; take the separators off first",

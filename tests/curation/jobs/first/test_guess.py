@@ -82,6 +82,7 @@ OPEN = [
     columns_of("title", "url", "body"),
     columns_of("system", "response"),
     columns_of("prompt", "rejected"),
+    columns_of("question", "input_output"),
 ]
 
 
@@ -135,7 +136,9 @@ ASKED = [
     ({"subject": "Rust", "comments": TALK}, "`subject` beside `comments` asks too, and would be left out"),
     ({"talk": [{"speaker": n, "text": n} for n in ("Tom", "Mara")]}, "nobody under `speaker` of `talk`"),
     ({**columns_of("question", "answer"), "choices": ["a", "b"]}, "the question chooses among answers"),
+    ({"log": "user: hi\nassistant: None\ntool: 7\nassistant: Seven."}, "`tool:` speaks in `log` too"),
     ({"role": "user", "text": "hi"}, "a turn a record, and no key says which are of one conversation"),
+    ({"left": TALK, "right": TALK}, "`left` and `right` are both conversations"),
     ({"messages": SAID[:1]}, "messages: 2 of 2 rows looked at fail: no_assistant, nobody answers"),
     ({"messages": [{"role": "narrator", "content": "x"}, *SAID]}, "fail: bad_role 'narrator', a role that"),
 ]
@@ -168,6 +171,17 @@ def test_what_is_not_read_and_how_rows_came_out_is_told(tmp_path):
     found = taken(tmp_path, row, {**row, "reward": 0.0}, row)
     assert found.ignored == ("id", "reward")
     assert found.outcomes == {"reward": "1.0, 0.0"}
+
+
+def test_turns_in_pythons_spelling_are_taken_for_turns(tmp_path):
+    found = taken(tmp_path, *[{"id": n, "messages": repr(SAID)} for n in range(2)])
+    assert (found.settings, len(found.sample)) == ({"columns": {"messages": "messages"}}, 2)
+
+
+def test_half_of_the_rows_may_fall_and_the_reason_is_told(tmp_path):
+    good, bad = {"messages": SAID}, {"messages": SAID[:1]}
+    assert taken(tmp_path, good, bad).caution == "1 of 2 rows looked at fail: no_assistant, nobody answers"
+    assert taken(tmp_path, good, bad, bad).reader is None
 
 
 def test_a_list_of_turns_a_line_is_read_as_it_stands(tmp_path):
@@ -215,3 +229,14 @@ def test_records_inside_records_are_read_with_what_stands_around_them(tmp_path):
     found = taken(tmp_path, *[{"title": "Ponds", "paragraphs": [paragraph]}] * 2)
     assert found.settings["records"] == "paragraphs.qas"
     assert [turn["content"] for turn in found.sample] == ["A pond.\n\nWhere?", "There."]
+
+
+def test_calls_that_stand_in_a_text_of_json_are_an_answer(tmp_path):
+    row = {
+        "query": "Get me a taxi.",
+        "answers": '[{"name": "taxi", "arguments": {}}]',
+        "tools": '[{"name": "taxi"}]',
+    }
+    found = taken(tmp_path, row)
+    assert found.settings["columns"] == {"question": "query", "answer": "answers", "tools": "tools"}
+    assert found.has_calls
