@@ -6,13 +6,16 @@ Nothing is guessed that a name does not say; what remains open is told, for a pe
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 import polars as pl
 
+from curation.calls.listed_tools import offered_names
 from curation.calls.text_calls import OPEN
+from curation.calls.tool_schemas import read_tools, tools_file
 from curation.errors import SourceError
 from curation.readers.conversion import converted, converter
 from curation.readers.guessing.look import (
@@ -32,6 +35,7 @@ from curation.readers.regrouping import gathered
 from curation.readers.seam import OWN, POSSIBLE, reader_of
 from curation.readers.where import outcomes
 from curation.recipe.keys import KINDS
+from curation.recipe.kinds import BUILT_IN_SCHEMAS
 from curation.recipe.readers import READERS
 from curation.recipe.stages import REASONS, Chat
 from curation.row import Message, decode, frame
@@ -44,6 +48,9 @@ from curation.visible import short
 
 # Of a text so many rows are tried.
 _TRIED = 200
+# Where so many of the rows that call tools and offer none call these alone, they are offered.
+_MOSTLY = 0.9
+_OWN_TOOLS = BUILT_IN_SCHEMAS[0]
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Trial:
 
     whole  of a text, whether all of it could be read
     keys   of records, as KeyCounts counts them
+    bare   of each row that calls tools and offers none, their names
     """
 
     rows: list[list[Message]]
@@ -90,6 +98,7 @@ class Trial:
     reasons: Counter[str]
     whole: bool = True
     keys: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=KEYS_SCHEMA))
+    bare: Sequence[set[str]] = ()
 
     @property
     def holds(self) -> bool:
@@ -160,6 +169,9 @@ def _proposal(reader: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _found(reader: str, settings: dict[str, Any], looked: Look, trial: Trial) -> Guess:
     calls = any(m["tool_calls"] or OPEN in (m["content"] or "") for row in trial.rows for m in row)
     told = told_keys([trial.keys])
+    ours = sum(names <= _own_tools() for names in trial.bare)
+    if ours and ours >= _MOSTLY * len(trial.bare):
+        settings = {**settings, "tools": _OWN_TOOLS}
     return Guess(
         reader,
         settings,
@@ -171,6 +183,11 @@ def _found(reader: str, settings: dict[str, Any], looked: Look, trial: Trial) ->
         has_calls=calls,
         caution=trial.why() if trial.reasons else "",
     )
+
+
+@cache
+def _own_tools() -> frozenset[str]:
+    return frozenset(offered_names(read_tools(tools_file(_OWN_TOOLS, Path()))))
 
 
 def tried(path: Path, reader: str, settings: Mapping[str, Any], looked: Look) -> Trial:
@@ -189,8 +206,8 @@ def tried(path: Path, reader: str, settings: Mapping[str, Any], looked: Look) ->
     rows = [one for one in found if isinstance(one, Row)]
     reasons = Counter(one.error for one in found if isinstance(one, Bad))
     reasons.update(_refusal(one) for one in found if isinstance(one, Refused))
-    kept, dropped = _chat([row.messages for row in rows], [row.tools for row in rows])
-    return Trial(kept, len(rows) + reasons.total(), reasons + dropped, keys=counts.frame())
+    kept, bare, dropped = _chat([row.messages for row in rows], [row.tools for row in rows])
+    return Trial(kept, len(rows) + reasons.total(), reasons + dropped, keys=counts.frame(), bare=bare)
 
 
 def _refusal(one: Refused) -> str:
@@ -201,13 +218,16 @@ def _refusal(one: Refused) -> str:
 
 def _chat(
     conversations: Sequence[Sequence[Mapping[str, Any]]], tools: Sequence[str | None]
-) -> tuple[list[list[Message]], Counter[str]]:
-    """The conversations that the chat stage keeps, and why it drops the others."""
+) -> tuple[list[list[Message]], list[set[str]], Counter[str]]:
+    """The conversations that the chat stage keeps, what they call without any tools, why it drops others."""
     if not conversations:
-        return [], Counter()
+        return [], [], Counter()
     kept, dropped = CHAT.bind(Chat(), Context())(frame(conversations, tools))
     reasons = Counter(map(_why, dropped["reason"], dropped["detail"]))
-    return [decode(text) for text in kept["messages"]], reasons
+    rows = [decode(text) for text in kept["messages"]]
+    without = [row for row, offered in zip(rows, kept["tools"], strict=True) if offered is None]
+    called = [{call["name"] for turn in row for call in turn["tool_calls"] or ()} for row in without]
+    return rows, [names for names in called if names], reasons
 
 
 def _why(reason: str, detail: str) -> str:
@@ -258,5 +278,5 @@ def _tried_text(path: Path, reader: str, settings: Mapping[str, Any]) -> Trial |
         return None
     good = [(m, t) for one in frames for m, t in zip(one["messages"], one["tools"], strict=True) if m]
     first = good[:_TRIED]
-    kept, dropped = _chat([decode(m) for m, _ in first], [t for _, t in first])
+    kept, _, dropped = _chat([decode(m) for m, _ in first], [t for _, t in first])
     return Trial(kept, len(first), dropped, all(one["reason"].is_null().all() for one in frames))

@@ -155,7 +155,7 @@ def _name(one: Found, taken: set[str]) -> str:
     if not parent:
         wished = [stem or "rows"]
     if not any(wished):
-        wished = [str(one.guess.reader)]
+        wished = [str(one.guess.reader), slug(one.files[0].name.split(".")[0])]
     name = next((wish for wish in wished if wish and wish not in taken), None)
     number = 2
     while name is None or name in taken:

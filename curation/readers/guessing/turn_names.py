@@ -115,15 +115,6 @@ def guess_records(path: Path, objects: Sequence[Mapping[str, Any]]) -> Iterator[
 
 def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     """Any list of turns with a speaker and what is said. Who answers must be in the speakers' names."""
-    proposed = list(_spoken_lists(objects))
-    for _, one in proposed:
-        both = (
-            f"`{proposed[0][0]}` and `{proposed[1][0]}` are both conversations" if len(proposed) > 1 else ""
-        )
-        yield one._replace(asks=one.asks or both)
-
-
-def _spoken_lists(objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Candidate]]:
     for key in dict.fromkeys(key for record in objects for key in record if key not in _HALVES):
         found = [record[key] for record in objects if is_turns(record.get(key))]
         talks = [
@@ -152,7 +143,7 @@ def _spoken_lists(objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, C
                 _proposed([name for turns in spoken for name, _ in turns]),
                 len(roles) > 2,
             )
-        yield key, Candidate(LIKELY, {"map": {**layout, "roles": roles}}, asks=asks)
+        yield Candidate(LIKELY, {"map": {**layout, "roles": roles}}, asks=asks)
 
 
 def _exchanges(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:

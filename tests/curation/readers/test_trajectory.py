@@ -245,7 +245,10 @@ def test_a_log_of_steps_is_guessed_with_the_language_of_its_actions(tmp_path):
     }
     found = guessed(tmp_path, log)
     columns = {"steps": "steps", "task": "task"}
-    assert (found.reader, found.settings) == ("trajectory", {"columns": columns, "action": "bash"})
+    assert (found.reader, found.settings) == (
+        "trajectory",
+        {"columns": columns, "action": "bash", "tools": "aj_tools"},
+    )
     played = {**log, "steps": [{"action": "open the gate", "observation": "it is open"}]}
     found = guessed(tmp_path, played)
     assert found.reader is None

@@ -138,7 +138,7 @@ ASKED = [
     ({**columns_of("question", "answer"), "choices": ["a", "b"]}, "the question chooses among answers"),
     ({"log": "user: hi\nassistant: None\ntool: 7\nassistant: Seven."}, "`tool:` speaks in `log` too"),
     ({"role": "user", "text": "hi"}, "a turn a record, and no key says which are of one conversation"),
-    ({"left": TALK, "right": TALK}, "`left` and `right` are both conversations"),
+    ({"left": TALK, "right": TALK}, "`left` and `right` both hold turns"),
     ({"messages": SAID[:1]}, "messages: 2 of 2 rows looked at fail: no_assistant, nobody answers"),
     ({"messages": [{"role": "narrator", "content": "x"}, *SAID]}, "fail: bad_role 'narrator', a role that"),
 ]
@@ -240,3 +240,14 @@ def test_calls_that_stand_in_a_text_of_json_are_an_answer(tmp_path):
     found = taken(tmp_path, row)
     assert found.settings["columns"] == {"question": "query", "answer": "answers", "tools": "tools"}
     assert found.has_calls
+
+
+@pytest.mark.parametrize(("name", "tools"), [("bash", "aj_tools"), ("book_taxi", None)])
+def test_calls_of_our_own_tools_are_offered_them_where_nothing_is(tmp_path, name, tools):
+    call = {"id": "1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+    asked = {"role": "assistant", "content": None, "tool_calls": [call]}
+    found = taken(
+        tmp_path,
+        {"messages": [SAID[0], asked, {"role": "tool", "tool_call_id": "1", "content": "x"}, SAID[1]]},
+    )
+    assert found.settings.get("tools") == tools

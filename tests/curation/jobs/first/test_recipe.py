@@ -1,6 +1,7 @@
 """`aj init`: the recipe it writes parses, and names reader, settings and group of each source."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -273,3 +274,22 @@ def test_a_first_recipe_for_the_real_corpus(corpus, tmp_path):
     assert {source.group for source in sources.values()} == {
         "conversational", "plants", "strategic", "apothecary", "custom"
     }  # fmt: skip
+
+
+def test_a_first_recipe_passes_check_and_curate_as_it_is_and_writes_every_row_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    things = ("Rad", "Boot", "Zelt", "Brett", "Auto")
+    faq = [f"{n};Was kostet {one} mit {two}?;Es sind {n} Euro.\n"
+           for n, (one, two) in enumerate(product(things, things))]  # fmt: skip
+    (tmp_path / "data/faq.csv").write_text("Nr;Frage;Antwort\n" + "".join(faq), encoding="cp1252")
+    (tmp_path / "data/faq_test.csv").write_text("Nr;Frage;Antwort\n1;Wann?;Jetzt gleich.\n")
+    talk = [{"role": "user", "content": "Run it."}, CALL | {"content": "I shall."}]
+    (tmp_path / "data/agent.jsonl").write_text(lines({"messages": talk, "tools": [{"name": "f"}]}))
+    assert aj.main(["init", "data"]) == 0
+    assert aj.main(["check", "recipe.yaml"]) == 0
+    aj.main(["curate", "recipe.yaml", "--workers", "1"])
+    manifest = json.loads((tmp_path / "build/data-v1.0.0/manifest.json").read_text())
+    rows = manifest["rows"]
+    assert (rows["read"], rows["unselected"], manifest["written"]["eval"]) == (26, 0, 1)
+    assert rows["train"] == manifest["written"]["train"] == 25
