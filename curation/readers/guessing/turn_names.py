@@ -135,7 +135,12 @@ def _turns_of_any_name(objects: Sequence[Mapping[str, Any]]) -> Iterator[Candida
         unknown = [name for name, role in roles.items() if role is None]
         asks = ""
         if {"user", "assistant"} <= {*roles.values()} and not unknown:
-            if beside := _asking_beside(objects, key):
+            others = [
+                other for other in objects[0] if other != key and is_turns(objects[0][other], speaker, said)
+            ]
+            if others:
+                asks = f"`{key}` and `{others[0]}` both hold turns, and no name says which are to be trained"
+            elif beside := _asking_beside(objects, key):
                 asks = f"`{beside}` beside `{key}` asks too, and would be left out"
         else:
             asks = f"nobody under `{speaker}` of `{key}` is named as who answers: {_listed(list(roles))}"

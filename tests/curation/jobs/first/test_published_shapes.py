@@ -35,7 +35,7 @@ SHAPES = {
     "lima": ({"conversations": [ASK, SAY], "source": "s"}, UNNAMED),
     "metamath": ({"query": ASK, "response": SAY, "type": "rephrased"}, TALK),
     "gsm8k": ({"question": ASK, "answer": SAY}, TALK),
-    "arena": ({"winner": "model_b", "conversation_a": [USER, NO], "conversation_b": [USER, AI]}, "are both"),
+    "arena": ({"winner": "model_b", "conversation_a": [USER, NO], "conversation_b": [USER, AI]}, "both hold"),
     "nemotron": ({"input": [USER], "output": SAY, "category": "chat", "reasoning": "off"}, TALK),
     "magpie": (
         {"instruction": ASK, "response": SAY, "conversations": [{"from": "human", "value": ASK},
