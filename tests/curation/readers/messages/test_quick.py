@@ -215,6 +215,9 @@ def test_a_very_deep_value_is_left():
 def test_only_readers_of_conversations_without_settings_go_the_quick_way():
     assert quick_key(MESSAGES) == "messages"
     assert quick_key(WILDCHAT) == "conversation"
+    # As `aj init` writes it.
+    named = {"columns": {"messages": "messages"}}
+    assert quick_key(Source(uri="x.jsonl", reader="messages", group="g", **named)) == "messages"
     for setting in ({"columns": {"messages": "chat"}}, {"where": {"lang": "en"}}, {"system": "Be brief."}):
         assert quick_key(Source(uri="x.jsonl", reader="messages", group="g", **setting)) is None
     assert quick_key(Source(uri="x.jsonl", reader="sharegpt", group="g")) is None
