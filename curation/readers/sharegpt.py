@@ -11,7 +11,7 @@ from curation.calls.text_calls import call_turn
 from curation.readers.beside import first_offered, system_beside
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, turns_under
-from curation.recipe.marks import ROW_MARKS
+from curation.recipe.marks import MARKS, ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import (
@@ -76,7 +76,9 @@ def converter(source: Source, path: Path) -> Convert:
 
 
 def _completed(record: Mapping[str, Raw], raw: Raw, path: str) -> Raw:
-    """The list of turns with those under a path after it. Raises Unfit where there are none."""
+    """The list of turns with those under a path after it, which are trained: the assistant's before them are
+    context. Raises Unfit where there are none.
+    """
     value = look_up(record, path)
     data = b"null" if value is None else bytes(value)
     if data[:1] not in (b"{", b"["):
@@ -84,7 +86,19 @@ def _completed(record: Mapping[str, Raw], raw: Raw, path: str) -> Raw:
     turns: list[Raw] = _LIST.decode(raw)
     following: list[Raw] = _LIST.decode(data if data[:1] == b"[" else b"[" + data + b"]")
     same = len(following) > len(turns) and all(map(_same, turns, following))
-    return Raw(msgspec.json.encode(following if same else [*turns, *following]))
+    following = following[len(turns) :] if same else following
+    return Raw(msgspec.json.encode([*map(_as_context, turns), *following]))
+
+
+def _as_context(turn: Raw) -> Raw:
+    """A turn without loss, where it is the assistant's and no mark says anything of it."""
+    held: dict[str, Raw] = _SHALLOW.decode(turn)
+    if not held.keys().isdisjoint(MARKS) or "from" not in held:
+        return turn
+    speaker = str(msgspec.json.decode(held["from"])).lower()
+    if role_of(speaker) != "assistant" and speaker not in CALLERS:
+        return turn
+    return Raw(msgspec.json.encode({**held, "weight": Raw(b"0")}))
 
 
 def _same(one: Raw, other: Raw) -> bool:

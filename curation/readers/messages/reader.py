@@ -18,9 +18,9 @@ from curation.recipe.marks import ROW_MARKS
 from curation.recipe.readers import READERS
 from curation.recipe.source import Source
 from curation.turns.chat_api import ApiTurn, decode_turns, row_of_turns
-from curation.turns.marks import weigh_row
+from curation.turns.marks import is_marked, weigh_row
 from curation.turns.response_items import turns_of_items
-from curation.turns.roles import spellings
+from curation.turns.roles import role_of, spellings
 from curation.turns.shape import Convert, Row, Unfit, missing
 
 _COLUMNS = READERS["messages"].columns
@@ -40,6 +40,7 @@ _Usual = msgspec.defstruct(
 _USUAL: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Usual)
 _SHALLOW = msgspec.json.Decoder(dict[str, Raw])
 _TEXT = msgspec.json.Decoder(str)
+_NO_LOSS = Raw(b"0")
 _SYSTEMS, _ASSISTANTS = spellings("system"), spellings("assistant")
 # Keys of what is asked and of what follows it: TRL's, stored completions', logs' of requests.
 _HALVES = (
@@ -113,15 +114,24 @@ def answering(partner: Callable[[str], bytes | None], record: Mapping[str, Raw],
 
 
 def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> list[ApiTurn]:
-    """The turns and those that follow them, unless these open with the same ones. Raises Unfit."""
+    """The turns and those that follow them, which may open with the same ones. Raises Unfit.
+
+    What follows is what is trained, as TRL does it: the assistant's turns before it are context.
+    """
     value = look_up(record, path)
     data = b"null" if value is None else bytes(value)
     if data == b"null":
         raise missing(record, [path], "columns: {completion: %s}")
     if data[:1] == b'"':
-        return [*turns, ApiTurn(role="assistant", content=_TEXT.decode(data))]
-    following = _decoded(data if data[:1] == b"[" else b"[" + data + b"]")
-    return following if following[: len(turns)] == turns else [*turns, *following]
+        following = [ApiTurn(role="assistant", content=_TEXT.decode(data))]
+    else:
+        following = _decoded(data if data[:1] == b"[" else b"[" + data + b"]")
+    if following[: len(turns)] == turns:
+        following = following[len(turns) :]
+    for turn in turns:
+        if role_of(turn.role.lower()) == "assistant" and not is_marked(turn):
+            turn.weight = _NO_LOSS
+    return [*turns, *following]
 
 
 def _given(record: Any, keys: Sequence[str]) -> list[tuple[str, Raw]]:

@@ -58,6 +58,12 @@ def test_the_chosen_of_two_answers_may_follow_the_turns(chosen):
         read("sharegpt", record, columns={"completion": "picked"})
 
 
+def test_turns_before_the_chosen_answer_are_context():
+    record = {"conversations": [ASKED, ANSWERED, ASKED], "chosen": ANSWERED}
+    row = read("sharegpt", record, columns={"completion": "chosen"})
+    assert [message.get("weight") for message in row.messages] == [None, 0, None, None]
+
+
 def test_a_system_prompt_and_tools_stand_beside_turns_of_role_and_content_too():
     tools = [{"name": "f"}]
     row = read("sharegpt", {"system": "be brief", "conversations": HELLO, "available_tools": tools})

@@ -84,6 +84,15 @@ def test_what_follows_the_messages_may_stand_beside_them(columns, record):
     assert said(read("messages", record, columns=columns)) == [("user", "hi"), ("assistant", "hello")]
 
 
+def test_of_what_is_followed_nothing_is_trained():
+    """As TRL trains prompt and completion: on the completion."""
+    prompt = [ASKED, SAID, {"role": "user", "content": "and?"}, {**SAID, "weight": 1}]
+    for completion in ([SAID], [*prompt, SAID]):
+        record = {"prompt": prompt, "completion": completion}
+        row = read("messages", record, columns={"messages": "prompt", "completion": "completion"})
+        assert [message.get("weight") for message in row.messages] == [None, 0, None, None, None]
+
+
 def test_what_follows_the_messages_must_be_there():
     with pytest.raises(Unfit, match=r"keys found: messages, done; expected one of: completion"):
         read("messages", {"messages": TALK, "done": 1}, columns={"completion": "completion"})
