@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.jobs.first.files import Found
 from curation.jobs.first.flow import flow, scalar
-from curation.jobs.first.look import First, files_of, first_look, place_of, proposal, slug, some, why_unknown
+from curation.jobs.first.look import First, files_of, place_of, proposal, slug, some, why_unknown
 from curation.recipe.readers import READERS
 from curation.recipe.stages import STAGES
 from curation.visible import visible
@@ -14,17 +14,11 @@ from curation.visible import visible
 _LEFT_OUT = "  # - "
 
 
-def first_recipe(folder: Path, out: Path = Path("recipe.yaml")) -> str:
-    """A recipe for the files below a folder.
-
-    out: where it will be written, from which its data_root leads to the folder. What is left open stands
-    in comments. Raises SourceError as `first_look` does.
-    """
-    return recipe_text(first_look(folder), out)
-
-
 def recipe_text(first: First, out: Path) -> str:
-    """The recipe of a first look."""
+    """The recipe of a first look. What is left open stands in comments.
+
+    out: where it will be written, from which its data_root leads to the folder.
+    """
     return "\n".join(_recipe(first, out)) + "\n"
 
 

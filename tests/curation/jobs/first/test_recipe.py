@@ -9,7 +9,8 @@ import pytest
 
 import aj
 from curation.errors import SourceError
-from curation.jobs.first.recipe import first_recipe
+from curation.jobs.first.look import first_look
+from curation.jobs.first.recipe import recipe_text
 from curation.readers.reading import chunks, list_files, read
 from curation.recipe.load import load_recipe
 
@@ -18,6 +19,10 @@ CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "name":
 SHARED = [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]
 CAMP = [{"id": "mturk_agent_2", "text": "x"}, {"id": "mturk_agent_1", "text": "y"}]
 TABLE = [{"NAMES": [name], "UTTERANCES": ["x"]} for name in ("DM", "SAM", "DM", "LIAM")]
+
+
+def first_recipe(folder, out=Path("recipe.yaml")):
+    return recipe_text(first_look(folder), out)
 
 
 def lines(*records):
