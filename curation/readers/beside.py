@@ -1,16 +1,17 @@
 """What stands beside turns, or a question and its answer: tools, a system prompt, a history, thoughts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from curation.jsontext import JSON_ERRORS
+from curation.readers.columns import look_up
 from curation.recipe.keys import KINDS
 from curation.turns.chat_api import content_of, decode_turns, offered, row_of_turns, say, with_thought
 from curation.turns.roles import ROLES, role_of
-from curation.turns.shape import Unfit, Unsupported
+from curation.turns.shape import Unfit, Unsupported, missing
 
 _TEXT = msgspec.json.Decoder(str)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
@@ -64,6 +65,18 @@ def _system_text(raw: Raw) -> str | None:
     if data[:1] == b"[":
         return content_of(msgspec.json.decode(data, type=list[Raw]), "system").text
     return _TEXT.decode(data) if data[:1] == b'"' else None
+
+
+def following(record: Mapping[str, Raw], path: str) -> bytes:
+    """What follows the turns, under a path: the JSON of a list, a single turn made one, or of a text.
+
+    Raises Unfit where nothing stands there.
+    """
+    value = look_up(record, path)
+    data = b"null" if value is None else bytes(value)
+    if data == b"null":
+        raise missing(record, [path], "columns: {completion: %s}")
+    return data if data[:1] in (b"[", b'"') else b"[" + data + b"]"
 
 
 def earlier(text: str, key: str) -> list[dict[str, Any]]:

@@ -277,7 +277,7 @@ def _quick_frames(
     assert isinstance(chunk.path, Path)
     convert = converter(source, chunk.path)
     start = 0
-    for batch in _gathered(records_of(chunk, source, partial(fits, convert), wanted_columns(source))):
+    for batch in _larger(records_of(chunk, source, partial(fits, convert), wanted_columns(source))):
         plain = counts.plain(batch)
         lines = [
             cast(bytes, record) if is_plain else b""
@@ -298,7 +298,7 @@ def _quick_frames(
         start += len(batch)
 
 
-def _gathered(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
+def _larger(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
     """Batches of records as larger ones of about 16 MB and at most _BATCH_ROWS; at least one."""
     gathered: list[Record] = []
     size = 0

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from curation.calls.text_calls import call_turn
-from curation.readers.beside import first_offered, system_beside
+from curation.readers.beside import first_offered, following, system_beside
 from curation.readers.columns import look_up
 from curation.readers.seam import OWN, Candidate, Reader, turns_under
 from curation.recipe.marks import MARKS, ROW_MARKS
@@ -79,15 +79,14 @@ def _completed(record: Mapping[str, Raw], raw: Raw, path: str) -> Raw:
     """The list of turns with those under a path after it, which are trained: the assistant's before them are
     context. Raises Unfit where there are none.
     """
-    value = look_up(record, path)
-    data = b"null" if value is None else bytes(value)
-    if data[:1] not in (b"{", b"["):
+    data = following(record, path)
+    if data[:1] == b'"':
         raise missing(record, [path], "columns: {completion: %s}")
     turns: list[Raw] = _LIST.decode(raw)
-    following: list[Raw] = _LIST.decode(data if data[:1] == b"[" else b"[" + data + b"]")
-    same = len(following) > len(turns) and all(map(_same, turns, following))
-    following = following[len(turns) :] if same else following
-    return Raw(msgspec.json.encode([*map(_as_context, turns), *following]))
+    said: list[Raw] = _LIST.decode(data)
+    same = len(said) > len(turns) and all(map(_same, turns, said))
+    said = said[len(turns) :] if same else said
+    return Raw(msgspec.json.encode([*map(_as_context, turns), *said]))
 
 
 def _as_context(turn: Raw) -> Raw:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from curation.jsontext import JSON_ERRORS, plain
+from curation.jsontext import JSON_ERRORS, plain, strings
 from curation.readers.columns import look_up
 from curation.readers.keys.shapes import Suspect, turns_of
 from curation.recipe.keys import Kind, Telling
@@ -134,12 +134,4 @@ def _is_said(kind: Kind, raw: Raw, row: Row) -> bool:
     if kind.said != "text":
         return False
     said = "\n".join(message["content"] or "" for message in row.messages)
-    return all(text.strip() in said for text in _texts(_parsed(plain(raw))))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
+    return all(text.strip() in said for text in strings(_parsed(plain(raw))))

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS
 from curation.readers.answers import answer_file, keyed_records
-from curation.readers.beside import first_offered, system_beside
+from curation.readers.beside import first_offered, following, system_beside
 from curation.readers.columns import as_text, look_up
 from curation.readers.messages.quick import quick
 from curation.readers.seam import OWN, Candidate, Reader, is_turns, turns_under
@@ -118,20 +118,14 @@ def completed(turns: list[ApiTurn], record: Mapping[str, Raw], path: str) -> lis
 
     What follows is what is trained, as TRL does it: the assistant's turns before it are context.
     """
-    value = look_up(record, path)
-    data = b"null" if value is None else bytes(value)
-    if data == b"null":
-        raise missing(record, [path], "columns: {completion: %s}")
-    if data[:1] == b'"':
-        following = [ApiTurn(role="assistant", content=_TEXT.decode(data))]
-    else:
-        following = _decoded(data if data[:1] == b"[" else b"[" + data + b"]")
-    if following[: len(turns)] == turns:
-        following = following[len(turns) :]
+    data = following(record, path)
+    said = [ApiTurn(role="assistant", content=_TEXT.decode(data))] if data[:1] == b'"' else _decoded(data)
+    if said[: len(turns)] == turns:
+        said = said[len(turns) :]
     for turn in turns:
         if role_of(turn.role.lower()) == "assistant" and not is_marked(turn):
             turn.weight = _NO_LOSS
-    return [*turns, *following]
+    return [*turns, *said]
 
 
 def _given(record: Any, keys: Sequence[str]) -> list[tuple[str, Raw]]:
