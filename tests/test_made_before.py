@@ -13,6 +13,8 @@ import pytest
 from tiny_model import tiny_model
 
 import aj
+from curation.rendering.template import built_in
+from train.data.gatekeeper import admit, template_of
 
 BEFORE = Path(__file__).parent / "made_before"
 ROOT = "ad5d4094cd99daf54ab08ea6151708f99be1d9afa756d4f6adca54a7e35fc64e"
@@ -51,6 +53,8 @@ def test_training_admits_it_and_trains_what_it_trained(before, tmp_path, capsys)
     given = [*frozen(before), "--base-model", str(base), "--out", str(tmp_path / "out")]
     assert aj.main(["train", *given, "--dry-run", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    template = template_of(admit(before / "small-v1.0.0.frozen.yaml", before / "small-v1.0.0"))
+    assert template == built_in("aj_r1", first=True)
     assert {name: source["rows"] for name, source in told["sources"].items()} == {"agent": 11, "garden": 11}
     assert aj.main(["train", *given, "--show", "1"]) == 0
     assert " trained ---" in capsys.readouterr().out

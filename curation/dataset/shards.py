@@ -148,13 +148,11 @@ def structs() -> pl.Expr:
 
 def gauge(task: Task) -> tuple["tokens.Counter", "Template"]:
     """What counts tokens by the recipe's tokenizer, and the recipe's template."""
-    from curation.rendering.template import load_template
     from curation.rendering.tokens import load_counter
 
     context = context_of(orjson.loads(task.paths["context"]))
     assert context.tokenizer is not None
-    template = load_template(context.template, context.tokenizer, root=context.data_root)
-    return load_counter(context.tokenizer), template
+    return load_counter(context.tokenizer), context.load_template()
 
 
 def token_counter(task: Task) -> Callable[[pl.DataFrame], pl.DataFrame]:

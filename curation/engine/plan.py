@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from curation.readers.reading import Chunk, chunks, companions, list_files, prob
 from curation.recipe.load import Recipe, offered_schemas, recipe_digest, stage_plan
 from curation.recipe.source import Source
 from curation.recipe.stages import StageSettings
-from curation.rendering.template import NAMED
+from curation.rendering.template import NAMED, edition_of
 from curation.row import digest
 from curation.sources.fetched import TOKENIZER, commits, record_of, refuse_changed
 from curation.stages.seam import Context, Rows, stage_kind
@@ -144,6 +144,7 @@ class Plan:
             "data_root": str(self.context.data_root),
             "tokenizer": str(self.context.tokenizer) if self.context.tokenizer else None,
             "template": self.context.template,
+            "thinking": self.context.thinking,
             "offered": self.context.offered,
             "written": self.context.written,
         }
@@ -156,7 +157,7 @@ class Plan:
         return {
             "seed": self.context.seed,
             "sources": list(self.context.sources),
-            "template": self.context.template,
+            "template": [self.context.template, edition_of(self.context.template, self.context.thinking)],
             "offered": self.context.offered,
             "written": self.context.written,
             "given": {stage: self.stage_files.get(stage, {}) for stage in tools},
@@ -175,7 +176,8 @@ class Plan:
 
     def input_digests(self) -> dict[str, str]:
         """Digests of the files that stages, template and tokens are made of, by stage and name."""
-        return {
+        named = PurePath(self.context.template).name
+        return {f"template:{named}": edition_of(self.context.template, self.context.thinking)} | {
             f"{stage or 'tokens'}:{name}": sha256
             for stage, files in self.stage_files.items()
             for name, sha256 in files.items()
@@ -284,7 +286,8 @@ def make_context(
         template = str(first_existing(template, places, "template"))
     written = tuple(name for name, source in recipe.sources.items() if source.tools is not None)
     sources, offered = tuple(recipe.sources), offered_schemas(recipe)
-    return Context(recipe.seed, sources, data_root, tokenizer, template, offered, written)
+    thinking = recipe.train.thinking
+    return Context(recipe.seed, sources, data_root, tokenizer, template, offered, written, thinking)
 
 
 def first_existing(name: str, places: Sequence[Path], key: str) -> Path:

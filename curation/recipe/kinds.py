@@ -38,6 +38,11 @@ ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
 # Who does the work: we, or a package of that name, which an extra of that name brings.
 Backend = Annotated[Literal["native", "datasketch"], _names("package")]
 
+# How a template writes an assistant's turn without a thought: as it stands, or behind an empty thought that
+# carries no loss.
+Thinking = Literal["as_is", "empty"]
+BUILT_IN_TEMPLATES = ("aj_r1", "chatml")
+
 # Of a key that came after recipes had been frozen: `Annotated[…, LATER]`. Left out where it has its default,
 # so that the digests of older recipes stay what they were (DESIGN.md §5).
 LATER = msgspec.Meta(extra={"later": True})

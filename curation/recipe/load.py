@@ -18,7 +18,7 @@ import msgspec
 from curation.errors import RecipeError, to_install
 from curation.files import canonical
 from curation.recipe.conform import Fault, conform, got, raise_faults, suggestion
-from curation.recipe.kinds import BUILT_IN_SCHEMAS, as_stored, named
+from curation.recipe.kinds import BUILT_IN_SCHEMAS, BUILT_IN_TEMPLATES, as_stored, named
 from curation.recipe.metrics import METRICS, SOURCE_METRICS
 from curation.recipe.model import (
     MAX_STEPS,
@@ -71,8 +71,6 @@ __all__ = [
     "source_digest",
     "stage_plan",
 ]
-
-BUILT_IN_TEMPLATES = ("aj_r1", "chatml", "model")
 
 
 class Recipe(RecipeModel, frozen=True, kw_only=True):
@@ -247,7 +245,7 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     folder = Path(recipe.document.name).parent
     if recipe.tokenizer and recipe.tokenizer.path:
         faults += missing(recipe.tokenizer.path, [root, folder], ("tokenizer", "path"))
-    if recipe.template not in BUILT_IN_TEMPLATES:
+    if recipe.template not in (*BUILT_IN_TEMPLATES, "model"):
         faults += missing(recipe.template, [root, folder], ("template",))
     return faults
 

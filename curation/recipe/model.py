@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import LATER, Count, Positive, Share
+from curation.recipe.kinds import LATER, Count, Positive, Share, Thinking
 from curation.recipe.metrics import METRICS
 from curation.recipe.source import Source
 
@@ -202,6 +202,7 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     max_steps                    updates in all; 5000 where neither this nor epochs is given
     epochs                       passes over the data, in place of max_steps
     max_seq_length               tokens per sequence
+    thinking                     turns without a thought: as_is, or empty: behind an empty one without loss
     packing                      several rows per sequence, without seeing each other
     learning_rate                its peak
     weight_decay                 of the optimiser
@@ -236,6 +237,7 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     max_steps: Positive | None = None
     epochs: Above0 | None = None
     max_seq_length: Positive = 2048
+    thinking: Annotated[Thinking, LATER] = "as_is"
     packing: bool = True
     learning_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 2e-5
     weight_decay: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01

@@ -12,7 +12,14 @@ from typing import Any
 import msgspec
 
 from curation.recipe.conform import Fault, conform, meant, suggestion
-from curation.recipe.kinds import BUILT_IN_SCHEMAS, LANGUAGE_NAMES, LANGUAGES, Named, named
+from curation.recipe.kinds import (
+    BUILT_IN_SCHEMAS,
+    BUILT_IN_TEMPLATES,
+    LANGUAGE_NAMES,
+    LANGUAGES,
+    Named,
+    named,
+)
 from curation.recipe.metrics import EVALUATED, LOSSES, METRICS, SOURCE_METRICS, MetricDeclaration
 from curation.recipe.model import MAX_STEPS, Gate, RecipeModel, TrainSettings
 from curation.recipe.source_rules import inside_faults, source_faults
@@ -247,6 +254,12 @@ def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
         yield Fault(("train", "epochs"), "max_steps is set too; give one of the two")
     if train.warmup_ratio is not None and train.warmup_steps != TrainSettings().warmup_steps:
         yield Fault(("train", "warmup_ratio"), "warmup_steps is set too; give one of the two")
+    if train.thinking != "as_is" and recipe.template not in BUILT_IN_TEMPLATES:
+        yield Fault(
+            ("train", "thinking"),
+            f"{train.thinking} is written by the templates {' and '.join(BUILT_IN_TEMPLATES)} alone; set one"
+            " of these, or leave it out",
+        )
     product = train.batch_size * train.gradient_accumulation_steps
     if train.effective_batch_size not in (None, product):
         yield Fault(

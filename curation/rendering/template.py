@@ -1,7 +1,9 @@
 """A row as the model reads it: chat templates, the rendered text, and the spans that training learns.
 
 The one implementation, for token counts in curation and for text and masks in training. A template is
-`aj_r1`, `chatml`, `model` (the tokenizer's own) or the path of a .jinja file. Whatever it is, every
+`aj_r1`, `chatml`, `model` (the tokenizer's own) or the path of a .jinja file. The built-in ones are in
+their second edition; the first, which wrote content and arguments as a row spells them, stays for what was
+made with it. Whatever it is, every
 prefix of a conversation that ends before or after an assistant turn renders to a prefix of the whole
 text; a template that does otherwise, or drops tools or tool calls, is refused when it is loaded.
 """
@@ -9,7 +11,7 @@ text; a template that does otherwise, or drops tools or tool calls, is refused w
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -21,11 +23,25 @@ import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from curation.errors import RecipeError, Refusal
-from curation.rendering.template_parts import MARKUPS, Markup, RenderError, parse_tools, parts, to_json
+from curation.recipe.kinds import BUILT_IN_TEMPLATES, Thinking
+from curation.rendering.arguments import Spelt, dump, normal_arguments, parse
+from curation.rendering.template_parts import (
+    MARKUPS,
+    Markup,
+    RenderError,
+    opening_of,
+    parse_tools,
+    parts,
+    to_json,
+)
 from curation.row import MESSAGE_KEYS, Message
+from curation.turns.thoughts import OPENS
 
-BUILT_IN = tuple(MARKUPS)
+BUILT_IN = BUILT_IN_TEMPLATES
 NAMED = (*BUILT_IN, "model")  # any other template is a path
+THINKING_LINE = "set thinking = '{}'"  # in the text of a built-in one
+
+EDITION = "2"  # how rows are handed to templates; the first handed arguments as they are spelt
 
 # How a template of unknown make wants calls: the row's own flat shape, OpenAI's with arguments as a
 # JSON text, or the same with arguments as an object (transformers' convention).
@@ -45,7 +61,7 @@ class Template:
     """A chat template. `end` closes an assistant turn; `tail` is white space that follows it.
 
     `markup` is set for the built-in ones: they are then written in plain Python, and a row's text can
-    be had message by message (`parts`).
+    be had message by message (`parts`). `verbatim`: rows were counted before arguments had a normal form.
     """
 
     name: str
@@ -56,18 +72,41 @@ class Template:
     calls: CallShape = "flat"
     null_content: str | None = None
     special: Mapping[str, str] = field(default_factory=dict)
+    verbatim: bool = False
 
-    def render(self, messages: Messages, tools: str | None, *, add_generation_prompt: bool = False) -> str:
-        """The text of a conversation. `tools` is the row's JSON array. Raises RenderError."""
+    def render(
+        self,
+        messages: Messages,
+        tools: str | None,
+        *,
+        add_generation_prompt: bool = False,
+        enable_thinking: bool = True,
+    ) -> str:
+        """The text of a conversation. `tools` is the row's JSON array. Raises RenderError.
+
+        enable_thinking: without, a prompt that opens a thought closes it too.
+        """
+        asks = add_generation_prompt
         if self.markup is None:
-            return render_jinja(self, messages, tools, add_generation_prompt=add_generation_prompt)
+            return render_jinja(
+                self, messages, tools, add_generation_prompt=asks, enable_thinking=enable_thinking
+            )
         text = "".join(parts(self.markup, messages, tools))
-        return text + self.markup.assistant_open if add_generation_prompt else text
+        return text + self.markup.prompt(enable_thinking=enable_thinking) if asks else text
+
+    @property
+    def opens(self) -> str:
+        """What of an answer stands in the prompt for it already, unless thinking is switched off."""
+        return f"{OPENS}\n" if self.markup is not None and self.markup.thinking == "empty" else ""
 
     def parts(self, messages: Messages, tools: str | None) -> list[str]:
         """The text in pieces: the opening, then one for every message. Built-in templates only."""
         assert self.markup is not None, "only the built-in templates render message by message"
         return parts(self.markup, messages, tools)
+
+    def arguments(self, text: str) -> str:
+        """The arguments of a call as a conversation's text holds them."""
+        return text if self.verbatim and self.calls != "object" else normal_arguments(text)
 
     @property
     def digest(self) -> str:
@@ -77,41 +116,64 @@ class Template:
 
 def template_digest(template: Template) -> str:
     """sha256 in hex of the template's text and of how rows are handed to it."""
-    settings = [template.source, template.calls, template.null_content, dict(template.special)]
+    settings: list[Any] = [template.source, template.calls, template.null_content, dict(template.special)]
+    if not template.verbatim:
+        settings.append("normal arguments")
     return hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def load_template(name: str, tokenizer_dir: Path | None = None, *, root: Path = Path()) -> Template:
+def load_template(
+    name: str,
+    tokenizer_dir: Path | None = None,
+    *,
+    root: Path = Path(),
+    thinking: Thinking = "as_is",
+    first: bool = False,
+) -> Template:
     """The template of a recipe: a built-in name, `model`, or a path from `root`.
+
+    thinking: `train.thinking` of the recipe. first: the first edition of a built-in one.
 
     RecipeError: no such template, or the tokenizer lacks its role tokens. Refusal: the template drops
     tools or tool calls, or cannot be masked.
     """
     if name in MARKUPS:
-        template = built_in(name)
+        template = built_in(name, thinking, first=first)
         if tokenizer_dir is not None:
             check_role_tokens(template, tokenizer_dir)
         return template
     if name == "model":
         if tokenizer_dir is None:
             raise RecipeError("template: 'model' is the tokenizer's own template, and no tokenizer is given")
-        return probed(name, own_template(tokenizer_dir), special_tokens(tokenizer_dir))
+        return probed(name, own_template(tokenizer_dir), special_tokens(tokenizer_dir), first=first)
     path = root / name
     if not path.is_file():
         raise RecipeError(f"template: '{name}' is none of {', '.join(BUILT_IN)}, model, and no file {path}")
     special = special_tokens(tokenizer_dir) if tokenizer_dir is not None else {}
-    return probed(name, path.read_text(encoding="utf-8"), special)
+    return probed(name, path.read_text(encoding="utf-8"), special, first=first)
 
 
-def built_in(name: str) -> Template:
-    """One of the templates in curation/rendering/templates."""
-    source = (
-        resources.files("curation")
-        .joinpath("rendering", "templates", f"{name}.jinja")
-        .read_text(encoding="utf-8")
-    )
-    markup = MARKUPS[name]
-    return Template(name=name, source=source, end=markup.end, tail=markup.tail, markup=markup)
+def built_in(name: str, thinking: Thinking = "as_is", *, first: bool = False) -> Template:
+    """One of the templates in curation/rendering/templates. first: as its first edition was."""
+    folder = resources.files("curation").joinpath("rendering", "templates", *(["first"] if first else []))
+    source = folder.joinpath(f"{name}.jinja").read_text(encoding="utf-8")
+    source = source.replace(THINKING_LINE.format("as_is"), THINKING_LINE.format(thinking))
+    markup = replace(MARKUPS[name], thinking=thinking, verbatim=first)
+    return Template(name=name, source=source, end=markup.end, tail=markup.tail, markup=markup, verbatim=first)
+
+
+def edition_of(name: str, thinking: Thinking = "as_is") -> str:
+    """What a dataset records of the template that its rows are counted with: of a built-in one the digest."""
+    return built_in(name, thinking).digest if name in MARKUPS else EDITION
+
+
+def known_template(source: str) -> Template | None:
+    """The built-in template with this text, whatever its edition; null for another one."""
+    for name in BUILT_IN:
+        for template in (built_in(name), built_in(name, "empty"), built_in(name, first=True)):
+            if template.source == source:
+                return template
+    return None
 
 
 def spans(template: Template, messages: Messages, tools: str | None) -> tuple[str, Spans]:
@@ -141,7 +203,7 @@ def spans_of_parts(
     found, length = [], len(pieces[0])
     for message, piece in zip(messages, pieces[1:], strict=True):
         if message["role"] == "assistant":
-            found.append((length + len(markup.assistant_open), length + len(piece) - len(markup.tail)))
+            found.append((length + len(opening_of(markup, message)), length + len(piece) - len(markup.tail)))
         length += len(piece)
     return "".join(pieces), found
 
@@ -158,36 +220,60 @@ def check_prefixes(template: Template, position: int, text: str, before: str, af
 
 
 def render_jinja(
-    template: Template, messages: Messages, tools: str | None, *, add_generation_prompt: bool = False
+    template: Template,
+    messages: Messages,
+    tools: str | None,
+    *,
+    add_generation_prompt: bool = False,
+    enable_thinking: bool = True,
 ) -> str:
     """The text of a conversation by Jinja, as transformers renders a `chat_template`."""
-    shaped = messages if template.markup else [shape(m, template) for m in messages]
+    more = dict(template.special) if enable_thinking else {**template.special, "enable_thinking": False}
+    shaped = [normal(m, template) if template.markup else shape(m, template) for m in messages]
     try:
         return compiled(template.source).render(
             messages=shaped,
             tools=parse_tools(tools) or None,
             add_generation_prompt=add_generation_prompt,
-            **template.special,
+            **more,
         )
     except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise RenderError(f"template {template.name}: {error}") from error
+
+
+def normal(message: Mapping[str, Any], template: Template) -> Mapping[str, Any]:
+    """A message with the arguments of its calls, where they are texts, as the template writes them."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    found = []
+    for call in calls:
+        inner = call.get("function", call)
+        arguments = inner["arguments"]
+        if isinstance(arguments, str):
+            inner = {**inner, "arguments": template.arguments(arguments)}
+        found.append({**call, "function": inner} if "function" in call else inner)
+    return {**message, "tool_calls": found}
 
 
 def shape(message: Mapping[str, Any], template: Template) -> Message:
     """A message as a template of unknown make expects it: no null keys, its calls in the template's shape."""
     shaped = {key: value for key, value in message.items() if value is not None and key in MESSAGE_KEYS}
     shaped.setdefault("content", template.null_content)
-    if template.calls != "flat" and shaped.get("tool_calls"):
-        shaped["tool_calls"] = [openai_call(call, template.calls) for call in shaped["tool_calls"]]
+    if not shaped.get("tool_calls"):
+        return shaped
+    if template.calls == "flat":
+        return dict(normal(shaped, template))
+    shaped["tool_calls"] = [openai_call(call, template) for call in shaped["tool_calls"]]
     return shaped
 
 
-def openai_call(call: Mapping[str, Any], calls: CallShape) -> dict[str, Any]:
+def openai_call(call: Mapping[str, Any], template: Template) -> dict[str, Any]:
     """A tool call in OpenAI's shape; arguments that are no JSON stay text."""
-    arguments = call["arguments"]
-    if calls == "object":
+    arguments: Any = template.arguments(call["arguments"])
+    if template.calls == "object":
         try:
-            arguments = json.loads(arguments)
+            arguments = json.loads(call["arguments"]) if template.verbatim else parse(call["arguments"])
         except ValueError:
             arguments = call["arguments"]
     return {
@@ -221,10 +307,17 @@ def dump_json(
 ) -> str:
     """The `tojson` of chat templates: unlike Jinja's own it escapes no HTML and keeps the key order."""
     if not (ensure_ascii or indent or separators or sort_keys):
-        return to_json(value)
+        return dump(value) if isinstance(value, dict) and spelt(value) else to_json(value)
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )
+
+
+def spelt(value: Any) -> bool:
+    """Whether a value holds a number that no float can hold."""
+    if isinstance(value, dict | list):
+        return any(map(spelt, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Spelt)
 
 
 def raise_exception(message: str) -> NoReturn:
@@ -325,7 +418,7 @@ PROBE: list[Message] = [
 ]
 
 
-def probed(name: str, source: str, special: Mapping[str, str]) -> Template:
+def probed(name: str, source: str, special: Mapping[str, str], *, first: bool = False) -> Template:
     """A template of unknown make, once the way of handing it tool calls is found that loses nothing.
 
     Refusal with the reason of the way that came furthest.
@@ -340,6 +433,7 @@ def probed(name: str, source: str, special: Mapping[str, str]) -> Template:
                 calls=calls,
                 null_content=null_content,
                 special=dict(special),
+                verbatim=first,
             )
             passed, problem, end, tail = probe(candidate)
             if not problem:

@@ -1,7 +1,8 @@
 """The built-in templates in plain Python: the text of their .jinja files, written message by message.
 
 Jinja takes about 50 µs for a short conversation; a million rows ask for less. Tests hold both
-equal, character for character. `Markup` says in what the two templates differ.
+equal, character for character. `Markup` says in what the two templates differ, and in what their first
+edition did, which stays for what was counted and trained with it.
 """
 
 # ruff: noqa: RUF001 - DeepSeek spells its role tokens with fullwidth bars.
@@ -13,6 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from curation.errors import CurationError
+from curation.recipe.kinds import Thinking
+from curation.rendering.arguments import normal_arguments
+from curation.turns.thoughts import CLOSES, NO_THOUGHT, OPENS, SPACE, split_thought
 
 TOOLS_OPEN = "# Tools\n\nThese functions can be called. Each line is the JSON schema of one:\n<tools>\n"
 TOOLS_CLOSE = (
@@ -28,7 +32,11 @@ class RenderError(CurationError):
 
 @dataclass(frozen=True)
 class Markup:
-    """The strings around what is said. `head` stands before everything, `close` ends every turn."""
+    """The strings around what is said. `head` stands before everything, `close` ends every turn.
+
+    thinking  under `empty` the prompt for an answer opens a thought
+    verbatim  the first edition of the templates: content and arguments stand as the row spells them
+    """
 
     head: str
     system_open: str
@@ -39,6 +47,19 @@ class Markup:
     user_close: str
     end: str
     tail: str
+    thinking: Thinking = "as_is"
+    verbatim: bool = False
+
+    def prompt(self, *, enable_thinking: bool = True) -> str:
+        """What asks for an answer."""
+        if self.thinking == "as_is":
+            return self.assistant_open
+        return self.assistant_open + (f"{OPENS}\n" if enable_thinking else NO_THOUGHT)
+
+    @property
+    def openings(self) -> tuple[str, ...]:
+        """What of an assistant turn can be given, not said: `opening_of` is one of these."""
+        return (self.assistant_open, self.prompt(), self.prompt(enable_thinking=False))
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -121,9 +142,7 @@ def parts(markup: Markup, messages: Sequence[Mapping[str, Any]], tools: str | No
         if role == "user":
             text = f"{markup.user_open}{content}{markup.user_close}"
         elif role == "assistant":
-            calls = message.get("tool_calls")
-            said = content + write_calls(calls, content) if calls else content
-            text = f"{markup.assistant_open}{said}{markup.end}{markup.tail}"
+            text = f"{markup.assistant_open}{said(markup, message)}{markup.end}{markup.tail}"
         elif role == "tool":
             first, last = previous != "tool", next_role(messages, position) != "tool"
             text = (
@@ -155,12 +174,54 @@ def next_role(messages: Sequence[Mapping[str, Any]], position: int) -> str | Non
     return messages[position + 1]["role"] if position + 1 < len(messages) else None
 
 
-def write_calls(calls: Sequence[Mapping[str, Any]], content: str) -> str:
-    """Tool calls as <tool_call> blocks, arguments verbatim: they are JSON texts already."""
+def said(markup: Markup, message: Mapping[str, Any]) -> str:
+    """What an assistant turn says: its thought, its words, its calls."""
+    content = message.get("content") or ""
+    thought, words = None, content
+    if not markup.verbatim:
+        thought, words = thought_and_words(markup, message, content)
+    calls = message.get("tool_calls")
+    return (thought or "") + words + (write_calls(calls, words, verbatim=markup.verbatim) if calls else "")
+
+
+def thought_and_words(markup: Markup, message: Mapping[str, Any], content: str) -> tuple[str | None, str]:
+    """The thought as it is written, null for none, and the words after it.
+
+    A client that has taken an answer apart gives the thought in `reasoning_content`.
+    """
+    thought, words = message.get("reasoning_content"), content
+    if thought:
+        thought = thought.strip(SPACE)
+    else:
+        thought, words = split_thought(content)
+    if thought is None and markup.thinking == "as_is":
+        return None, words.rstrip(SPACE)
+    words = words.lstrip("\n")
+    return f"{OPENS}\n{thought or ''}\n{CLOSES}\n\n", words.rstrip(SPACE)
+
+
+def opening_of(markup: Markup, message: Mapping[str, Any]) -> str:
+    """What of an assistant turn is given, not said: loss begins after it.
+
+    Under `thinking: empty` the opened thought, or the whole of an empty one.
+    """
+    if markup.thinking == "as_is":
+        return markup.assistant_open
+    thought, _ = thought_and_words(markup, message, message.get("content") or "")
+    return markup.prompt(enable_thinking=thought != NO_THOUGHT)
+
+
+def write_calls(calls: Sequence[Mapping[str, Any]], words: str, *, verbatim: bool) -> str:
+    """Tool calls as <tool_call> blocks, after a line's end if words stand before them.
+
+    verbatim: arguments as they are spelt, where they are a text, else in the normal form.
+    """
     blocks = []
     for tool_call in calls:
         call = tool_call.get("function", tool_call)
         arguments = call["arguments"]
         text = arguments if isinstance(arguments, str) else to_json(arguments)
+        if not verbatim and isinstance(arguments, str):
+            text = normal_arguments(text)
         blocks.append(f'<tool_call>\n{{"name": {to_json(call["name"])}, "arguments": {text}}}\n</tool_call>')
-    return ("\n" if content else "") + "\n".join(blocks)
+    return ("\n" if words else "") + "\n".join(blocks)

@@ -8,7 +8,7 @@ import polars as pl
 
 from curation.rendering import tokens
 from curation.rendering.template import Template
-from curation.rendering.template_parts import Markup
+from curation.rendering.template_parts import Markup, opening_of
 from curation.row import decode, is_trained
 
 
@@ -16,19 +16,19 @@ def trained_tokens(rows: pl.DataFrame, counter: tokens.Counter, template: Templa
     """Trained tokens by source, for rows with `source`, `messages`, `tools` and `tokens`, which may be null.
 
     As many as the mask of `train` leaves open: a turn opens and ends with tokens of its own, so that it
-    can be counted alone, less its opening, or all the rest of the row, whichever is shorter. None for a
-    template that is not built in.
+    can be counted alone, less what of it is given, or all the rest of the row, whichever is shorter. None for
+    a template that is not built in.
     """
     if template.markup is None:
         return None
-    (opening,) = counter.count([template.markup.assistant_open])
+    given = {text: counter.count([text])[0] for text in template.markup.openings}
     found: Counter[str] = Counter()
     texts: list[str] = []
     owners: list[tuple[str, int, int]] = []
     for source, text, tools, whole in rows.select("source", "messages", "tools", "tokens").iter_rows():
         messages = decode(text)
         turns, rest = turns_and_rest(template.markup, messages, template.parts(messages, tools))
-        found[source] -= opening * len(turns)
+        found[source] -= sum(given[opening_of(template.markup, one)] for one in messages if is_trained(one))
         if whole is not None and sum(map(len, rest)) < sum(map(len, turns)):
             found[source] += whole
             turns, sign = rest, -1

@@ -10,7 +10,7 @@ import polars as pl
 
 from curation.errors import RecipeError
 from curation.recipe.stages import Length, TooLong
-from curation.rendering.template import BUILT_IN, Template, load_template
+from curation.rendering.template import BUILT_IN, Template
 from curation.rendering.template_parts import HEAD_BYTES, RenderError
 from curation.rendering.tokens import NFC_GROWS, Counter, load_counter
 from curation.row import Message, close_row, decode, drop, encode, is_trained, mask, note, open_row
@@ -287,7 +287,7 @@ def bind(settings: Length, context: Context) -> RowsFn:
     return partial(
         length,
         counter=load_counter(context.tokenizer),
-        template=load_template(context.template, context.tokenizer, root=context.data_root),
+        template=context.load_template(),
         max_tokens=settings.max_tokens,
         min_tokens=settings.min_tokens,
         too_long=settings.too_long,

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from curation.by_name import by_name
+from curation.recipe.kinds import Thinking
+
+if TYPE_CHECKING:
+    from curation.rendering.template import Template
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Context:
     offered  source → the tools that calls of its rows are checked against where these have none, as a recipe
              names them; "" for all other sources
     written  the sources whose rows get these tools
+    thinking  of the recipe's `train`: how the template writes a turn without a thought
     """
 
     seed: int = 0
@@ -90,6 +95,14 @@ class Context:
     template: str = "aj_r1"
     offered: Mapping[str, str] = field(default_factory=dict)
     written: tuple[str, ...] = ()
+    thinking: Thinking = "as_is"
+
+    def load_template(self) -> "Template":
+        """The recipe's template. Raises RecipeError and Refusal."""
+        # Deferred: few stages render a row.
+        from curation.rendering.template import load_template
+
+        return load_template(self.template, self.tokenizer, root=self.data_root, thinking=self.thinking)
 
 
 def context_of(values: Mapping[str, Any]) -> Context:
@@ -102,6 +115,7 @@ def context_of(values: Mapping[str, Any]) -> Context:
         template=values["template"],
         offered=values["offered"],
         written=tuple(values["written"]),
+        thinking=values["thinking"],
     )
 
 

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from curation.errors import CurationError, Refusal
 from curation.rendering.template import PrefixError, Spans, Template, spans
+from curation.rendering.template_parts import parse_tools, to_json
 from curation.row import is_trained
 
 THINKING = ("<think>", "</think>")
@@ -112,14 +113,28 @@ class Encoder:
 
     def spells(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> bool:
         """Whether a row holds the spelling of a control token where none is meant."""
-        return spells(messages, tools, self.control, self.not_thinking)
+        return spells(self.written(messages), written_tools(tools), self.control, self.not_thinking)
+
+    def written(self, messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The messages with arguments as the template writes them: an escape may hide a control token."""
+        return [
+            {**one, "tool_calls": [self.written_call(call) for call in one["tool_calls"]]}
+            if one.get("tool_calls")
+            else one
+            for one in messages
+        ]
+
+    def written_call(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A call with its arguments as the template writes them."""
+        return {**call, "arguments": self.template.arguments(call["arguments"])}
 
     def mark(
         self, messages: Sequence[Mapping[str, Any]], tools: str | None
     ) -> tuple[Sequence[Mapping[str, Any]], str | None, str]:
         """The row with a mark inside every control token that it merely spells, and the mark ("" without)."""
         control, not_thinking = self.control, self.not_thinking
-        if not self.spells(messages, tools):
+        messages, tools = self.written(messages), written_tools(tools)
+        if not spells(messages, tools, control, not_thinking):
             return messages, tools, ""
         everything = orjson.dumps([messages, tools]).decode()
         mark = next(mark for mark in MARKS if mark not in everything)
@@ -222,6 +237,13 @@ class Encoder:
                 )
             trained[inside] = True
         return Example(ids, trained)
+
+
+def written_tools(tools: str | None) -> str | None:
+    """The schemas of a row with characters as a template writes them, where one is an escape."""
+    if tools is None or "\\u" not in tools:
+        return tools
+    return to_json(parse_tools(tools))
 
 
 def one_of(texts: Iterable[str]) -> re.Pattern[str]:

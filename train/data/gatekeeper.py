@@ -18,7 +18,7 @@ from curation.errors import CurationError, Refusal
 from curation.files import file_digest
 from curation.recipe.load import Recipe, recipe_from
 from curation.release.frozen import Frozen, frozen_sources, read_frozen
-from curation.rendering.template import NAMED
+from curation.rendering.template import NAMED, Template, edition_of, load_template
 from curation.row import root_digest
 
 
@@ -98,6 +98,25 @@ def check_template(admitted: Admitted) -> None:
     }
     if file_digest(path) not in counted:
         raise Refusal(f"{path}: not the template that the dataset was curated with; its bytes changed")
+
+
+def template_of(admitted: Admitted, tokenizer_dir: Path | None = None) -> Template:
+    """The template that the dataset's rows were counted with, for a tokenizer's folder.
+
+    One that records no template was counted with the first edition. Raises as `load_template`, and Refusal
+    when it was another edition than is known here.
+    """
+    recipe = admitted.recipe
+    thinking = recipe.train.thinking
+    recorded = admitted.frozen.versions.get(f"template:{PurePosixPath(recipe.template).name}")
+    if recorded not in (None, edition_of(recipe.template, thinking)):
+        raise Refusal(
+            f"{admitted.path}: its rows were counted with another edition of the template {recipe.template} "
+            f"than this version has; train with the version that made it, or curate again"
+        )
+    return load_template(
+        recipe.template, tokenizer_dir, root=recipe.data_folder, thinking=thinking, first=recorded is None
+    )
 
 
 def check_evaluation(admitted: Admitted) -> None:

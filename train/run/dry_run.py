@@ -7,8 +7,7 @@ from typing import Any
 
 from curation.errors import CurationError
 from curation.files import canonical
-from curation.rendering.template import load_template
-from train.data.gatekeeper import Admitted, admit
+from train.data.gatekeeper import Admitted, admit, template_of
 from train.data.packing import best_fit, fill_rate
 from train.data.steps import steps_of, warm_up_caution
 from train.model.gpus import (
@@ -177,9 +176,7 @@ def row_lengths(admitted: Admitted) -> list[Length]:
         for row in part.iter_rows(named=True):
             tokens = row["tokens"]
             if tokens is None:
-                template = template or load_template(
-                    admitted.recipe.template, root=admitted.recipe.data_folder
-                )
+                template = template or template_of(admitted)
                 text = template.render(row["messages"], row["tools"])
                 found.append((row["source"], -(-len(text.encode()) // BYTES_PER_TOKEN), row["repeat"], False))
             else:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest, self_digest
-from curation.rendering.template import BUILT_IN, Template, built_in, load_template, own_template
+from curation.rendering.template import Template, known_template, load_template, own_template
 from curation.sealed import Sealed, read_sealed
 from train.model.adapter import CONFIG, adapter_digest, check_base_config, merged_weights, read_json
 from train.model.sizes import cached, model_settings, read_config
@@ -176,9 +176,4 @@ def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:
 
 def model_template(folder: Path) -> Template:
     """The chat template that lies in a model's folder. Refusal when there is none."""
-    source = own_template(folder)
-    for name in BUILT_IN:
-        template = built_in(name)
-        if template.source == source:
-            return template
-    return load_template("model", folder)
+    return known_template(own_template(folder)) or load_template("model", folder)

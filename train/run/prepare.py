@@ -10,11 +10,11 @@ from curation.errors import Refusal
 from curation.files import file_digest
 from curation.recipe.kinds import as_stored
 from curation.recipe.load import TrainSettings
-from curation.rendering.template import Template, load_template
+from curation.rendering.template import Template
 from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.examples import Examples, load_examples
-from train.data.gatekeeper import Admitted
+from train.data.gatekeeper import Admitted, template_of
 from train.data.packing import Pack, PackedRun, best_fit
 from train.data.steps import effective_batch, steps_of
 from train.model.base import Base, check_vocabulary, find_base
@@ -62,7 +62,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     settings, recipe = admitted.recipe.train, admitted.recipe
     base = find_base(recipe.base_model.id, admitted.frozen.base_revision, base_model)
     check_context(base.config, settings)
-    template = load_template(recipe.template, base.folder, root=recipe.data_folder)
+    template = template_of(admitted, base.folder)
     encoder = Encoder(base.folder, template)
     check_vocabulary(base.config, encoder.largest_id, base.folder)
     check_weights(base)

@@ -7,10 +7,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from curation.errors import CurationError
-from curation.rendering.template import load_template
 from train.data.encoding import Encoder, Example
 from train.data.examples import check_count, rows_of
-from train.data.gatekeeper import Admitted, admit
+from train.data.gatekeeper import Admitted, admit, template_of
 from train.model.sizes import cached, read_config
 
 TOKENIZER = "tokenizer.json"
@@ -32,7 +31,7 @@ def show(
     folder = base_model or tokenizer_here(admitted)
     if not (folder / TOKENIZER).is_file():
         read_config(folder)
-    template = load_template(admitted.recipe.template, folder, root=admitted.recipe.data_folder)
+    template = template_of(admitted, folder)
     encoder = Encoder(folder, template)
     lines = []
     for row_id, source, messages, example in chosen(admitted, encoder, count):

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from curation.errors import Refusal
-from curation.rendering.template import CallShape, Template, openai_call
+from curation.rendering.template import Template, openai_call
 from curation.rendering.template_parts import parse_tools, to_json
 from curation.row import Message, message
 from train.data.encoding import Encoder
@@ -185,7 +185,6 @@ def openai_messages(messages: Sequence[Mapping[str, Any]], template: Template) -
     template its clients have to. Source: `requires_object_arguments` and `requires_non_null_content` in
     https://github.com/google/minja/blob/main/include/minja/chat-template.hpp
     """
-    calls: CallShape = "object" if template.calls == "object" else "openai"
     shaped = []
     for said in messages:
         content = said["content"] if said["content"] is not None else template.null_content
@@ -193,7 +192,7 @@ def openai_messages(messages: Sequence[Mapping[str, Any]], template: Template) -
         if said.get("tool_call_id"):
             one["tool_call_id"] = said["tool_call_id"]
         if said.get("tool_calls"):
-            one["tool_calls"] = [openai_call(call, calls) for call in said["tool_calls"]]
+            one["tool_calls"] = [openai_call(call, template) for call in said["tool_calls"]]
         shaped.append(one)
     return shaped
 

@@ -52,7 +52,7 @@ class Chat:
         made = self.speaker.answer(ids, self.max_tokens, words.add)
         words.finish()
         self.cut = self.why_cut(len(ids), len(made))
-        answer = parse_answer(text_of(self.speaker.encoder, made))
+        answer = parse_answer(self.speaker.encoder.template.opens + text_of(self.speaker.encoder, made))
         self.messages.append(answer.as_message(self.calls))
         self.calls += len(answer.calls)
         return answer
@@ -78,13 +78,18 @@ class Words:
     def add(self, number: int) -> None:
         """One more id."""
         self.ids.append(number)
-        text = text_of(self.speaker.encoder, self.ids)
+        text = self.text
         if not text.endswith("\ufffd"):
             self.put(text.partition(OPEN)[0])
 
     def finish(self) -> None:
         """The answer is whole."""
-        self.put(text_of(self.speaker.encoder, self.ids).partition(OPEN)[0])
+        self.put(self.text.partition(OPEN)[0])
+
+    @property
+    def text(self) -> str:
+        """What was said so far, the beginning that stands in the prompt included."""
+        return self.speaker.encoder.template.opens + text_of(self.speaker.encoder, self.ids)
 
     def put(self, text: str) -> None:
         """Show what was not shown yet."""

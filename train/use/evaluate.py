@@ -21,6 +21,7 @@ from curation.recipe.stages import Tools as ToolSettings
 from curation.release.frozen import FROZEN_FOLDER
 from curation.row import is_trained
 from curation.sealed import write_sealed
+from curation.turns.thoughts import has_thought
 from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.gatekeeper import Admitted, admit
@@ -260,8 +261,11 @@ def row_loss(speaker: Inference, row: EvalRow) -> RowLoss:
 def speak(speaker: Inference, turn: AskedTurn, max_tokens: int, judge: Judge) -> Spoken:
     """Let the model take a turn."""
     encoder: Encoder = speaker.encoder
-    prompt = prompt_ids(encoder, turn.row.messages[: turn.position], turn.row.tools)
-    answer = parse_answer(text_of(encoder, speaker.answer(prompt, max_tokens)))
+    # A turn that the row has no thought for is asked for as it was trained: behind an empty one.
+    thinks = has_thought(turn.row.messages[turn.position])
+    prompt = prompt_ids(encoder, turn.row.messages[: turn.position], turn.row.tools, thinking=thinks)
+    said = text_of(encoder, speaker.answer(prompt, max_tokens))
+    answer = parse_answer((encoder.template.opens if thinks else "") + said)
     return Spoken(turn, answer, score(answer, turn.calls, judge.tools(turn.row)))
 
 

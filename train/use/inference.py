@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from curation.errors import CurationError
-from curation.rendering.template import BUILT_IN, Template, built_in
+from curation.rendering.template import BUILT_IN, Template, known_template
 from train.data.encoding import Encoder
 from train.model.sizes import cached
 from train.run.model_folder import Model, check_recorded, model_template
@@ -206,16 +206,21 @@ class LlamaInference:
 
 def template_named(source: str, path: Path) -> Template:
     """The built-in template with this text. CurationError for another one."""
-    for name in BUILT_IN:
-        if built_in(name).source == source:
-            return built_in(name)
-    raise CurationError(f"{path}: its chat template is none of {', '.join(BUILT_IN)}")
+    found = known_template(source)
+    if found is None:
+        raise CurationError(f"{path}: its chat template is none of {', '.join(BUILT_IN)}")
+    return found
 
 
-def prompt_ids(encoder: Encoder, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[int]:
-    """Ids of a conversation up to where the assistant speaks, encoded as in training."""
+def prompt_ids(
+    encoder: Encoder, messages: Sequence[Mapping[str, Any]], tools: str | None, *, thinking: bool = True
+) -> list[int]:
+    """Ids of a conversation up to where the assistant speaks, encoded as in training.
+
+    thinking: where the template opens a thought (`Template.opens`), leave it open.
+    """
     marked, marked_tools, mark = encoder.mark(messages, tools)
-    text = encoder.template.render(marked, marked_tools, add_generation_prompt=True)
+    text = encoder.template.render(marked, marked_tools, add_generation_prompt=True, enable_thinking=thinking)
     one = encoder.unmarked(text, [], mark)
     if one.spelled:
         return [int(number) for number in encoder.encode_spelled(one)[0]]

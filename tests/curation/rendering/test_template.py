@@ -3,7 +3,9 @@
 # ruff: noqa: RUF001 - DeepSeek spells its role tokens with fullwidth bars.
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -19,6 +21,7 @@ from curation.rendering.template import (
     Template,
     built_in,
     load_template,
+    normal,
     spans,
     template_digest,
 )
@@ -53,14 +56,16 @@ def test_transformers_renders_the_same_text(name, folder):
     template = built_in(name)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
     tokenizer.chat_template = template.source
-    openai = [
-        {
-            **m,
-            "tool_calls": [{"id": c["id"], "type": "function", "function": c} for c in m["tool_calls"] or []],
-        }
-        for m in AGENT
-    ]
-    for messages in (AGENT, openai, AGENT[1:2]):
+    spelt = [normal(m, template) for m in AGENT]
+
+    def openai(read: Callable[[str], Any]) -> list[dict[str, Any]]:
+        calls = [[{**c, "arguments": read(c["arguments"])} for c in m["tool_calls"] or []] for m in spelt]
+        return [
+            {**m, "tool_calls": [{"id": c["id"], "type": "function", "function": c} for c in own]}
+            for m, own in zip(AGENT, calls, strict=True)
+        ]
+
+    for messages in (spelt, openai(str), openai(json.loads), AGENT[1:2]):
         theirs = tokenizer.apply_chat_template(
             messages, tools=json.loads(TOOLS_TEXT), tokenize=False, add_generation_prompt=True
         )

@@ -54,8 +54,9 @@ def tokenizer(tmp_path_factory):
 @pytest.mark.parametrize("name", ["aj_r1", "chatml"])
 @pytest.mark.parametrize("conversation", CONVERSATIONS)
 @pytest.mark.parametrize("counted", [False, True])
-def test_as_many_tokens_are_counted_as_the_mask_leaves_open(tokenizer, name, conversation, counted):
-    template = load_template(name, tokenizer)
+@pytest.mark.parametrize("thinking", ["as_is", "empty"])
+def test_as_many_tokens_are_counted_as_the_mask_leaves_open(tokenizer, name, conversation, counted, thinking):
+    template = load_template(name, tokenizer, thinking=thinking)
     messages = CONVERSATIONS[conversation]
     tools = TOOLS if conversation == "calls" else None
     rows = frame(["s"], [encode(messages)], [tools])

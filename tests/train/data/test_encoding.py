@@ -47,7 +47,7 @@ def trained_text(encoder: Encoder, messages, tools=None) -> list[str]:
 def test_answers_calls_and_thinking_are_trained_and_nothing_else(encoder):
     assert trained_text(encoder, TURNS, TOOLS) == [
         "<think>\nlook\n</think>\n\nOne moment.\n<tool_call>\n"
-        '{"name": "bash", "arguments": {"command": "ls -l", "n": 1.0}}\n</tool_call><｜end▁of▁sentence｜>',
+        '{"name": "bash", "arguments": {"command": "ls -l", "n": 1}}\n</tool_call><｜end▁of▁sentence｜>',
         "There is a.txt.<｜end▁of▁sentence｜>",
     ]
 
@@ -109,10 +109,34 @@ def test_whatever_is_said_the_mask_covers_exactly_the_assistant(encoder, asked, 
     assert [int((example.ids == token).sum()) for token in users] == [2, 2]
     said = "".join(trained_text(encoder, turns))
     assert said.count("<｜end▁of▁sentence｜>") == 2
-    gap = "\n" if answered else ""
+    words = answered.rstrip()
+    gap = "\n" if words else ""
     block = f'<tool_call>\n{{"name": "bash", "arguments": {call["arguments"]}}}\n</tool_call>'
     end = "<｜end▁of▁sentence｜>"
-    assert said == f"{answered}{gap}{block}{end}{answered}{end}"
+    assert said == f"{words}{gap}{block}{end}{words}{end}"
+
+
+def test_a_control_token_that_an_escape_spells_stays_text(encoder):
+    escaped = '{"a":"\\u003c｜User｜>"}'
+    call = {"id": "c", "name": "bash", "arguments": escaped}
+    turns = [message("user", "q"), message("assistant", None, tool_calls=[call])]
+    tools = f'[{{"name": "bash", "description": {json.dumps("<｜User｜>").replace("<", chr(92) + "u003c")}}}]'
+    [[example]] = encoder.examples([(turns, tools)])
+    assert int((example.ids == encoder.added["<｜User｜>"]).sum()) == 1
+    assert "<｜User｜>" in trained_text(encoder, turns)[0]
+
+
+@pytest.mark.parametrize("answer", ["web", "<think>\nhm\n</think>\n\nweb"])
+def test_an_empty_thought_carries_no_loss(encoder, answer):
+    template = built_in("aj_r1", "empty")
+    empty = Encoder(made(), template)
+    [[example]] = empty.examples([([message("user", "q"), message("assistant", answer)], None)])
+    prompt = template.render(
+        [message("user", "q")], None, add_generation_prompt=True, enable_thinking="hm" in answer
+    )
+    given = empty.whole.encode(prompt, add_special_tokens=False).ids
+    assert example.ids[: len(given)].tolist() == given
+    assert example.trained.tolist() == [False] * len(given) + [True] * (len(example.ids) - len(given))
 
 
 FORGETFUL = (
