@@ -90,4 +90,5 @@ def _rest(spoken: Mapping[str, int]) -> Iterator[str]:
             yield f"  {stage.proposed}"
     yield "train:"
     yield "  epochs: 3                  # else 5000 steps, however few rows there are"
+    yield "  thinking: empty            # rows without a thought leave the thinking of an R1 base alone"
     yield "  warmup_ratio: 0.03         # of the steps, until the learning rate is at its peak"
