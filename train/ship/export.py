@@ -219,7 +219,10 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         if has_llama():
             check = check_gguf(beside, quant, source.template, source.ids, source.expected())
         digest, size = file_digest(beside), beside.stat().st_size
-    write_bytes(target.with_suffix(".Modelfile"), modelfile(target.name, source.template).encode())
+    write_bytes(
+        target.with_suffix(".Modelfile"),
+        modelfile(target.name, source.template, trained_context(source.model)).encode(),
+    )
     record = GgufRecord(
         format=1,
         file=target.name,
@@ -230,6 +233,12 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         **origin(source),
     )
     return Exported(target, write_sealed(record_path(target), record), counted(tensors))
+
+
+def trained_context(model: Model) -> int | None:
+    """Tokens of a sequence in training; null where it is not recorded."""
+    found = (model.run.get("settings") or {}).get("max_seq_length")
+    return int(found) if found is not None else None
 
 
 def origin(source: Source) -> dict[str, Any]:

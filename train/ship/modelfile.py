@@ -1,23 +1,45 @@
 """An Ollama Modelfile: the chat template in Go's template language, and where a turn ends.
 
-What Ollama renders is what training rendered, token for token, but for one thing that is not in a
-template's hands: Ollama writes tool schemas and call arguments as JSON of its own make (no spaces, its
-own order of keys).
+What Ollama renders is what training rendered, token for token, but for what is not in a template's hands: it
+holds call arguments and the parameters of schemas in maps, so that their keys come in alphabetical order, and
+what is nested in them without spaces.
 """
 
 import json
 
 from curation.rendering.template import Template
 from curation.rendering.template_parts import TOOLS_CLOSE, TOOLS_OPEN, Markup
+from curation.turns.thoughts import CLOSES, NO_THOUGHT, OPENS
+
+# A schema: the name and the description are texts, the parameters print themselves as JSON.
+TOOL = (
+    '{"name": {{ printf "%q" .Function.Name }}, "description": {{ printf "%q" .Function.Description }}, '
+    '"parameters": {{ json .Function.Parameters }}}'
+)
+# A call. Of the ways to write a text only %q leaves <, > and & alone, which shell commands are full of.
+CALL = (
+    '<tool_call>\n{"name": "{{ .Function.Name }}", "arguments": {{ "{" }}{{ $rest := false }}'
+    "{{ range $key, $value := .Function.Arguments }}{{ if $rest }}, {{ end }}{{ $rest = true }}"
+    '{{ printf "%q" $key }}: {{ if eq (printf "%T" $value) "string" }}{{ printf "%q" $value }}'
+    "{{ else }}{{ json $value }}{{ end }}{{ end }}}}\n</tool_call>"
+)
+WITHOUT_LINE_END = (
+    "{{ if $words }}{{ $n := len (slice $words 1) }}{{ if eq (index $words $n) 10 }}"
+    "{{ $words = slice $words 0 $n }}{{ end }}{{ end }}"
+)
 
 NOTE = """\
-# Ollama writes tool schemas and arguments as compact JSON with its own key order; everything else is
-# rendered as in training.
+# Ollama sorts the keys of call arguments, and writes what is nested in them, and the parameters of tool
+# schemas, without spaces; everything else is rendered as in training.
 """
 
 
-def modelfile(gguf: str, template: Template) -> str:
-    """The Modelfile of a GGUF file that lies beside it."""
+def modelfile(gguf: str, template: Template, context: int | None) -> str:
+    """The Modelfile of a GGUF file that lies beside it.
+
+    context: tokens that the model was trained on at once; Ollama's own default may cut a conversation without
+    a word.
+    """
     lines = [f"# ollama create NAME -f {gguf.removesuffix('.gguf')}.Modelfile\n", f"FROM ./{gguf}\n"]
     if template.markup is not None:
         lines += [NOTE, f'TEMPLATE """{go_template(template.markup)}"""\n']
@@ -26,6 +48,7 @@ def modelfile(gguf: str, template: Template) -> str:
             f"# The template {template.name} is in the GGUF file; Ollama cannot read that language.\n"
         )
     lines += [f"PARAMETER stop {quoted(stop)}\n" for stop in stops(template)]
+    lines += [f"PARAMETER num_ctx {context}\n"] if context is not None else []
     return "".join(lines)
 
 
@@ -38,7 +61,12 @@ def stops(template: Template) -> list[str]:
 
 
 def go_template(markup: Markup) -> str:
-    """A built-in template in Go's language. A last assistant message is left open, to be gone on with."""
+    """A built-in template in Go's language. A last assistant message is left open, to be gone on with.
+
+    Ollama reads a template as well as it executes it: the literal text that stands first after
+    `{{ if .ToolCalls }}` marks a call, and what stands around `{{ .Thinking }}` a thought. Source:
+    tools/template.go and thinking/template.go of https://github.com/ollama/ollama
+    """
     late, close = action(markup.late_system_open), action(markup.system_close)
     return "".join(
         (
@@ -50,7 +78,7 @@ def go_template(markup: Markup) -> str:
             action(markup.system_open),
             '{{ $system }}{{ if .Tools }}{{ if $system }}{{ "\\n\\n" }}{{ end }}',
             action(TOOLS_OPEN),
-            '{{ range .Tools }}{{ .Function }}{{ "\\n" }}{{ end }}',
+            f'{{{{ range .Tools }}}}{TOOL}{{{{ "\\n" }}}}{{{{ end }}}}',
             action(TOOLS_CLOSE),
             "{{ end }}",
             close,
@@ -65,17 +93,41 @@ def go_template(markup: Markup) -> str:
             '{{ else if eq .Role "tool" }}{{ if eq $previous "tool" }}{{ "\\n" }}{{ else }}',
             f'{action(markup.user_open)}{{{{ end }}}}{{{{ "<tool_response>\\n" }}}}{{{{ .Content }}}}',
             '{{ "\\n</tool_response>" }}{{ else if eq .Role "assistant" }}',
-            f"{action(markup.assistant_open)}{{{{ .Content }}}}",
-            '{{ if .ToolCalls }}{{ if .Content }}{{ "\\n" }}{{ end }}',
-            '{{ range $n, $_ := .ToolCalls }}{{ if $n }}{{ "\\n" }}{{ end }}<tool_call>\n',
-            '{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}\n</tool_call>',
-            "{{ end }}{{ end }}{{ if not $last }}",
-            f"{action(markup.end + markup.tail)}{{{{ end }}}}",
+            action(markup.assistant_open),
+            "{{ $words := .Content }}{{ $calls := .ToolCalls }}",
+            "" if markup.verbatim else thought(markup),
+            '{{ $words }}{{ if $words }}{{ if $calls }}{{ "\\n" }}{{ end }}{{ end }}',
+            f"{{{{ if .ToolCalls }}}}{{{{ range $n, $_ := .ToolCalls }}}}{CALL}",
+            '{{ if ne (len (slice $calls $n)) 1 }}{{ "\\n" }}{{ end }}{{ end }}{{ end }}',
+            f"{{{{ if not $last }}}}{action(markup.end + markup.tail)}{{{{ end }}}}",
             "{{ end }}{{ $previous = .Role }}{{ end }}",
             f'{{{{ if eq $previous "tool" }}}}{action(markup.user_close)}{{{{ end }}}}',
-            f'{{{{ if ne $previous "assistant" }}}}{action(markup.assistant_open)}{{{{ end }}}}',
+            f'{{{{ if ne $previous "assistant" }}}}{prompt(markup)}{{{{ end }}}}',
         )
     )
+
+
+def thought(markup: Markup) -> str:
+    """The thought of a turn, then its words, in `$words`, without the line's end that Ollama leaves them."""
+    empty = (
+        f'{{{{ else if ne (printf "%.7s" $words) "{OPENS}" }}}}{action(NO_THOUGHT)}'
+        if markup.thinking == "empty"
+        else ""
+    )
+    return (
+        "{{ $size := len .Thinking }}{{ if .Thinking }}{{ $n := len (slice .Thinking 1) }}"
+        "{{ if eq (index .Thinking $n) 10 }}{{ $size = $n }}{{ end }}{{ end }}"
+        f"{{{{ if .Thinking }}}}{OPENS}\n{{{{ slice .Thinking 0 $size }}}}\n{CLOSES}\n\n{empty}{{{{ end }}}}"
+        f"{WITHOUT_LINE_END * 2}"
+    )
+
+
+def prompt(markup: Markup) -> str:
+    """What asks for an answer; where it opens a thought, `think: false` closes it."""
+    if markup.thinking == "as_is":
+        return action(markup.assistant_open)
+    closed, opened = action(markup.prompt(enable_thinking=False)), action(markup.prompt())
+    return f"{{{{ if and .IsThinkSet (not .Think) }}}}{closed}{{{{ else }}}}{opened}{{{{ end }}}}"
 
 
 def action(text: str) -> str:
