@@ -9,6 +9,7 @@ one example. Unsloth reads lengths instead. `train/model/leaks.py` tests it on t
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -71,6 +72,14 @@ class Sequences:
         """Tokens of each example."""
         return [int(length) for length in np.diff(self.starts)]
 
+    def targets(self) -> NDArray[np.int64]:
+        """Tokens of each example that a loss falls on; its first is never one."""
+        starts = self.starts[:-1]
+        if not len(starts):
+            return np.zeros(0, dtype=np.int64)
+        trained: NDArray[np.int64] = np.add.reduceat(self.trained, starts, dtype=np.int64)
+        return trained - self.trained[starts]
+
     def joined(self, pack: Pack) -> dict[str, list[int]]:
         """A pack as input_ids, labels and position_ids; the first token of each example is no target."""
         ids: list[int] = []
@@ -97,8 +106,7 @@ class PackedRun:
     def __init__(self, sequences: Sequences, packs: Sequence[Pack], count: int, seed: int) -> None:
         self.sequences, self.packs, self.count, self.seed = sequences, packs, count, seed
         self.orders: dict[int, NDArray[np.int64]] = {}
-        lengths = np.diff(sequences.starts)
-        self.sizes = np.array([int(lengths[pack].sum()) for pack in packs], dtype=np.int64)
+        self.sizes = self.per_pack(np.diff(sequences.starts))
 
     def __len__(self) -> int:
         return self.count
@@ -115,16 +123,33 @@ class PackedRun:
             self.orders = {epoch: epoch_order(len(self.packs), self.seed, epoch)}
         return self.orders[epoch]
 
+    def per_pack(self, per_example: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts of examples, added up for each pack."""
+        return np.array([int(per_example[pack].sum()) for pack in self.packs], dtype=np.int64)
+
+    @cached_property
+    def trained(self) -> NDArray[np.int64]:
+        """Targets of each pack."""
+        return self.per_pack(self.sequences.targets())
+
     def tokens(self, first: int, last: int) -> int:
         """Tokens of examples, padding left out, in the sequences from `first` up to `last`."""
+        return self.total(self.sizes, first, last)
+
+    def targets(self, first: int, last: int) -> int:
+        """Tokens that the loss falls on in the sequences from `first` up to `last`."""
+        return self.total(self.trained, first, last)
+
+    def total(self, counts: NDArray[np.int64], first: int, last: int) -> int:
+        """Counts of packs, added up over the sequences from `first` up to `last`."""
         total = 0
         while first < last:
             epoch, place = divmod(first, len(self.packs))
             until = min(last - first + place, len(self.packs))
             if until - place == len(self.packs):
-                total += int(self.sizes.sum())
+                total += int(counts.sum())
             else:
-                total += int(self.sizes[self.order(epoch)[place:until]].sum())
+                total += int(counts[self.order(epoch)[place:until]].sum())
             first += until - place
         return total
 

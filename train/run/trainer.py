@@ -14,7 +14,7 @@ from transformers.utils.import_utils import is_torch_tf32_available
 
 from curation.errors import CurationError, Refusal
 from curation.recipe.load import TrainSettings
-from train.data.packing import Collator
+from train.data.packing import IGNORED, Collator
 from train.model.load_model import Loaded, advice, out_of_memory
 from train.run import checkpoints
 from train.run.callbacks import Measure, Sealing, Stop
@@ -112,6 +112,66 @@ def saved_after_failure(
     return checkpoints.seal(folder, prepared.binding, used, prepared.effective // batch), used
 
 
+class MeanOverTokens(Trainer):
+    """transformers' Trainer, whose losses are nats per trained token, whatever was a batch or a window.
+
+    Its own are means of means: of the updates since the last log, and of the batches of the eval split.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.parts: list[Any] = []
+        self.since_log, self.held_out = Nats(), Nats()
+
+    def training_step(self, *given: Any, **named: Any) -> Any:
+        """As transformers does it. What the batches of an update return adds up to its mean."""
+        loss = super().training_step(*given, **named)
+        self.parts.append(loss)
+        if len(self.parts) == self.args.gradient_accumulation_steps:
+            effective = self.args.gradient_accumulation_steps * self.args.per_device_train_batch_size
+            first = self.state.global_step * effective
+            run: Any = self.train_dataset
+            self.since_log.add(sum(self.parts), run.targets(first, first + effective))
+            self.parts = []
+        return loss
+
+    def log(self, logs: dict[str, Any], *rest: Any) -> None:
+        """As transformers does it."""
+        if "loss" in logs:
+            logs["loss"], self.since_log = self.since_log.mean(), Nats()
+        super().log(logs, *rest)
+
+    def evaluation_loop(self, *given: Any, **named: Any) -> Any:
+        """As transformers does it."""
+        self.held_out = Nats()
+        output = super().evaluation_loop(*given, **named)
+        output.metrics["eval_loss"] = self.held_out.mean()
+        return output
+
+    def prediction_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        """As transformers does it."""
+        found = super().prediction_step(model, inputs, *rest, **named)
+        self.held_out.add(found[0], (inputs["labels"] != IGNORED).sum())
+        return found
+
+
+class Nats:
+    """Losses of many tokens, added up where they were computed: nothing waits for them."""
+
+    def __init__(self) -> None:
+        self.nats: Any = 0.0
+        self.tokens: Any = 0
+
+    def add(self, mean: Any, tokens: Any) -> None:
+        """The mean of so many more."""
+        self.nats += mean.double() * tokens
+        self.tokens += tokens
+
+    def mean(self) -> float:
+        """Nats per token."""
+        return float(self.nats / self.tokens)
+
+
 def make_trainer(
     prepared: Prepared, loaded: Loaded, journal: Journal, saves: Path, used: Batches
 ) -> tuple[Any, Stop]:
@@ -159,7 +219,7 @@ def make_trainer(
     measure = Measure(journal, run, prepared.effective, prepared.steps, watch)
     stop = Stop(measure, settings.stop_on)
     sealing = Sealing(saves, prepared.binding, used, journal.say)
-    trainer: Any = Trainer(
+    trainer: Any = MeanOverTokens(
         model=loaded.model,
         args=arguments,
         train_dataset=run,

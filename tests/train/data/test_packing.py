@@ -89,6 +89,19 @@ def test_tokens_are_counted_across_epochs(first, count):
     assert run.tokens(first, first + count) == expected
 
 
+MASKS = st.lists(st.lists(st.booleans(), min_size=1, max_size=9), min_size=1, max_size=9)
+
+
+@given(masks=MASKS, first=st.integers(0, 12), count=st.integers(0, 12))
+def test_targets_are_the_labels_that_the_model_is_given(masks, first, count):
+    starts = np.concatenate([[0], np.cumsum([len(mask) for mask in masks])]).astype(np.int64)
+    trained = np.concatenate(masks)
+    examples = Sequences(np.zeros(len(trained), dtype=np.int32), trained, starts)
+    run = PackedRun(examples, best_fit(examples.lengths(), CAPACITY), 24, seed=3)
+    labels = [label for n in range(first, first + count) for label in run[n]["labels"]]
+    assert run.targets(first, first + count) == sum(label != IGNORED for label in labels)
+
+
 def test_there_is_nothing_after_the_last_sequence():
     with pytest.raises(IndexError):
         PackedRun(sequences([3]), [[0]], 2, seed=1)[2]
