@@ -43,7 +43,7 @@ def training_report(
         run=record,
         evaluation=evaluation,
         meanings=evaluated_meanings(evaluation["metrics"] if evaluation else ()),
-        figures=figures(record, steps),
+        figures=figures(record, held_out),
         charts=[(title, Markup(chart)) for title, chart in charts(steps, held_out)],
         rows=list(thinned(steps, 20)),
         breakable=breakable,
@@ -65,7 +65,7 @@ def write_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Path | None
     return folder / EVALUATED
 
 
-def figures(record: Mapping[str, Any], steps: Sequence[Line]) -> list[tuple[str, str]]:
+def figures(record: Mapping[str, Any], held_out: Sequence[Line]) -> list[tuple[str, str]]:
     """(figure, what it is) for the head of the page."""
     losses = record["losses"]
     found = [
@@ -76,7 +76,8 @@ def figures(record: Mapping[str, Any], steps: Sequence[Line]) -> list[tuple[str,
         (number(losses["last loss"]), "loss at last"),
     ]
     if losses["last eval loss"] is not None:
-        found.append((number(losses["last eval loss"]), "loss on held-out rows at last"))
+        when = ", measured once, at the end" if len(held_out) == 1 else " at last"
+        found.append((number(losses["last eval loss"]), f"loss on held-out rows{when}"))
     return found
 
 

@@ -45,6 +45,11 @@ class Examples:
     sequences: Sequences
     sources: dict[str, SourceTokens]
 
+    @property
+    def rows(self) -> int:
+        """Rows as they are written."""
+        return sum(source.rows for source in self.sources.values())
+
 
 def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_length: int) -> Examples:
     """Encode a split.

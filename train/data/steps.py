@@ -18,6 +18,13 @@ def steps_of(settings: TrainSettings, sequences: int) -> int:
     return max(1, math.ceil(settings.epochs * sequences / effective_batch(settings)))
 
 
+def evaluated_once(settings: TrainSettings, steps: int) -> list[str]:
+    """What to say of a run that ends before `eval_steps`."""
+    if settings.eval_steps <= steps:
+        return []
+    return [f"measured once, at the end: eval_steps {settings.eval_steps:,} is more than {steps:,} updates"]
+
+
 def warm_up_caution(settings: TrainSettings, steps: int) -> list[str]:
     """What to say of a run so short that the learning rate never reaches its peak."""
     if settings.reaches_peak(steps):

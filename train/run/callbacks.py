@@ -40,10 +40,14 @@ class Measure(TrainerCallback):
         self.waited_s += wait
         self.tell(self.watch.waited(state.global_step, wait, self.last_step_s))
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         self.idle_since = time.monotonic()
         self.last_step_s = self.idle_since - self.begun
         self.busy_s += self.last_step_s
+        if state.global_step == self.steps:
+            control.should_log = True
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -113,7 +117,7 @@ class Stop(TrainerCallback):
         if state.global_step == self.pause_at:
             self.ask(KeyboardInterrupt)
         if self.asked:
-            control.should_save = control.should_training_stop = True
+            control.should_log = control.should_save = control.should_training_stop = True
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         found = [event for event in self.measure.events if event.kind in self.stop_on]

@@ -9,7 +9,7 @@ from curation.errors import CurationError
 from curation.files import canonical
 from train.data.gatekeeper import Admitted, admit, template_of
 from train.data.packing import best_fit, fill_rate
-from train.data.steps import steps_of, warm_up_caution
+from train.data.steps import evaluated_once, steps_of, warm_up_caution
 from train.model.gpus import (
     GIB,
     GPUS,
@@ -102,7 +102,7 @@ class DryRun:
 
     def warnings(self) -> list[str]:
         """What does not fit, and what may not be meant."""
-        found = [f"warm-up: {caution}" for caution in self.cautions]
+        found = [*self.cautions]
         if self.too_long:
             found.append(
                 f"does not fit: {self.too_long:,} rows are longer than a sequence; training will refuse them"
@@ -142,6 +142,9 @@ def dry_run(
     steps = min(trial_steps, steps) if trial_steps is not None else steps
     effective = settings.batch_size * settings.gradient_accumulation_steps
     epochs = steps * effective / len(packs)
+    cautions = [f"held out: {line}" for line in evaluated_once(settings, steps)] if held_out(admitted) else []
+    if trial_steps is None:
+        cautions += [f"warm-up: {line}" for line in warm_up_caution(settings, steps)]
     return DryRun(
         model=admitted.frozen.model,
         base=recipe.base_model.id,
@@ -156,13 +159,18 @@ def dry_run(
         steps=steps,
         tokens_per_step=effective * settings.max_seq_length,
         epochs=epochs,
-        cautions=warm_up_caution(settings, steps) if trial_steps is None else [],
+        cautions=cautions,
         sources=exposures(rows, epochs),
         parameters=count_parameters(config, settings),
         memory=memory_bytes(config, settings),
         gpus=estimate(config, settings, steps, gpus=gpus),
         limits=limits(config, settings),
     )
+
+
+def held_out(admitted: Admitted) -> int:
+    """Rows of the eval split."""
+    return sum(file.rows or 0 for file in admitted.frozen.shards["eval"])
 
 
 Length = tuple[str, int, int, bool]

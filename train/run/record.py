@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from train.data.packing import fill_rate
-from train.data.steps import warm_up_caution
+from train.data.steps import evaluated_once, warm_up_caution
 from train.model.load_model import Loaded
 from train.model.sizes import limits
 from train.run.checkpoints import Checkpoint
@@ -41,6 +41,10 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
     ]
     lines += [f"warning: {line}" for line in limits(prepared.base.config, prepared.settings)]
+    if prepared.held_out.rows:
+        once = evaluated_once(prepared.settings, prepared.steps)
+        count = f"{prepared.held_out.rows:,} row{'' if prepared.held_out.rows == 1 else 's'}"
+        lines.append(f"held out  {', '.join([count, *once])}")
     if not prepared.trial:
         lines += [f"warm-up   {line}" for line in warm_up_caution(prepared.settings, prepared.steps)]
     if start is not None:
@@ -66,7 +70,7 @@ def run_record(
     frozen, recipe = prepared.admitted.frozen, prepared.admitted.recipe
     metrics = read_metrics(journal.folder)
     losses = [line["loss"] for line in metrics if line["kind"] == "train"]
-    held_out = [line["loss"] for line in metrics if line["kind"] == "eval"]
+    held_out = [line for line in metrics if line["kind"] == "eval"]
     lengths = prepared.examples.sequences.lengths()
     return {
         "format": 1,
@@ -121,8 +125,9 @@ def run_record(
         "losses": {
             "first loss": losses[0] if losses else None,
             "last loss": losses[-1] if losses else None,
-            "last eval loss": held_out[-1] if held_out else None,
+            "last eval loss": held_out[-1]["loss"] if held_out else None,
         },
+        "held_out": {"rows": prepared.held_out.rows, "measured_at": [line["step"] for line in held_out]},
         "events": [line for line in metrics if line["kind"] == "event"],
         "loaded": loaded.how,
         "versions": used_versions(),

@@ -52,6 +52,8 @@ class Finished:
         text = ", ".join(
             f"{losses[name]:.4f} {what}" for name, what in LOSSES.items() if losses[name] is not None
         )
+        once = self.record.get("held_out", {}).get("measured_at") == [self.record["steps"]]
+        text += " (measured once, at the end)" if once else ""
         lines = [
             f"adapter  {self.out}{' (finished before, nothing to do)' if self.reused else ''}",
             f"steps    {self.record['steps']:,}, {self.record['tokens']:,} tokens",

@@ -47,6 +47,7 @@ def run_to_the_end(
             full = False
             try:
                 trainer.train(resume_from_checkpoint=str(start.path) if start else None)
+                evaluate_end(trainer, journal, prepared.steps)
             except (OSError, RuntimeError, SafetensorError) as error:
                 full = out_of_memory(error)
                 if not full and checkpoints.disk_full(error):
@@ -84,6 +85,13 @@ def run_to_the_end(
             f"go on with --resume"
         )
     return used
+
+
+def evaluate_end(trainer: Any, journal: Journal, steps: int) -> None:
+    """Measure the held-out rows at the last step, unless it was done there, by this process or one before."""
+    done = any(line["kind"] == "eval" and line["step"] == steps for line in read_metrics(journal.folder))
+    if trainer.eval_dataset is not None and trainer.state.global_step == steps and not done:
+        trainer.evaluate()
 
 
 def next_batch(batch: int, effective: int) -> int | None:
@@ -144,7 +152,7 @@ class MeanOverTokens(Trainer):
     def evaluation_loop(self, *given: Any, **named: Any) -> Any:
         """As transformers does it."""
         self.held_out = Nats()
-        output = super().evaluation_loop(*given, **named)
+        output: Any = super().evaluation_loop(*given, **named)
         output.metrics["eval_loss"] = self.held_out.mean()
         return output
 
@@ -179,7 +187,7 @@ def make_trainer(
     settings, run, batch = prepared.settings, prepared.run, used[-1]["batch"]
     cuda = torch.cuda.is_available()
     torch.use_deterministic_algorithms(not cuda)
-    evaluates = len(prepared.held_out.sequences.starts) > 1 and settings.eval_steps <= prepared.steps
+    evaluates = prepared.held_out.rows > 0
     arguments = TrainingArguments(
         output_dir=str(saves),
         max_steps=prepared.steps,

@@ -93,6 +93,14 @@ def test_the_page_loads_nothing(folder):
     assert len(html) < 120_000
 
 
+def test_held_out_rows_that_were_measured_once_are_told_so(folder):
+    losses = {**RECORD["losses"], "last eval loss": 7.1}
+    assert "7.100</b><span>loss on held-out rows, measured once, at the end<" in page(folder, losses=losses)
+    with (folder / "metrics.jsonl").open("ab") as file:
+        file.write(orjson.dumps({"kind": "eval", "step": 20, "loss": 7.4}) + b"\n")
+    assert "loss on held-out rows at last<" in page(folder, losses=losses)
+
+
 def test_a_trial_says_so_first(folder):
     assert "A trial: not for use." in page(folder, trial=True)
 

@@ -141,6 +141,29 @@ def test_a_warm_up_of_a_share_of_the_steps_rises_for_so_many(tmp_path, capsys):
     assert rates[4] < rates[3]
 
 
+@pytest.mark.parametrize(
+    ("steps", "measured"), [(2, [2]), (3, [3]), (5, [3, 5]), (6, [3, 6])], ids="steps={}".format
+)
+def test_the_held_out_rows_are_measured_at_the_end_of_every_run(tmp_path, capsys, steps, measured):
+    run = frozen_dataset(tmp_path, train={"max_steps": steps, "logging_steps": 4})
+    short = "held out: measured once, at the end: eval_steps 3 is more than 2 updates"
+    assert aj.main(["train", *options(run), "--dry-run"]) == 0
+    assert (short in capsys.readouterr().out) == (steps == 2)
+    assert aj.main(["train", *options(run)]) == 0
+    told = capsys.readouterr()
+    assert read_run(run.out)["held_out"] == {"rows": 1, "measured_at": measured}
+    assert ("on held-out rows (measured once, at the end)\n" in told.out) == (len(measured) == 1)
+    assert (f"held out  1 row, {short.removeprefix('held out: ')}\n" in told.err) == (steps == 2)
+    # And the last update is logged, whatever `logging_steps`.
+    assert [line["step"] for line in read_metrics(run.out) if line["kind"] == "train"][-1] == steps
+
+
+def test_a_run_that_ended_without_measuring_them_does_so_when_it_is_taken_up_again(done, tmp_path):
+    run = done._replace(out=tmp_path / "out")
+    train(run.frozen, **run.kwargs, resume=done.work / "checkpoints/checkpoint-2")
+    assert read_run(run.out)["losses"]["last eval loss"] == read_run(done.out)["losses"]["last eval loss"]
+
+
 def test_lora_plus_learns_the_second_factor_faster(made, tmp_path):
     run = frozen_dataset(tmp_path, train={"max_steps": 1, "loraplus_ratio": 16.0, "warmup_steps": 0})
     plain = frozen_dataset(tmp_path / "plain", train={"max_steps": 1, "warmup_steps": 0})
@@ -284,7 +307,10 @@ def test_the_command_trains_and_says_what_is_next(made, tmp_path, capsys):
     told = capsys.readouterr().out
     assert f"next     aj export {run.out} --base-model {run.base}\n" in told
     assert re.search(
-        r"^steps    2, [\d,]+ tokens\nloss     \d\.\d+ at first, \d\.\d+ at last$", told, re.MULTILINE
+        r"^steps    2, [\d,]+ tokens\nloss     \d\.\d+ at first, \d\.\d+ at last, "
+        r"\d\.\d+ on held-out rows \(measured once, at the end\)$",
+        told,
+        re.MULTILINE,
     )
     assert aj.main(["train", *options(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "AJ-Tiny-v1.0.0-lora"
@@ -370,7 +396,7 @@ def test_whoever_may_read_the_record_may_read_the_weights(done):
 
 def test_what_is_said_at_the_end_names_each_loss(done):
     told = Finished(done.out, read_run(done.out)).as_text()
-    assert re.search(r"\nloss     [\d.]+ at first, [\d.]+ at last\n", told)
+    assert re.search(r"\nloss     [\d.]+ at first, [\d.]+ at last, [\d.]+ on held-out rows \(", told)
 
 
 def test_show_prints_the_trained_parts_between_marks(made, capsys):
