@@ -8,8 +8,8 @@ To ask again, after a change of the Go template or for a later Ollama (with Go 1
     OLLAMA=../../ollama PYTHONPATH=.. python ollama_record.py
 
 ollama_check.go calls Ollama's packages template, thinking and tools as its chat handler does. The record
-holds, for every built-in template in both ways of thinking and every form of an answer, what Ollama parses when
-the answer comes in pieces of 1, 3, 7 and 1,000 characters, and what it renders when that is sent back.
+holds, for every built-in template in both ways of thinking and every form of an answer, what Ollama parses
+when the answer comes in pieces of 1, 3, 7 and 1,000 characters, and what it renders when that is sent back.
 """
 
 import hashlib

@@ -16,6 +16,7 @@ from train.data.gatekeeper import Admitted
 from train.data.packing import Sequences
 
 ROWS_AT_ONCE = 512
+SHOWN = 3  # ids in a message
 Row = tuple[list[Mapping[str, Any]], str | None]
 
 
@@ -54,13 +55,14 @@ class Examples:
 def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_length: int) -> Examples:
     """Encode a split.
 
-    Raises Refusal when a row is longer than a sequence, or has another number of tokens than
-    curation counted with the tokenizer and template of the recipe.
+    Raises Refusal when a row is longer than a sequence, has no token for the loss to fall on, or another
+    number of tokens than curation counted with the tokenizer and template of the recipe.
     """
     ids: list[NDArray[np.int32]] = []
     trained: list[NDArray[np.bool_]] = []
     tally: dict[str, list[int]] = {}
     too_long: list[tuple[int, str]] = []
+    untrained: list[str] = []
     rows_in_all = sum(file.rows or 0 for file in admitted.frozen.shards[split])
     with Progress(f"encoding {split}", rows_in_all) as progress:
         for part in admitted.parts(split):
@@ -76,10 +78,15 @@ def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_leng
                     too_long += [(len(e.ids), row["id"]) for e in examples if len(e.ids) > max_seq_length]
                     ids += [example.ids for example in examples]
                     trained += [example.trained for example in examples]
-                    count(tally, row, examples)
+                    # The first token of an example is never a target.
+                    targets = [int(example.trained[1:].sum()) for example in examples]
+                    if not targets or not all(targets):
+                        untrained.append(row["id"])
+                    count(tally, row, examples, sum(targets))
                 progress.add(chunk.height, chunk.height)
     if too_long:
         refuse_long(too_long, max_seq_length, admitted)
+    refuse_untrained(untrained, split, admitted)
     lengths = [len(part) for part in ids]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     sequences = Sequences(
@@ -95,13 +102,12 @@ def rows_of(rows: pl.DataFrame) -> Iterator[Row]:
     yield from rows.select("messages", "tools").iter_rows()
 
 
-def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Example]) -> None:
+def count(tally: dict[str, list[int]], row: Mapping[str, Any], examples: list[Example], targets: int) -> None:
     """Add a row to its source's rows, tokens, trained tokens, most copies and turns without loss."""
     counts = tally.setdefault(row["source"], [0, 0, 0, 0, 0])
     counts[0] += 1
     counts[1] += sum(len(example.ids) for example in examples)
-    # The first token of an example is never a target.
-    counts[2] += sum(int(example.trained[1:].sum()) for example in examples)
+    counts[2] += targets
     counts[3] = max(counts[3], row["repeat"])
     counts[4] += sum(message.get("weight") is not None for message in row["messages"])
 
@@ -132,4 +138,17 @@ def refuse_long(too_long: list[tuple[int, str]], limit: int, admitted: Admitted)
     raise Refusal(
         f"{admitted.path}: {len(too_long):,} rows are longer than max_seq_length {limit} (the longest, "
         f"{row_id}, has {longest:,} tokens); add `length: {stage}` to the stages and curate again"
+    )
+
+
+def refuse_untrained(ids: list[str], split: str, admitted: Admitted) -> None:
+    """Raise Refusal for rows that no loss falls on: an update of such rows alone would teach nothing."""
+    if not ids:
+        return
+    which = dict.fromkeys(ids)
+    more = f" and {len(which) - SHOWN:,} more" if len(which) > SHOWN else ""
+    raise Refusal(
+        f"{admitted.path}: rows of the {split} split have no token for the loss to fall on: "
+        f"{', '.join([*which][:SHOWN])}{more}; curate again with `chat` among the stages, which drops a "
+        f"conversation that nobody answers"
     )

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.dataset.manifest import SPLITS
 from curation.errors import CurationError
 from curation.files import canonical
+from curation.row import is_trained
+from train.data.examples import refuse_untrained
 from train.data.gatekeeper import Admitted, admit, template_of
 from train.data.packing import best_fit, fill_rate
 from train.data.steps import evaluated_once, steps_of, warm_up_caution
@@ -131,6 +134,8 @@ def dry_run(
     config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
     check_targets(config, settings)
     check_context(config, settings)
+    for split in SPLITS:
+        refuse_untrained(untrained(admitted, split), split, admitted)
     rows = list(row_lengths(admitted))
     fitting = [tokens for _, tokens, _, _ in rows if tokens <= settings.max_seq_length]
     packs = (
@@ -171,6 +176,16 @@ def dry_run(
 def held_out(admitted: Admitted) -> int:
     """Rows of the eval split."""
     return sum(file.rows or 0 for file in admitted.frozen.shards["eval"])
+
+
+def untrained(admitted: Admitted, split: str) -> list[str]:
+    """The ids of rows without a turn that carries loss."""
+    return [
+        row_id
+        for part in admitted.parts(split)
+        for row_id, messages in part.select("id", "messages").iter_rows()
+        if not any(map(is_trained, messages))
+    ]
 
 
 Length = tuple[str, int, int, bool]
