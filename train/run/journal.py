@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from curation.errors import CurationError, Terminated, terminate
 from curation.files import write_bytes
 from train.run.checkpoints import disk_full
 
-METRICS = "metrics.jsonl"
+METRICS, BOARD = "metrics.jsonl", "tensorboard"
 
 
 class Journal:
@@ -44,9 +44,13 @@ class Journal:
             opened.enter_context(full_disk_told_once())
             self.file = opened.enter_context(self.log_path.open("a", encoding="utf-8", buffering=1))
             self.metrics = opened.enter_context((self.folder / METRICS).open("ab"))
-            self.board = open_board(self.folder / "tensorboard")
+            # Drawn anew: its files cannot be cut, and may hold steps that the run goes back behind.
+            shutil.rmtree(self.folder / BOARD, ignore_errors=True)
+            self.board = open_board(self.folder / BOARD)
             if self.board is not None:
                 opened.callback(self.board.close)
+                for line in read_metrics(self.folder):
+                    self.draw(line)
             handler = logging.StreamHandler(self.file)
             logging.getLogger().addHandler(handler)
             opened.callback(logging.getLogger().removeHandler, handler)
@@ -69,9 +73,14 @@ class Journal:
         self.metrics.write(orjson.dumps(line) + b"\n")
         self.metrics.flush()
         if self.board is not None:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self.board.add_scalar(f"{kind}/{name}", value, step)
+            self.draw(line)
+
+    def draw(self, line: Mapping[str, Any]) -> None:
+        """The numbers of a line of metrics.jsonl for TensorBoard, at the time when they were measured."""
+        at = datetime.fromisoformat(line["at"]).timestamp()
+        for name, value in line.items():
+            if name != "step" and isinstance(value, int | float):
+                self.board.add_scalar(f"{line['kind']}/{name}", value, line["step"], walltime=at)
 
     def line(self, text: str) -> None:
         """The live line of a terminal; elsewhere nothing, the log has it."""

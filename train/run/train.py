@@ -21,7 +21,7 @@ from train.model.patches import put_back
 from train.model.sizes import furthest_command
 from train.run import checkpoints
 from train.run.checkpoints import Binding, Checkpoint
-from train.run.journal import METRICS, Journal, hangup_ignored, rewind_metrics
+from train.run.journal import BOARD, METRICS, Journal, hangup_ignored, rewind_metrics
 from train.run.model_folder import with_base
 from train.run.output import RUN, Documents, read_run, write_output
 from train.run.prepare import Prepared, prepare
@@ -222,7 +222,7 @@ def finished_before(
 
 def begin_anew(work: Path) -> None:
     """Remove what an earlier run left in the folder of work files: its own files, and no others."""
-    for name in (SAVES, "tensorboard"):
+    for name in (SAVES, BOARD):
         shutil.rmtree(work / name, ignore_errors=True)
     for path in (work / METRICS, *work.glob("training_*.log")):
         path.unlink(missing_ok=True)

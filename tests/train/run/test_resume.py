@@ -11,6 +11,7 @@ import torch
 from forks import Fork, fork
 from frozen_dataset import Frozen, frozen_dataset
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from curation.errors import CurationError, Refusal
 from curation.files import alone_in, self_digest
@@ -55,6 +56,22 @@ def test_a_run_killed_between_saves_resumes_to_the_same_adapter(whole, tmp_path,
     assert adapter(run) == adapter(whole)
     assert [line["step"] for line in metrics(run) if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
     assert done.record["losses"] == orjson.loads((whole.out / "run.json").read_bytes())["losses"]
+
+
+def test_no_step_is_drawn_twice_of_a_run_that_had_gone_on_after_its_checkpoint(whole, tmp_path, monkeypatch):
+    run = other_run(whole, tmp_path)
+    monkeypatch.setattr("train.run.callbacks.Measure.on_step_end", killed_at(4))
+    with pytest.raises(Killed):
+        train(run.frozen, **run.kwargs)
+    monkeypatch.undo()
+    assert ("train/loss", 3) in [place[:2] for place in drawn(run)]
+    train(run.frozen, **run.kwargs, resume=True)
+    assert drawn(run) == sorted(
+        (f"{line['kind']}/{name}", line["step"], pytest.approx(value))
+        for line in metrics(run)
+        for name, value in line.items()
+        if name not in {"kind", "step", "at"} and value is not None
+    )
 
 
 def test_a_run_killed_during_a_save_goes_on_from_the_save_before(whole, tmp_path, monkeypatch):
@@ -403,6 +420,16 @@ def in_a_process(run: Frozen, before: str, *, resume: bool = False) -> Fork:
 
 def metrics(run: Frozen) -> list:
     return [orjson.loads(line) for line in (run.out / "metrics.jsonl").read_bytes().splitlines()]
+
+
+def drawn(run: Frozen) -> list[tuple[str, int, float]]:
+    """What the files of TensorBoard hold, all of them, as a reader that knows of no resume finds it."""
+    return sorted(
+        (value.tag, event.step, value.simple_value)
+        for path in (run.work / "tensorboard").iterdir()
+        for event in LegacyEventFileLoader(str(path)).Load()
+        for value in event.summary.value
+    )
 
 
 def killed_at(step: int):
