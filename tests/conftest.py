@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for item in items:
                 if item.get_closest_marker(mark):
                     item.add_marker(pytest.mark.skip(reason=reason))
+    if "AJ_TRANSFORMERS_4" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("transformers4"):
+                reason = "AJ_TRANSFORMERS_4 names no Python with transformers 4; `.ci/run` makes one"
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_collection_finish() -> None:

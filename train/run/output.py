@@ -11,19 +11,12 @@ from safetensors import SafetensorError
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest, pretty, remove_half_written, self_digest, sync
-from curation.rendering.template import Template
+from train.data.encoding import Encoder
+from train.model.tokenizer_files import check_tokenizer, write_generation, write_tokenizer
 from train.run.adapter_card import model_card
 from train.run.checkpoints import disk_full
 
 RUN = "run.json"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
-)
 Documents = Callable[[Path, Mapping[str, Any]], Mapping[str, bytes]]
 
 
@@ -32,7 +25,7 @@ def write_output(
     model: Any,
     *,
     base_folder: Path,
-    template: Template,
+    encoder: Encoder,
     record: Mapping[str, Any],
     metrics: bytes,
     documents: Documents | None = None,
@@ -50,8 +43,9 @@ def write_output(
         beside.mkdir(parents=True)
         model.save_pretrained(str(beside))
         forget_machine(beside, record["base"])
-        copy_tokenizer(base_folder, beside)
-        (beside / "chat_template.jinja").write_text(template.source, encoding="utf-8")
+        write_tokenizer(base_folder, beside, encoder.template)
+        write_generation(base_folder, beside, encoder.end_id)
+        check_tokenizer(beside, encoder)
         (beside / "metrics.jsonl").write_bytes(metrics)
         (beside / "README.md").write_text(model_card(record), encoding="utf-8")
         for name, content in (documents(beside, record) if documents else {}).items():
@@ -92,18 +86,6 @@ def forget_machine(folder: Path, base: Mapping[str, Any]) -> None:
     config |= {"base_model_name_or_path": base["id"], "revision": base["commit"] or base["revision"]}
     config["target_modules"] = sorted(config["target_modules"])
     path.write_bytes(pretty(dict(sorted(config.items()))))
-
-
-def copy_tokenizer(base_folder: Path, folder: Path) -> None:
-    """The tokenizer's files as they are, without the base model's own template: ours stands beside."""
-    for name in TOKENIZER_FILES:
-        if (base_folder / name).is_file():
-            shutil.copyfile(base_folder / name, folder / name)
-    config_path = folder / "tokenizer_config.json"
-    if config_path.is_file():
-        config = orjson.loads(config_path.read_bytes())
-        if config.pop("chat_template", None) is not None:
-            config_path.write_bytes(pretty(config))
 
 
 def listed(folder: Path) -> list[dict[str, Any]]:

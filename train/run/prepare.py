@@ -10,7 +10,6 @@ from curation.errors import Refusal
 from curation.files import file_digest
 from curation.recipe.kinds import as_stored
 from curation.recipe.load import TrainSettings
-from curation.rendering.template import Template
 from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.examples import Examples, load_examples
@@ -32,7 +31,7 @@ class Prepared:
     admitted: Admitted
     settings: TrainSettings
     base: Base
-    template: Template
+    encoder: Encoder
     examples: Examples
     held_out: Examples
     packs: list[Pack]
@@ -92,7 +91,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "versions": used_versions(),
     }
-    return Prepared(admitted, settings, base, template, examples, held_out, packs, steps, binding, trial)
+    return Prepared(admitted, settings, base, encoder, examples, held_out, packs, steps, binding, trial)
 
 
 def packs_of(examples: Examples, settings: TrainSettings) -> list[Pack]:

@@ -68,6 +68,7 @@ def run_record(
 ) -> dict[str, Any]:
     """run.json: what was trained on what, by which settings, and how it went."""
     frozen, recipe = prepared.admitted.frozen, prepared.admitted.recipe
+    template = prepared.encoder.template
     metrics = read_metrics(journal.folder)
     losses = [line["loss"] for line in metrics if line["kind"] == "train"]
     held_out = [line for line in metrics if line["kind"] == "eval"]
@@ -95,7 +96,7 @@ def run_record(
             for entry in frozen.approvals
         ],
         "base": prepared.base.as_dict(),
-        "template": {"name": prepared.template.name, "digest": prepared.template.digest},
+        "template": {"name": template.name, "digest": template.digest},
         "tokenizer": {"sha256": prepared.binding["tokenizer"]},
         "settings": prepared.binding["settings"],
         "evaluation": msgspec.to_builtins(recipe.evaluation),

@@ -19,6 +19,7 @@ from train.model.leaks import TOLERANCE, check_packing
 from train.model.load_model import load, naming_full_memory
 from train.model.patches import put_back
 from train.model.sizes import furthest_command
+from train.model.tokenizer_files import check_before
 from train.run import checkpoints
 from train.run.checkpoints import Binding, Checkpoint
 from train.run.journal import BOARD, METRICS, Journal, hangup_ignored, rewind_metrics
@@ -137,6 +138,7 @@ def fit(
     documents: Documents | None,
 ) -> dict[str, Any]:
     """Load, test, train, write. Returns the run record; the model is gone from memory."""
+    check_before(prepared.base.folder, prepared.encoder)
     loaded = load(prepared.base, prepared.settings)
     journal.say(summary(prepared, loaded, start))
     if prepared.settings.packing:
@@ -156,7 +158,7 @@ def fit(
         out,
         loaded.model,
         base_folder=prepared.base.folder,
-        template=prepared.template,
+        encoder=prepared.encoder,
         record=run_record(prepared, loaded, journal, batches),
         metrics=(journal.folder / METRICS).read_bytes(),
         documents=documents,

@@ -13,20 +13,17 @@ from typing import NamedTuple
 import torch
 
 from curation.errors import CurationError
-from curation.files import file_digest, remove_half_written, sync
+from curation.files import file_digest, pretty, remove_half_written, sync
 from curation.sealed import write_sealed
-from train.model.adapter import Merged, adapter_digest
+from train.data.encoding import Encoder
+from train.model.adapter import Merged, adapter_digest, read_json
 from train.model.families.table import IN_GGUF, architecture
 from train.model.sizes import read_config
 from train.model.tensors import SHARD_BYTES, fingerprint, write_checkpoint
-from train.run.model_folder import MERGE, MergeRecord, find_model, parent_of
+from train.model.tokenizer_files import check_tokenizer, write_generation, write_tokenizer
+from train.run.model_folder import MERGE, MergeRecord, find_model, model_template, parent_of
 
-# Files that come with the adapter, then those that come with the base model.
-FROM_ADAPTER = (
-    "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json",
-    "vocab.json", "merges.txt",
-)  # fmt: skip
-FROM_BASE = ("config.json", "generation_config.json", *FROM_ADAPTER)
+CONFIG = "config.json"
 
 
 class MergeResult(NamedTuple):
@@ -68,7 +65,7 @@ def merge(
         raise CurationError(f"{adapter}: no adapter; only an adapter can be merged into its base model")
     weights = model.weights()
     with folder_beside(out, force=force) as beside:
-        files = copy_files(model.base, FROM_BASE, beside) | copy_files(adapter, FROM_ADAPTER, beside)
+        files = write_settings(model.base, adapter, beside)
         files |= write_checkpoint(beside, weights, shard_bytes)
         record = MergeRecord(
             format=1,
@@ -117,11 +114,17 @@ def folder_beside(out: Path, *, force: bool) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def copy_files(source: Path, names: tuple[str, ...], target: Path) -> dict[str, str]:
-    """Copy those of the files that exist; their digests by name."""
-    copied = {}
-    for name in names:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-            copied[name] = file_digest(target / name)
-    return copied
+def write_settings(base: Path, adapter: Path, target: Path) -> dict[str, str]:
+    """Everything but the weights: the base's settings, the adapter's tokenizer, the stops of both.
+
+    Digests by name. Refusal when transformers reads the tokenizer otherwise than training did.
+    """
+    template = model_template(adapter)
+    encoder = Encoder(adapter, template)
+    write_tokenizer(adapter, target, template)
+    stops = write_generation(base, target, encoder.end_id)
+    config = read_json(base / CONFIG)
+    config["eos_token_id"] = stops if len(stops) > 1 else stops[0]
+    (target / CONFIG).write_bytes(pretty(config))
+    check_tokenizer(target, encoder)
+    return {path.name: file_digest(path) for path in sorted(target.iterdir())}
