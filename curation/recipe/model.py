@@ -191,7 +191,7 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     lora_r                       rank of the adapter
     lora_alpha                   its scale: alpha / r, or alpha / sqrt(r) with use_rslora
     lora_dropout                 dropout before the adapter
-    target_modules               linear layers that get one
+    target_modules               linear layers that get one; all-linear: every one but the output layer
     use_rslora                   rank-stabilised scale (arXiv 2312.03732)
     use_dora                     weight-decomposed adapter (arXiv 2402.09353)
     loraplus_ratio               learning rate of B over that of A (arXiv 2402.12354)
@@ -224,7 +224,7 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     lora_r: Positive = 64
     lora_alpha: Positive = 128
     lora_dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.05
-    target_modules: Annotated[list[Text], msgspec.Meta(min_length=1)] = msgspec.field(
+    target_modules: Annotated[list[Text], msgspec.Meta(min_length=1)] | Literal["all-linear"] = msgspec.field(
         default_factory=lambda: list(TARGET_MODULES)
     )
     use_rslora: bool = False

@@ -29,7 +29,7 @@ from curation.recipe.load import TrainSettings
 from train.model.base import Base
 from train.model.families.decoder import HEAD
 from train.model.families.table import architecture
-from train.model.sizes import CONFIG, check_targets
+from train.model.sizes import CONFIG, with_targets
 from train.model.tensors import Checkpoint
 
 # How a full GPU is reported by what is not torch's allocator: the driver, cuBLAS and
@@ -81,7 +81,7 @@ def load(base: Base, settings: TrainSettings, *, backend: str | None = None) -> 
 
     Raises CurationError with one line when the weights cannot be loaded or the adapter does not fit.
     """
-    check_targets(base.config, settings)
+    settings = with_targets(base.config, settings)
     check_device(settings)
     with naming_full_memory(str(base.folder), settings):
         if (backend or backend_of(settings)) == "unsloth":

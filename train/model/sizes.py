@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+from msgspec.structs import replace
 
 from curation.errors import CurationError
 from curation.recipe.load import TrainSettings
@@ -113,12 +114,18 @@ def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
         raise CurationError(f"{folder}: not {model_id}: {differences or architecture(config)}")
 
 
-def check_targets(config: Mapping[str, Any], settings: TrainSettings) -> None:
-    """Raise CurationError when the recipe names layers that the model does not have."""
+def with_targets(config: Mapping[str, Any], settings: TrainSettings) -> TrainSettings:
+    """The settings with the layers that get an adapter by their names, whichever way the recipe says it.
+
+    Raises CurationError when it names layers that the model does not have.
+    """
     known = family_of(config).layers(config)
+    if settings.target_modules == "all-linear":
+        return replace(settings, target_modules=list(known))
     unknown = [name for name in settings.target_modules if name not in known]
     if unknown:
         raise CurationError(f"train.target_modules: no layer {unknown[0]}; the model has {', '.join(known)}")
+    return settings
 
 
 def check_context(config: Mapping[str, Any], settings: TrainSettings) -> None:

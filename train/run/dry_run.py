@@ -24,7 +24,7 @@ from train.model.gpus import (
     known_card,
     memory_bytes,
 )
-from train.model.sizes import check_context, check_targets, limits, sizes_of
+from train.model.sizes import check_context, limits, sizes_of, with_targets
 
 BYTES_PER_TOKEN = 4
 
@@ -132,7 +132,7 @@ def dry_run(
     admitted = admit(frozen, data)
     recipe, settings = admitted.recipe, admitted.recipe.train
     config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
-    check_targets(config, settings)
+    settings = with_targets(config, settings)
     check_context(config, settings)
     for split in SPLITS:
         refuse_untrained(untrained(admitted, split), split, admitted)

@@ -18,7 +18,7 @@ from train.data.packing import Pack, PackedRun, best_fit
 from train.data.steps import effective_batch, steps_of
 from train.model.base import Base, check_vocabulary, find_base
 from train.model.load_model import check_weights
-from train.model.sizes import check_context, model_settings
+from train.model.sizes import check_context, model_settings, with_targets
 from train.run.checkpoints import Binding
 
 PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "unsloth", "bitsandbytes")
@@ -58,8 +58,9 @@ class Prepared:
 
 def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None) -> Prepared:
     """Encode and pack the approved rows for the base model. No weights are loaded."""
-    settings, recipe = admitted.recipe.train, admitted.recipe
+    recipe = admitted.recipe
     base = find_base(recipe.base_model.id, admitted.frozen.base_revision, base_model)
+    settings = with_targets(base.config, recipe.train)
     check_context(base.config, settings)
     template = template_of(admitted, base.folder)
     encoder = Encoder(base.folder, template)

@@ -16,6 +16,7 @@ from transformers import Trainer, TrainingArguments
 
 import aj
 from curation.errors import CurationError, Refusal
+from curation.recipe.model import TARGET_MODULES
 from curation.rendering.template import built_in
 from curation.row import message
 from train.data.encoding import Encoder, Example
@@ -509,6 +510,20 @@ def test_a_dry_run_answers_in_one_line_to_a_layer_that_the_model_does_not_have(t
     assert capsys.readouterr().err.startswith(
         "aj train: train.target_modules: no layer c_attn; the model has"
     )
+
+
+def test_all_linear_layers_are_recorded_by_their_names_and_give_the_same_adapter(done, tmp_path, capsys):
+    run = frozen_dataset(tmp_path, train={"max_steps": 2, "target_modules": "all-linear"})
+    assert aj.main(["train", *options(run), "--dry-run"]) == 0
+    assert "32,768 trainable" in capsys.readouterr().out
+    record, named = train(run.frozen, **run.kwargs).record, read_run(done.out)
+    assert record["settings"]["target_modules"] == list(TARGET_MODULES)
+    assert record["binding"]["settings"] == named["binding"]["settings"]
+    assert json.loads((run.out / "adapter_config.json").read_text())["target_modules"] == sorted(
+        TARGET_MODULES
+    )
+    for name in (ADAPTER, "adapter_config.json"):
+        assert (run.out / name).read_bytes() == (done.out / name).read_bytes()
 
 
 def test_what_is_for_an_estimate_starts_no_training(made, tmp_path, capsys):

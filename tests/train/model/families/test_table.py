@@ -4,7 +4,7 @@ import gguf
 import pytest
 import torch
 from msgspec.structs import replace
-from peft import get_peft_model
+from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from curation.recipe.load import TrainSettings
@@ -14,7 +14,7 @@ from train.model.families.family import Family
 from train.model.families.table import FAMILIES, KNOWN, architecture, family_of
 from train.model.gpus import count_parameters
 from train.model.load_model import check_weights, load, lora_config
-from train.model.sizes import limits, model_settings, read_config
+from train.model.sizes import limits, model_settings, read_config, with_targets
 from train.model.tensors import Checkpoint
 from train.model.tiny import write_tiny_model
 from train.ship.gguf_writer import architecture as gguf_architecture
@@ -45,6 +45,18 @@ def test_its_config_is_read_and_its_weights_take_an_adapter(family, tiny):
     model = load(base, replace(ON_A_CPU, target_modules=layers), backend="peft").model
     adapted = {name.split(".")[-4] for name, _ in model.named_parameters() if ".lora_A." in name}
     assert adapted == set(layers)
+
+
+@families
+def test_all_linear_are_the_layers_that_peft_means(family, tiny):
+    base = find_base("example/tiny", folder=tiny(family))
+    named = with_targets(base.config, replace(ON_A_CPU, target_modules="all-linear"))
+    assert named.target_modules == list(family.layers(base.config))
+    assert with_targets(base.config, named) is named
+    config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear")
+    peft_s = get_peft_model(AutoModelForCausalLM.from_pretrained(base.folder), config)
+    ours = load(base, replace(ON_A_CPU, target_modules="all-linear"), backend="peft").model
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in peft_s.named_parameters()]
 
 
 @families
