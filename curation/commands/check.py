@@ -1,12 +1,13 @@
 """aj check: whether a recipe is right and its mixture can be had, before anything is made."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from curation.commands.needs import load_early
-from curation.commands.options import takes_recipe
+from curation.commands.needs import load_early, refuse_early
+from curation.commands.options import takes_base_model, takes_recipe
 from curation.commands.printing import DONE, NO
 from curation.commands.verbs import verb
 from curation.errors import CurationError
@@ -15,12 +16,15 @@ from curation.errors import CurationError
 @verb("check")
 @takes_recipe
 @click.option("--online", is_flag=True, help="ask the hub too: are they there, do they fit?")
-def command(recipe: Path, data_root: Path | None, as_json: bool, online: bool) -> int:
+@takes_base_model
+def command(
+    recipe: Path, data_root: Path | None, as_json: bool, online: bool, base_model: Path | None
+) -> int:
     """Check a recipe; the answer is no when even all rows cannot make its mixture."""
-    load_early(recipe, data_root)
+    notes = refuse_early(load_early(recipe, data_root), base_model)
     from curation.jobs.check import check
 
-    found = check(recipe, data_root=data_root)
+    found = replace(check(recipe, data_root=data_root), notes=notes)
     seen = []
     if online:
         from curation.jobs.check_online import check_online

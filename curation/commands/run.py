@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from curation.commands.needs import load_early
+from curation.commands.needs import load_early, refuse_early
 from curation.commands.options import takes_recipe, takes_workers
 from curation.commands.printing import DONE, aside
 from curation.commands.verbs import verb
@@ -27,7 +27,7 @@ def command(
     quants: tuple[str, ...],
 ) -> int:
     """Do every step that is not done, and log it."""
-    load_early(recipe, data_root)
+    refuse_early(load_early(recipe, data_root), base_model)
     from curation.jobs.run import as_json as for_programs
     from curation.jobs.run import logged
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,23 @@ class Checked:
     """A recipe that is right. `counted`: what every source holds, None where that is not known yet.
 
     solved: the mixture that all rows would make, or why they cannot make it
+    notes: what else to say, of training
     """
 
     recipe: Recipe
     counted: Mapping[str, Counted | None]
     solved: MixturePlan | Infeasible
+    notes: Sequence[str] = ()
 
     @property
     def rows(self) -> dict[str, int | None]:
         """Input rows by source, None where they are not known yet."""
         return {name: None if one is None else one.rows for name, one in self.counted.items()}
+
+    @property
+    def cautions(self) -> list[str]:
+        """What is allowed and perhaps not meant."""
+        return [*cautions(self.recipe), *self.notes]
 
     @property
     def shortage(self) -> Infeasible | None:
@@ -151,7 +158,7 @@ class Checked:
                 "keys": {n: None if one is None else one.keys for n, one in self.counted.items()},
                 "feasible": self.feasible,
                 "shortage": None if self.shortage is None else render(self.shortage, self.funnels()),
-                "cautions": cautions(self.recipe),
+                "cautions": self.cautions,
             }
         )
 
@@ -172,7 +179,7 @@ class Checked:
                 lines.append(f"  {'':<{width}}  {line}")
             if one is not None and one.first_refused is not None:
                 lines.append(f"  {'':<{width}}  first refused: {one.first_refused}")
-        lines += ["", *(f"note    {line}" for line in cautions(self.recipe))]
+        lines += ["", *(f"note    {line}" for line in self.cautions)]
         named = f" {path}" if path else ""
         absent = sum(one is None for one in self.counted.values())
         if absent:

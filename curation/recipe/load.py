@@ -36,9 +36,9 @@ from curation.recipe.model import (
 from curation.recipe.rules import (
     evaluation_faults,
     range_faults,
+    rate_faults,
     rule_faults,
     stage_faults,
-    warm_up_faults,
 )
 from curation.recipe.source import Source
 from curation.recipe.stages import STAGES, StageSettings, Tools
@@ -131,7 +131,7 @@ def resolve(document: Document, folder: Path, data_root: Path | None, *, stored:
     )
     model = completed(msgspec.convert(values, RecipeModel))
     # Some stored recipes are older than these rules.
-    newer = () if stored else chain(warm_up_faults(model), evaluation_faults(model), range_faults(model))
+    newer = () if stored else chain(rate_faults(model), evaluation_faults(model), range_faults(model))
     raise_faults(document, chain(rule_faults(model, stage_plan(model)), newer))
     kept = {name: getattr(model, name) for name in RecipeModel.__struct_fields__}
     return Recipe(**kept, document=document, data_folder=data_root or folder / model.data_root)

@@ -31,6 +31,8 @@ SUM_TOLERANCE = Fraction(3, 1_000_000)
 # More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
 REPEATS_WITHOUT_WAIVER = 16
 REPEAT_GATE = "mixture.max_repeat"
+# `lr_end` of transformers' get_polynomial_decay_schedule_with_warmup.
+POLYNOMIAL_END = 1e-7
 
 
 def stage_faults(document: Document, stages: Any) -> Iterator[Fault]:
@@ -269,8 +271,8 @@ def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
         )
 
 
-def warm_up_faults(recipe: RecipeModel) -> Iterator[Fault]:
-    """A rate that rises to the end. Not asked of stored recipes: some are older than this rule."""
+def rate_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """A rate that rises to the end, or cannot fall. Not asked of stored recipes: some are older than this."""
     train = recipe.train
     steps = train.max_steps or MAX_STEPS
     if train.epochs is None and not train.reaches_peak(steps):
@@ -278,6 +280,12 @@ def warm_up_faults(recipe: RecipeModel) -> Iterator[Fault]:
             ("train", "warmup_steps"),
             f"the learning rate rises for {train.warmup_steps} of the run's {steps} updates and never reaches"
             f" its peak; expected fewer than {steps}, such as {steps // 10}",
+        )
+    if train.lr_scheduler == "polynomial" and train.learning_rate <= POLYNOMIAL_END:
+        yield Fault(
+            ("train", "learning_rate"),
+            f"expected more than {POLYNOMIAL_END:g}, at which lr_scheduler: polynomial ends, got"
+            f" {train.learning_rate:g}",
         )
 
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.errors import Refusal
-from curation.recipe.load import is_commit
 from train.model.families.table import architecture
-from train.model.sizes import cached, check_known, model_settings, read_config
+from train.model.sizes import cached, check_commit, check_known, model_settings, read_config
 from train.model.tensors import fingerprint
 
 
@@ -48,32 +46,5 @@ def find_base(model_id: str, revision: str | None = None, folder: Path | None = 
     place = folder if folder is not None else cached(model_id, revision)
     config = read_config(place)
     check_known(model_id, config, place)
-    commit = commit_of(place)
-    if commit is not None and is_commit(revision) and commit != revision:
-        raise Refusal(f"{place}: holds {model_id} at commit {commit}, the frozen recipe names {revision}")
+    commit = check_commit(model_id, place, revision)
     return Base(model_id, revision, commit, place, config, fingerprint(place))
-
-
-def commit_of(folder: Path) -> str | None:
-    """The hub's commit that a folder holds: of a snapshot in its cache, or as `hf download` noted it."""
-    place = folder.resolve()
-    if place.parent.name == "snapshots" and is_commit(place.name):
-        return place.name
-    notes = place / ".cache" / "huggingface" / "download"
-    # The first line of a note is the commit; a folder that was filled twice may hold files of two.
-    found = {
-        (notes / f"{path.name}.metadata").read_text(encoding="utf-8").split("\n")[0]
-        for path in [place / "config.json", *place.glob("*.safetensors")]
-        if (notes / f"{path.name}.metadata").is_file()
-    }
-    return next(iter(found)) if len(found) == 1 and all(map(is_commit, found)) else None
-
-
-def check_vocabulary(config: Mapping[str, Any], largest_id: int, where: Path) -> None:
-    """Raise Refusal when the tokenizer has ids that the model has no embedding for."""
-    rows = int(config["vocab_size"])
-    if largest_id >= rows:
-        raise Refusal(
-            f"{where}: the tokenizer's largest id is {largest_id}, the model has {rows} embeddings; this is "
-            f"the tokenizer of another model"
-        )

@@ -1,4 +1,4 @@
-"""The sizes of base models: what a dry run computes from, without weights and without torch."""
+"""Base models without their weights and without torch: sizes, and what is refused before a weight is read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,12 +7,14 @@ from typing import Any, Literal
 import orjson
 from msgspec.structs import replace
 
-from curation.errors import CurationError
-from curation.recipe.load import TrainSettings
+from curation.errors import CurationError, Refusal
+from curation.recipe.load import TrainSettings, is_commit
 from train.model.families.decoder import heads, rotary
 from train.model.families.table import FAMILIES, IN_GGUF, KNOWN, architecture, family_of
 
 CONFIG = "config.json"
+# The largest `--max-lora-rank`: https://docs.vllm.ai/en/v0.14.0/api/vllm/config/lora
+VLLM_RANK = 512
 SIZES = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
 
 
@@ -64,11 +66,41 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
     """What cannot be done with the adapter once it is trained, to be said before."""
+    found = []
     if settings.use_dora:
-        return ["use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"]
-    if architecture(config) not in IN_GGUF:
-        return [f"{architecture(config)}: `aj export` covers {', '.join(IN_GGUF)} only; `aj merge` does it"]
-    return []
+        found.append(
+            "use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"
+        )
+    elif quantised(config):
+        found.append(
+            f"a base model quantised by {quantised(config)}: `aj merge` and `aj export` take the one that it "
+            f"was made from"
+        )
+    elif architecture(config) not in IN_GGUF:
+        found.append(
+            f"{architecture(config)}: `aj export` covers {', '.join(IN_GGUF)} only; `aj merge` does it"
+        )
+    if settings.lora_r > VLLM_RANK:
+        found.append(f"lora_r {settings.lora_r}: vLLM serves adapters up to {VLLM_RANK}; merge it for vLLM")
+    sides = {name: min(both) for name, both in family_of(config).layers(config).items()}
+    name = min(with_targets(config, settings).target_modules, key=lambda name: sides[name])
+    if settings.lora_r > sides[name]:
+        found.append(f"lora_r {settings.lora_r}: more than the {sides[name]} that the rank of {name} can be")
+    return found
+
+
+def quantised(config: Mapping[str, Any]) -> str | None:
+    """How the weights of a base model were quantised, null where they were not."""
+    found = config.get("quantization_config")
+    return str(found.get("quant_method", "an unknown method")) if found else None
+
+
+def check_quantised(config: Mapping[str, Any], settings: TrainSettings) -> None:
+    """Raise CurationError when weights that are quantised in another way are to be quantised again."""
+    if settings.load_in_4bit and quantised(config) not in (None, "bitsandbytes"):
+        raise CurationError(
+            f"train.load_in_4bit: expected false, the base model is quantised by {quantised(config)} already"
+        )
 
 
 def furthest_command(run: Mapping[str, Any]) -> Literal["export", "merge", "try"]:
@@ -112,6 +144,39 @@ def check_known(model_id: str, config: Mapping[str, Any], folder: Path) -> None:
     if wrong or architecture(config) != known["architectures"][0]:
         differences = ", ".join(f"{key} {config.get(key)} instead of {known[key]}" for key in wrong)
         raise CurationError(f"{folder}: not {model_id}: {differences or architecture(config)}")
+
+
+def check_commit(model_id: str, folder: Path, revision: str | None) -> str | None:
+    """The commit that a folder holds. Raises Refusal when `revision` is another."""
+    commit = commit_of(folder)
+    if commit is not None and is_commit(revision) and commit != revision:
+        raise Refusal(f"{folder}: holds {model_id} at commit {commit}, the recipe names {revision}")
+    return commit
+
+
+def commit_of(folder: Path) -> str | None:
+    """The hub's commit that a folder holds: of a snapshot in its cache, or as `hf download` noted it."""
+    place = folder.resolve()
+    if place.parent.name == "snapshots" and is_commit(place.name):
+        return place.name
+    notes = place / ".cache" / "huggingface" / "download"
+    # The first line of a note is the commit; a folder that was filled twice may hold files of two.
+    found = {
+        (notes / f"{path.name}.metadata").read_text(encoding="utf-8").split("\n")[0]
+        for path in [place / "config.json", *place.glob("*.safetensors")]
+        if (notes / f"{path.name}.metadata").is_file()
+    }
+    return next(iter(found)) if len(found) == 1 and all(map(is_commit, found)) else None
+
+
+def check_vocabulary(config: Mapping[str, Any], largest_id: int, where: Path) -> None:
+    """Raise Refusal when the tokenizer has ids that the model has no embedding for."""
+    rows = int(config["vocab_size"])
+    if largest_id >= rows:
+        raise Refusal(
+            f"{where}: the tokenizer's largest id is {largest_id}, the model has {rows} embeddings; this is "
+            f"the tokenizer of another model"
+        )
 
 
 def with_targets(config: Mapping[str, Any], settings: TrainSettings) -> TrainSettings:

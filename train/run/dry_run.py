@@ -24,7 +24,7 @@ from train.model.gpus import (
     known_card,
     memory_bytes,
 )
-from train.model.sizes import check_context, limits, sizes_of, with_targets
+from train.model.sizes import check_context, check_quantised, limits, sizes_of, with_targets
 
 BYTES_PER_TOKEN = 4
 
@@ -134,6 +134,7 @@ def dry_run(
     config = sizes_of(recipe.base_model.id, base_model, admitted.frozen.base_revision)
     settings = with_targets(config, settings)
     check_context(config, settings)
+    check_quantised(config, settings)
     for split in SPLITS:
         refuse_untrained(untrained(admitted, split), split, admitted)
     rows = list(row_lengths(admitted))

@@ -16,9 +16,9 @@ from train.data.examples import Examples, load_examples
 from train.data.gatekeeper import Admitted, template_of
 from train.data.packing import Pack, PackedRun, best_fit
 from train.data.steps import effective_batch, steps_of
-from train.model.base import Base, check_vocabulary, find_base
+from train.model.base import Base, find_base
 from train.model.load_model import check_weights
-from train.model.sizes import check_context, model_settings, with_targets
+from train.model.sizes import check_context, check_quantised, check_vocabulary, model_settings, with_targets
 from train.run.checkpoints import Binding
 
 PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "unsloth", "bitsandbytes")
@@ -62,6 +62,7 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     base = find_base(recipe.base_model.id, admitted.frozen.base_revision, base_model)
     settings = with_targets(base.config, recipe.train)
     check_context(base.config, settings)
+    check_quantised(base.config, settings)
     template = template_of(admitted, base.folder)
     encoder = Encoder(base.folder, template)
     check_vocabulary(base.config, encoder.largest_id, base.folder)

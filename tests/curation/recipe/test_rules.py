@@ -112,3 +112,12 @@ def test_a_warm_up_of_a_share_is_rounded_up_and_ends_before_the_run(steps, risin
 def test_a_warm_up_is_steps_or_a_share():
     said = fault(f"{SMALLEST}train: {{warmup_ratio: 0.03, warmup_steps: 5}}\n")
     assert said == "r.yaml:9: train.warmup_ratio: warmup_steps is set too; give one of the two"
+
+
+def test_a_rate_that_a_polynomial_cannot_fall_from_is_refused():
+    said = fault(f"{SMALLEST}train: {{lr_scheduler: polynomial, learning_rate: 1.0e-7}}\n")
+    assert said == (
+        "r.yaml:9: train.learning_rate: expected more than 1e-07, at which lr_scheduler: polynomial ends,"
+        " got 1e-07"
+    )
+    parse_recipe(f"{SMALLEST}train: {{lr_scheduler: polynomial, learning_rate: 2.0e-7}}\n")

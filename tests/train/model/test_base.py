@@ -6,8 +6,8 @@ import pytest
 from tiny_model import tiny_model
 
 from curation.errors import CurationError, Refusal
-from train.model.base import check_vocabulary, commit_of, find_base
-from train.model.sizes import sizes_of
+from train.model.base import find_base
+from train.model.sizes import check_vocabulary, commit_of, sizes_of
 
 BIG = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"
 
@@ -81,5 +81,5 @@ def test_another_commit_than_the_frozen_one_is_refused(copy):
     noted(copy, "config.json", ONE)
     assert find_base("example/tiny", ONE, copy).commit == ONE
     assert find_base("example/tiny", "main", copy).as_dict()["commit"] == ONE
-    with pytest.raises(Refusal, match=f"at commit {ONE}, the frozen recipe names {OTHER}"):
+    with pytest.raises(Refusal, match=f"at commit {ONE}, the recipe names {OTHER}"):
         find_base("example/tiny", OTHER, copy)

@@ -60,5 +60,5 @@ def test_a_base_model_has_the_same_settings_whichever_transformers_wrote_them(fo
 def test_what_cannot_be_exported_is_told_beforehand():
     assert limits(KNOWN[BIG], TrainSettings()) == []
     assert limits(KNOWN[BIG], TrainSettings(use_dora=True))[0].startswith("use_dora: `aj merge` and")
-    llama = {"architectures": ["LlamaForCausalLM"]}
+    llama = {**KNOWN[BIG], "architectures": ["LlamaForCausalLM"]}
     assert limits(llama, TrainSettings())[0].startswith("LlamaForCausalLM: `aj export` covers Qwen2")
