@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import polars as pl
@@ -27,6 +27,7 @@ from curation.dataset.manifest import (
 from curation.files import canonical
 from curation.recipe.load import Recipe, recipe_digest, recipe_from
 from curation.release.verify import VerifyResult
+from curation.rendering.template import edition_of
 from curation.row import LEDGER_SCHEMA, decode, digest, encode, message, root_digest, row_id
 
 SEED = 17
@@ -197,9 +198,15 @@ def manifest_of(folder: Path, recipe: Recipe, sample: bool = False) -> Manifest:
         ),
         stages=[StageCounts(name="chat", entered=19, added=0, out=18, dropped={"no_answer": 1})],
         files=list_files(folder, rows),
-        versions={"polars": pl.__version__},
+        versions={"polars": pl.__version__, **counted_with(recipe)},
         sample=sample,
     )
+
+
+def counted_with(recipe: Recipe) -> dict[str, str]:
+    """What a manifest records of the template."""
+    name = PurePath(recipe.template).name
+    return {f"template:{name}": edition_of(recipe.template, recipe.train.thinking)}
 
 
 def source_counts(name: str, recipe: Recipe) -> SourceCounts:

@@ -198,7 +198,7 @@ def test_an_empty_folder_is_no_obstacle(made, tmp_path):
 def test_a_row_longer_than_a_sequence_is_refused(tmp_path):
     run = frozen_dataset(tmp_path, train={"max_seq_length": 200})
     with pytest.raises(
-        Refusal, match=r"rows are longer than max_seq_length 200 .*has 284 tokens\); add `length"
+        Refusal, match=r"rows are longer than max_seq_length 200 .*has 282 tokens\); add `length"
     ):
         train(run.frozen, **run.kwargs)
 
