@@ -37,13 +37,17 @@ from train.ship.gguf_writer import Header, Planned, tensor_bytes, tensor_names, 
 from train.ship.modelfile import modelfile
 from train.ship.quantise import INSTALL, QUANTS, check_llama, encode, has_llama, needs_llama, plan
 from train.ship.reference import reference_logits
+from train.ship.round_trip import RoundTrip, in_words, round_trip
 
 NAME = re.compile(r"AJ-([A-Za-z0-9]+)-v(\d+\.\d+\.\d+)")
 MARGIN = 64 << 20  # bytes for metadata, the vocabulary above all
 
 
 class GgufRecord(Sealed, frozen=True):
-    """`<file>.gguf.json`. Digests are sha256. check: null when llama.cpp was not there to try the file."""
+    """`<file>.gguf.json`. Digests are sha256. check: null when llama.cpp was not there to try the file.
+
+    history: how answers read that a client took apart and sent back (train/ship/round_trip.py).
+    """
 
     format: Literal[1]
     file: str
@@ -57,6 +61,7 @@ class GgufRecord(Sealed, frozen=True):
     check: dict[str, Any] | None
     run: dict[str, Any]
     versions: dict[str, str]
+    history: dict[str, Any] | None = None
 
 
 class Exported(NamedTuple):
@@ -81,6 +86,8 @@ class Exported(NamedTuple):
                 f"{check['kl_mean']:.2g} nats per token "
                 f"(at most {check['max_kl']:g}), same best guess for {check['top1']:.1%}"
             )
+        if self.record.history is not None:
+            lines.append(f"history  {in_words(self.record.history)}")
         lines.append(
             f"next     aj try {self.path}, or: ollama create NAME -f {self.path.with_suffix('.Modelfile')}"
         )
@@ -223,6 +230,8 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         target.with_suffix(".Modelfile"),
         modelfile(target.name, source.template, trained_context(source.model)).encode(),
     )
+    tried = round_trip(source.template)
+    write_bytes(target.with_suffix(".md"), card(target, quant, source.model, tried).encode())
     record = GgufRecord(
         format=1,
         file=target.name,
@@ -230,9 +239,18 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         bytes=size,
         quant=quant,
         check=check.as_dict() if check else None,
+        history=tried.as_dict(),
         **origin(source),
     )
     return Exported(target, write_sealed(record_path(target), record), counted(tensors))
+
+
+def card(target: Path, quant: str, model: Model, tried: RoundTrip) -> str:
+    """What a file is, and how a history reads that its servers hand back."""
+    head = (
+        f"# {target.stem}\n\n{model.name} as {quant}; `{record_path(target).name}` records how it was made.\n"
+    )
+    return f"{head}\n{tried.as_card()}"
 
 
 def trained_context(model: Model) -> int | None:

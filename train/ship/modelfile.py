@@ -1,8 +1,8 @@
 """An Ollama Modelfile: the chat template in Go's template language, and where a turn ends.
 
 What Ollama renders is what training rendered, token for token, but for what is not in a template's hands: it
-holds call arguments and the parameters of schemas in maps, so that their keys come in alphabetical order, and
-what is nested in them without spaces.
+holds call arguments and the parameters of schemas in maps, so that their keys come in alphabetical order,
+what is nested in them without spaces, and numbers as floats (train/ship/clients.py has its rules).
 """
 
 import json
@@ -29,8 +29,8 @@ WITHOUT_LINE_END = (
 )
 
 NOTE = """\
-# Ollama sorts the keys of call arguments, and writes what is nested in them, and the parameters of tool
-# schemas, without spaces; everything else is rendered as in training.
+# Ollama sorts the keys of call arguments, holds their numbers as floats, and writes what is nested in them,
+# and the parameters of tool schemas, without spaces; the card beside shows it. All else reads as in training.
 """
 
 

@@ -10,9 +10,11 @@ from full_disk import files_up_to
 from tiny_adapter import seal, tiny_adapter
 
 from curation.errors import CurationError, Refusal
+from curation.rendering.template import built_in
 from curation.sealed import read_sealed
 from train.ship import export as exporting
 from train.ship.export import GgufRecord, export
+from train.ship.gguf_metadata import read_metadata
 from train.ship.merge import merge
 
 PURE = ["f16", "bf16", "q8_0"]
@@ -43,11 +45,34 @@ def test_names_and_records_follow_the_version(tmp_path, adapter):
         "AJ-Tiny-v1.0.0-q8.gguf",
         "AJ-Tiny-v1.0.0-q8.gguf.json",
         "AJ-Tiny-v1.0.0-q8.Modelfile",
+        "AJ-Tiny-v1.0.0-q8.md",
     }
     record = read_sealed(tmp_path / "AJ-Tiny-v1.0.0-q8.gguf.json", GgufRecord)
     assert record == made.record
     assert record.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
     assert "not tried in llama.cpp" in made.as_text()
+
+
+@pytest.mark.usefixtures("without_llama")
+def test_card_and_record_say_how_a_history_reads(tmp_path, adapter):
+    (made,) = export(adapter, ["q8_0"], out=tmp_path)
+    assert made.record.history["clients"].keys() == {"llama.cpp", "vLLM", "Ollama"}
+    card = (tmp_path / "AJ-Tiny-v1.0.0-q8.md").read_text()
+    for one in made.record.history["differences"]:
+        assert f"| {one['client']} | {one['form']} |" in card
+    assert "history  reads as in training after llama.cpp, vLLM, Ollama" in made.as_text()
+
+
+@pytest.mark.usefixtures("without_llama")
+def test_an_adapter_of_the_first_edition_is_exported_with_its_template(tmp_path, base):
+    first = built_in("aj_r1", first=True)
+    adapter = tiny_adapter(tmp_path / "AJ-Tiny-v1.0.0-lora", base)
+    (adapter / "chat_template.jinja").write_text(first.source)
+    (made,) = export(seal(adapter), ["f16"], out=tmp_path / "out")
+    assert made.record.template_sha256 == first.digest
+    assert read_metadata(made.path)["tokenizer.chat_template"] == first.source
+    differing = [(one["client"], one["form"]) for one in made.record.history["differences"]]
+    assert ("llama.cpp", "words and call") in differing
 
 
 def test_a_trial_is_refused_merged_or_not(tmp_path, base):

