@@ -8,8 +8,9 @@ To ask again, after a change of the Go template or for a later Ollama (with Go 1
     VERSION=<commit> OLLAMA=../../ollama PYTHONPATH=.. python ollama_record.py
 
 ollama_check.go calls Ollama's packages template, thinking and tools as its chat handler does. The record
-holds, for every built-in template in both ways of thinking and every form of an answer, what Ollama parses
-when the answer comes in pieces of 1, 3, 7 and 1,000 characters, and what it renders when that is sent back.
+holds, for every built-in template in both ways of thinking and every form of an answer, and for a few forms
+in its first edition, what Ollama parses when the answer comes in pieces of 1, 3, 7 and 1,000 characters, and
+what it renders when that is sent back.
 """
 
 import hashlib
@@ -21,13 +22,15 @@ from typing import Any
 
 from clients_record import TEMPLATES, write_record
 
-from curation.rendering.template import Template
+from curation.rendering.template import BUILT_IN, Template, built_in
 from curation.turns.thoughts import has_thought
 from train.ship.modelfile import go_template
 from train.ship.round_trip import FORMS, answer, history
 
 RECORD = Path(__file__).parent / "recorded/ollama.json"
 STEPS = (1, 3, 7, 1000)
+FIRST = {f"{name} first": built_in(name, first=True) for name in BUILT_IN}
+FIRST_FORMS = ("words and call", "several calls", "thought and words")
 
 
 def digest(template: Template) -> str:
@@ -47,7 +50,7 @@ def asked(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def record(name: str, form: str) -> dict[str, Any]:
     """One answer, parsed in pieces, and what is rendered when it is sent back."""
-    template, (turn, tools) = TEMPLATES[name], FORMS[form]
+    template, (turn, tools) = (TEMPLATES | FIRST)[name], FORMS[form]
     assert template.markup is not None
     job: dict[str, Any] = {
         "template": go_template(template.markup),
@@ -76,4 +79,5 @@ def record(name: str, form: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     records = [record(name, form) for name in TEMPLATES for form in FORMS]
+    records += [record(name, form) for name in FIRST for form in FIRST_FORMS]
     write_record(RECORD, {"Ollama": {"version": os.environ["VERSION"], "records": records}})

@@ -7,7 +7,6 @@ answered (tests/recorded/clients.json and ollama.json say which version, and how
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -116,46 +115,22 @@ def ollama(answer: str, asked: Asked) -> Said:
 
 
 def ollama_arguments(text: str) -> str:
-    """Keys in alphabetical order; a text as Go's `%q` writes it; what is nested as Go's JSON."""
-    held = json.loads(text, parse_float=float, parse_int=float)
-    members = (
-        f"{quoted(key)}: {quoted(value) if isinstance(value, str) else go_json(value)}"
-        for key, value in sorted(held.items())
-    )
-    return f"{{{', '.join(members)}}}"
-
-
-def quoted(text: str) -> str:
-    """A text as `%q` of Go's fmt writes it."""
-    return f'"{"".join(map(quoted_character, text))}"'
-
-
-GO_ESCAPES = {'"': '\\"', "\\": "\\\\"} | {
-    chr(code): f"\\{letter}" for code, letter in enumerate("abtnvfr", 7)
-}
-
-
-def quoted_character(character: str) -> str:
-    """One character of it: what prints stays, unless it is a quotation mark or a backslash."""
-    if character in GO_ESCAPES:
-        return GO_ESCAPES[character]
-    if character == " " or unicodedata.category(character)[0] in "LMNPS":
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    """Keys in alphabetical order, every number a float, the two line separators as escapes."""
+    return go_json(json.loads(text, parse_float=float, parse_int=float))
 
 
 def go_json(value: Any) -> str:
-    """A value as Go's encoding/json writes it."""
+    """A value as Go's encoding/json and our Go template write it together."""
     if isinstance(value, float):
         return go_number(value)
     if isinstance(value, str):
         written = json.dumps(value, ensure_ascii=False)
-        return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", written)
+        return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     if isinstance(value, list):
-        return f"[{','.join(map(go_json, value))}]"
+        return f"[{', '.join(map(go_json, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{go_json(key)}:{go_json(held)}' for key, held in sorted(value.items()))}}}"
+        members = (f"{go_json(key)}: {go_json(held)}" for key, held in sorted(value.items()))
+        return f"{{{', '.join(members)}}}"
     return json.dumps(value)
 
 

@@ -1,36 +1,69 @@
 """An Ollama Modelfile: the chat template in Go's template language, and where a turn ends.
 
 What Ollama renders is what training rendered, token for token, but for what is not in a template's hands: it
-holds call arguments and the parameters of schemas in maps, so that their keys come in alphabetical order,
-what is nested in them without spaces, and numbers as floats (train/ship/clients.py has its rules).
+holds call arguments and the properties of schemas in maps, so that their keys come in alphabetical order,
+numbers as floats, and of a schema only the keys that it knows (train/ship/clients.py has its rules).
 """
 
 import json
 
 from curation.rendering.template import Template
 from curation.rendering.template_parts import TOOLS_CLOSE, TOOLS_OPEN, Markup
-from curation.turns.thoughts import CLOSES, NO_THOUGHT, OPENS
+from curation.turns.thoughts import CLOSES, NO_THOUGHT, OPENS, SPACE
 
-# A schema: the name and the description are texts, the parameters print themselves as JSON.
-TOOL = (
-    '{"name": {{ printf "%q" .Function.Name }}, "description": {{ printf "%q" .Function.Description }}, '
-    '"parameters": {{ json .Function.Parameters }}}'
+# Go's JSON in the form that training writes: `, ` and `: `, and as they are <, > and &, which Go escapes.
+# Templates have no function for it: 32 characters of a string at once where none is escaped, else one.
+ESCAPED = {f"\\u{ord(character):04x}": character for character in "<>&"}
+SPACED = "".join(
+    (
+        '{{ define "spaced" }}{{ $rest := . }}{{ $quoted := false }}{{ range len . }}',
+        '{{ if not $rest }}{{ break }}{{ end }}{{ $part := printf "%.32s" $rest }}',
+        '{{ if and $quoted (eq (printf "%q" $part) (printf `"%s"` $part)) }}{{ $part }}',
+        r'{{ else if eq (index $rest 0) 92 }}{{ $part = printf "%.6s" $rest }}',
+        *(
+            f"{{{{ {'else ' * bool(n)}if eq $part `{escape}` }}}}{character}"
+            for n, (escape, character) in enumerate(ESCAPED.items())
+        ),
+        '{{ else }}{{ $part = printf "%.2s" $rest }}{{ $part }}{{ end }}',
+        '{{ else }}{{ $part = printf "%.1s" $rest }}{{ $part }}',
+        '{{ if eq $part `"` }}{{ $quoted = not $quoted }}{{ else if $quoted }}',
+        '{{ else if eq $part "," ":" }} {{ end }}{{ end }}',
+        "{{ $rest = slice $rest (len $part) }}{{ end }}{{ end }}",
+    )
 )
-# A call. Of the ways to write a text only %q leaves <, > and & alone, which shell commands are full of.
+# A schema, its parameters in the usual order of their keys; where Ollama holds more than these, in its own.
+SCHEMA = "".join(
+    (
+        '{"name": {{ template "spaced" (json .Function.Name) }}{{ if .Function.Description }}, ',
+        '"description": {{ template "spaced" (json .Function.Description) }}{{ end }}',
+        '{{ with .Function.Parameters }}{{ if .Type }}, "parameters": ',
+        '{{ $type := printf `{"type":%s` (json .Type) }}',
+        '{{ $required := printf `"required":%s` (json .Required) }}',
+        '{{ $properties := printf `"properties":%s` (json .Properties) }}',
+        "{{ if eq (json .) (printf `%s,%s,%s}` $type $required $properties) }}",
+        '{{ template "spaced" (printf `%s,%s,%s}` $type $properties $required) }}',
+        '{{ else }}{{ template "spaced" (json .) }}{{ end }}{{ end }}{{ end }}}',
+    )
+)
+# Most texts are the same as Go's %q writes them, which is quick: those that need no escape, and those whose
+# escapes are JSON's.
 CALL = (
-    '<tool_call>\n{"name": "{{ .Function.Name }}", "arguments": {{ "{" }}{{ $rest := false }}'
+    '<tool_call>\n{"name": {{ json .Function.Name }}, "arguments": {{ "{" }}{{ $rest := false }}'
     "{{ range $key, $value := .Function.Arguments }}{{ if $rest }}, {{ end }}{{ $rest = true }}"
-    '{{ printf "%q" $key }}: {{ if eq (printf "%T" $value) "string" }}{{ printf "%q" $value }}'
-    "{{ else }}{{ json $value }}{{ end }}{{ end }}}}\n</tool_call>"
+    '{{ template "spaced" (json $key) }}: {{ $json := json $value }}{{ $go := printf "%q" $value }}'
+    '{{ if ne (printf "%T" $value) "string" }}{{ template "spaced" $json }}'
+    '{{ else if eq $go $json (printf `"%s"` $value) }}{{ $go }}'
+    '{{ else }}{{ template "spaced" $json }}{{ end }}{{ end }}}}\n</tool_call>'
 )
-WITHOUT_LINE_END = (
+LINE_END = (
     "{{ if $words }}{{ $n := len (slice $words 1) }}{{ if eq (index $words $n) 10 }}"
     "{{ $words = slice $words 0 $n }}{{ end }}{{ end }}"
 )
 
 NOTE = """\
-# Ollama sorts the keys of call arguments, holds their numbers as floats, and writes what is nested in them,
-# and the parameters of tool schemas, without spaces; the card beside shows it. All else reads as in training.
+# Ollama sorts the keys of call arguments and of a schema's properties, holds numbers as floats, escapes
+# U+2028 and U+2029, and drops what it does not know of a schema; the card beside shows it. All else reads
+# as in training.
 """
 
 
@@ -70,6 +103,7 @@ def go_template(markup: Markup) -> str:
     late, close = action(markup.late_system_open), action(markup.system_close)
     return "".join(
         (
+            SPACED,
             '{{- $system := "" }}{{ $has := false }}{{ range $i, $_ := .Messages }}',
             '{{ if and (eq $i 0) (eq .Role "system") }}',
             "{{ $system = .Content }}{{ $has = true }}{{ end }}{{ end }}",
@@ -78,7 +112,7 @@ def go_template(markup: Markup) -> str:
             action(markup.system_open),
             '{{ $system }}{{ if .Tools }}{{ if $system }}{{ "\\n\\n" }}{{ end }}',
             action(TOOLS_OPEN),
-            f'{{{{ range .Tools }}}}{TOOL}{{{{ "\\n" }}}}{{{{ end }}}}',
+            f'{{{{ range .Tools }}}}{SCHEMA}{{{{ "\\n" }}}}{{{{ end }}}}',
             action(TOOLS_CLOSE),
             "{{ end }}",
             close,
@@ -95,7 +129,7 @@ def go_template(markup: Markup) -> str:
             '{{ "\\n</tool_response>" }}{{ else if eq .Role "assistant" }}',
             action(markup.assistant_open),
             "{{ $words := .Content }}{{ $calls := .ToolCalls }}",
-            "" if markup.verbatim else thought(markup),
+            f"{{{{ if $calls }}}}{LINE_END}{{{{ end }}}}" if markup.verbatim else thought(markup),
             '{{ $words }}{{ if $words }}{{ if $calls }}{{ "\\n" }}{{ end }}{{ end }}',
             f"{{{{ if .ToolCalls }}}}{{{{ range $n, $_ := .ToolCalls }}}}{CALL}",
             '{{ if ne (len (slice $calls $n)) 1 }}{{ "\\n" }}{{ end }}{{ end }}{{ end }}',
@@ -108,17 +142,24 @@ def go_template(markup: Markup) -> str:
 
 
 def thought(markup: Markup) -> str:
-    """The thought of a turn, then its words, in `$words`, without the line's end that Ollama leaves them."""
+    """The thought of a turn, then its words, in `$words`, both without the white space that Ollama leaves."""
     empty = (
         f'{{{{ else if ne (printf "%.7s" $words) "{OPENS}" }}}}{action(NO_THOUGHT)}'
         if markup.thinking == "empty"
         else ""
     )
     return (
-        "{{ $size := len .Thinking }}{{ if .Thinking }}{{ $n := len (slice .Thinking 1) }}"
-        "{{ if eq (index .Thinking $n) 10 }}{{ $size = $n }}{{ end }}{{ end }}"
-        f"{{{{ if .Thinking }}}}{OPENS}\n{{{{ slice .Thinking 0 $size }}}}\n{CLOSES}\n\n{empty}{{{{ end }}}}"
-        f"{WITHOUT_LINE_END * 2}"
+        f"{trimmed('$words')}{{{{ if .Thinking }}}}{OPENS}\n{{{{ $thought := .Thinking }}}}"
+        f"{trimmed('$thought')}{{{{ $thought }}}}\n{CLOSES}\n\n{empty}{{{{ end }}}}"
+    )
+
+
+def trimmed(name: str) -> str:
+    """What takes the white space off the end of the text in a variable."""
+    return (
+        f"{{{{ range len {name} }}}}{{{{ $n := len (slice {name} 1) }}}}"
+        f"{{{{ if eq (index {name} $n) {' '.join(str(ord(space)) for space in SPACE)} }}}}"
+        f"{{{{ {name} = slice {name} 0 $n }}}}{{{{ else }}}}{{{{ break }}}}{{{{ end }}}}{{{{ end }}}}"
     )
 
 

@@ -5,21 +5,14 @@
 import json
 
 import pytest
-from ollama_record import FORMS, RECORD, TEMPLATES, Template, answer, digest, history
+from ollama_record import FIRST_FORMS, FORMS, RECORD, TEMPLATES, answer, digest, history
 
 from curation.rendering.template import BUILT_IN, built_in
-from curation.turns.thoughts import has_thought, split_thought
+from curation.turns.thoughts import split_thought
 from train.ship.modelfile import go_template, modelfile
 
 RECORDS = {(one["template"], one["form"]): one for one in json.loads(RECORD.read_text())["Ollama"]["records"]}
 CASES = [(name, form) for name in TEMPLATES for form in FORMS]
-
-
-def rendered(template: Template, form: str) -> str:
-    """What training saw of the conversation, and the prompt for the next answer."""
-    turn, tools = FORMS[form]
-    thinks = has_thought(turn) or not template.opens
-    return template.render(history(turn), tools, add_generation_prompt=True, enable_thinking=thinks)
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
@@ -60,22 +53,25 @@ def test_however_it_is_cut_an_answer_parses_the_same(name, form):
 
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_ollama_shows_the_tools_that_training_showed(name, form):
-    back, expected = (
-        text.partition("</tools>") for text in (RECORDS[name, form]["back"], rendered(TEMPLATES[name], form))
-    )
-    if FORMS[form][1]:
-        shown, meant = (
-            json.loads(f"[{text[0].partition(chr(10) + '<tools>')[2].strip().replace(chr(10), ',')}]")
-            for text in (back, expected)
-        )
-        assert shown == meant
+    before = TEMPLATES[name].render(history(FORMS[form][0])[:2], FORMS[form][1])
+    assert RECORDS[name, form]["back"].startswith(before)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_first_edition_keeps_what_it_wrote_and_has_the_tag(name):
     text = go_template(built_in(name, first=True).markup)
     assert "Thinking" not in text
-    assert "{{ if .ToolCalls }}{{ range $n, $_ := .ToolCalls }}<tool_call>\n{" in text
+    records = {form: RECORDS[f"{name} first", form] for form in FIRST_FORMS}
+    assert {(one["digest"], one["tag"]) for one in records.values()} == {
+        (digest(built_in(name, first=True)), "<tool_call>")
+    }
+    assert "braces } first.\n<tool_call>" in records["words and call"]["back"]
+    assert "<think>\nhm" in records["thought and words"]["back"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_nothing_in_the_template_ends_it_early_in_a_modelfile(name):
+    assert '"""' not in go_template(TEMPLATES[name].markup)
 
 
 def test_the_modelfile_names_the_file_the_stops_and_the_context():
