@@ -27,7 +27,8 @@ def command(
     quants: tuple[str, ...],
 ) -> int:
     """Do every step that is not done, and log it."""
-    refuse_early(load_early(recipe, data_root), base_model)
+    for note in refuse_early(load_early(recipe, data_root), base_model):
+        aside(f"note    {note}")
     from curation.jobs.run import as_json as for_programs
     from curation.jobs.run import logged
 

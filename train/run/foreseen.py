@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import CurationError
+from curation.files import file_digest
 from curation.recipe.conform import Fault
 from curation.recipe.load import Recipe
 from curation.recipe.yaml_lines import KeyPath, key_name
 from curation.rendering.template import load_template
+from curation.rendering.tokens import ReferenceCounter
+from curation.row import message
+from curation.sources.fetched import TOKENIZER as COUNTS
+from curation.sources.fetched import fetched_sources
 from train.data.encoding import Encoder
 from train.model.families.table import FAMILIES, KNOWN
 from train.model.sizes import (
@@ -31,6 +36,7 @@ from train.model.sizes import (
 
 TOKENIZER = "tokenizer.json"
 BASE = ("base_model", "id")
+PLAIN: list[Mapping[str, Any]] = [message("user", "What is new?"), message("assistant", "Nothing at all.")]
 # The names of layers are the same whatever their sizes.
 ANY = next(iter(KNOWN.values()))
 
@@ -46,7 +52,8 @@ def foreseen(recipe: Recipe, base_model: Path | None = None) -> tuple[list[Fault
             return [*faults, *read], []
         config = read_config(folder)
         if (folder / TOKENIZER).is_file():
-            faults += refused(("template",), partial(check_template, recipe, folder, config))
+            unfit = list(refused(("template",), partial(check_template, recipe, folder, config)))
+            faults += unfit or refused(("tokenizer",), partial(check_counts, recipe, folder))
     if config is None:
         return [*faults, *unknown_targets(recipe)], []
     faults += refused(("train", "target_modules"), partial(with_targets, config, recipe.train))
@@ -82,10 +89,46 @@ def checked_config(recipe: Recipe, folder: Path) -> None:
 
 def check_template(recipe: Recipe, folder: Path, config: Mapping[str, Any]) -> None:
     """Raise CurationError unless template and tokenizer belong together, and the tokenizer to the model."""
+    check_vocabulary(config, encoder_of(recipe, folder).largest_id, folder)
+
+
+def encoder_of(recipe: Recipe, folder: Path) -> Encoder:
+    """What will encode the rows. Raises CurationError when template and tokenizer do not fit."""
     places = (recipe.data_folder, Path(recipe.document.name).parent)
     root = next((place for place in places if (place / recipe.template).is_file()), recipe.data_folder)
-    encoder = Encoder(folder, load_template(recipe.template, folder, root=root))
-    check_vocabulary(config, encoder.largest_id, folder)
+    return Encoder(folder, load_template(recipe.template, folder, root=root))
+
+
+def check_counts(recipe: Recipe, folder: Path) -> None:
+    """Raise CurationError when curation counts a plain conversation otherwise than training does.
+
+    Training would refuse every row.
+    """
+    path = counting_tokenizer(recipe)
+    if path is None or file_digest(path) == file_digest(folder / TOKENIZER):
+        return
+    encoder = encoder_of(recipe, folder)
+    [counted] = ReferenceCounter(path).count([encoder.template.render(PLAIN, None)])
+    [[example]] = encoder.examples([(PLAIN, None)])
+    if counted != len(example.ids):
+        raise CurationError(
+            f"counts {counted} tokens of a plain conversation by {path}, training {len(example.ids)} by the "
+            f"base model's; name the base model's own under `tokenizer`"
+        )
+
+
+def counting_tokenizer(recipe: Recipe) -> Path | None:
+    """The tokenizer.json that curation counts with, null where it is not here or there is none."""
+    asked = recipe.tokenizer
+    if asked is None:
+        return None
+    if asked.path is None:
+        found = fetched_sources(recipe).get(COUNTS)
+        places = [found] if found else []
+    else:
+        places = [recipe.data_folder / asked.path, Path(recipe.document.name).parent / asked.path]
+    files = [place / TOKENIZER if place.is_dir() else place for place in places]
+    return next((file for file in files if file.is_file()), None)
 
 
 def unmeasurable(recipe: Recipe) -> Iterator[Fault]:

@@ -1,6 +1,7 @@
 """What `aj train` or `aj export` would refuse, told by `aj check` and at the beginning of `aj run`."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,19 @@ def test_a_template_that_the_tokenizer_does_not_know_is_told(tmp_path, capsys):
     assert code == 2
     assert "template: " in printed
     assert "<|im_end|>" in printed
+
+
+def test_a_tokenizer_that_counts_otherwise_than_the_base_model_s_is_told(tmp_path, capsys):
+    base = copy_of_base(tmp_path)
+    other = json.loads((base / "tokenizer.json").read_text())
+    (tmp_path / "same.json").write_text(json.dumps(other))
+    assert told(tmp_path, capsys, str(base), tokenizer={"path": "same.json"})[0] == 0
+    (tmp_path / "other.json").write_text(json.dumps({**other, "added_tokens": []}))
+    code, printed = told(tmp_path, capsys, str(base), tokenizer={"path": "other.json"})
+    assert code == 2
+    assert re.search(
+        r"tokenizer: counts \d+ tokens of a plain conversation by .*other\.json, training \d+", printed
+    )
 
 
 @pytest.mark.parametrize(
