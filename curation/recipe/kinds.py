@@ -41,6 +41,8 @@ Backend = Annotated[Literal["native", "datasketch"], _names("package")]
 # How a template writes an assistant's turn without a thought: as it stands, or behind an empty thought that
 # carries no loss.
 Thinking = Literal["as_is", "empty"]
+# What of a model can be trained whole beside the adapter.
+SavedModule = Literal["embed_tokens", "lm_head"]
 BUILT_IN_TEMPLATES = ("aj_r1", "chatml")
 
 # Of a key that came after recipes had been frozen: `Annotated[…, LATER]`. Left out where it has its default,

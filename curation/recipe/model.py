@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import LATER, Count, Positive, Share, Thinking
+from curation.recipe.kinds import LATER, Count, Positive, SavedModule, Share, Thinking
 from curation.recipe.metrics import METRICS
 from curation.recipe.source import Source
 
@@ -192,6 +192,8 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     lora_alpha                   its scale: alpha / r, or alpha / sqrt(r) with use_rslora
     lora_dropout                 dropout before the adapter
     target_modules               linear layers that get one; all-linear: every one but the output layer
+    tokens                       tokens whose rows of embedding and output layer are trained besides
+    modules_to_save              embedding and output layer to train whole
     use_rslora                   rank-stabilised scale (arXiv 2312.03732)
     use_dora                     weight-decomposed adapter (arXiv 2402.09353)
     loraplus_ratio               learning rate of B over that of A (arXiv 2402.12354)
@@ -227,6 +229,8 @@ class TrainSettings(Section, frozen=True, kw_only=True):
     target_modules: Annotated[list[Text], msgspec.Meta(min_length=1)] | Literal["all-linear"] = msgspec.field(
         default_factory=lambda: list(TARGET_MODULES)
     )
+    tokens: Annotated[list[Text], LATER] = msgspec.field(default_factory=list)
+    modules_to_save: Annotated[list[SavedModule], LATER] = msgspec.field(default_factory=list)
     use_rslora: bool = False
     use_dora: bool = False
     loraplus_ratio: Annotated[float, msgspec.Meta(ge=1)] | None = None

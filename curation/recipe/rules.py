@@ -256,6 +256,8 @@ def train_faults(recipe: RecipeModel) -> Iterator[Fault]:
         yield Fault(("train", "epochs"), "max_steps is set too; give one of the two")
     if train.warmup_ratio is not None and train.warmup_steps != TrainSettings().warmup_steps:
         yield Fault(("train", "warmup_ratio"), "warmup_steps is set too; give one of the two")
+    if train.tokens and train.modules_to_save:
+        yield Fault(("train", "tokens"), "modules_to_save trains all rows; give one of the two")
     if train.thinking != "as_is" and recipe.template not in BUILT_IN_TEMPLATES:
         yield Fault(
             ("train", "thinking"),

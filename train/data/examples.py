@@ -13,7 +13,7 @@ from curation.errors import Refusal
 from curation.progress import Progress
 from train.data.encoding import Encoder, Example
 from train.data.gatekeeper import Admitted
-from train.data.packing import Sequences
+from train.data.packing import Sequences, joined
 
 ROWS_AT_ONCE = 512
 SHOWN = 3  # ids in a message
@@ -87,14 +87,7 @@ def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_leng
     if too_long:
         refuse_long(too_long, max_seq_length, admitted)
     refuse_untrained(untrained, split, admitted)
-    lengths = [len(part) for part in ids]
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    sequences = Sequences(
-        np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32),
-        np.concatenate(trained) if trained else np.zeros(0, dtype=np.bool_),
-        starts,
-    )
-    return Examples(sequences, {name: SourceTokens(*tally[name]) for name in sorted(tally)})
+    return Examples(joined(ids, trained), {name: SourceTokens(*tally[name]) for name in sorted(tally)})
 
 
 def rows_of(rows: pl.DataFrame) -> Iterator[Row]:

@@ -96,6 +96,16 @@ class Sequences:
         return {"input_ids": ids, "labels": labels, "position_ids": positions}
 
 
+def joined(ids: Sequence[NDArray[np.int32]], trained: Sequence[NDArray[np.bool_]]) -> Sequences:
+    """The ids and masks of examples, end to end."""
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in ids])]).astype(np.int64)
+    return Sequences(
+        np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32),
+        np.concatenate(trained) if trained else np.zeros(0, dtype=np.bool_),
+        starts,
+    )
+
+
 class PackedRun:
     """The sequences of a whole run in the order they are trained, epochs one after the other.
 

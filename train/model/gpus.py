@@ -59,12 +59,21 @@ def short_name(name: str) -> str:
 
 
 class Parameters(NamedTuple):
-    """Parameters of the layers, of the head (none where it is tied), of the embedding, of the adapter."""
+    """Parameters of the layers, of the head (none where it is tied), of the embedding, of the adapter.
+
+    vocabulary: of the rows and matrices of embedding and head that are trained beside the adapter.
+    """
 
     layers: int
     head: int
     embedding: int
     adapter: int
+    vocabulary: int = 0
+
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained."""
+        return self.adapter + self.vocabulary
 
     @property
     def base(self) -> int:
@@ -89,7 +98,15 @@ def count_parameters(config: Mapping[str, Any], settings: TrainSettings) -> Para
         head=0 if tied else hidden * vocabulary,
         embedding=hidden * vocabulary,
         adapter=layers * adapted,
+        vocabulary=hidden * trained_rows(config, settings),
     )
+
+
+def trained_rows(config: Mapping[str, Any], settings: TrainSettings) -> int:
+    """Rows of embedding and head that are trained beside the adapter: each once where the two are tied."""
+    tied = bool(config.get("tie_word_embeddings"))
+    whole = min(len(settings.modules_to_save), 1) if tied else len(set(settings.modules_to_save))
+    return whole * int(config["vocab_size"]) + len(set(settings.tokens)) * (1 if tied else 2)
 
 
 def step_flops(config: Mapping[str, Any], settings: TrainSettings) -> float:
@@ -107,6 +124,9 @@ def step_flops(config: Mapping[str, Any], settings: TrainSettings) -> float:
     head = int(config["hidden_size"]) * int(config["vocab_size"])
     forward = 2 * tokens * found.layers + 2 * tokens * found.adapter + attention
     whole = 4 * tokens * (found.layers + head) + 6 * tokens * found.adapter + 3 * attention
+    # The gradient of the head is that of the whole matrix, however few of its rows are kept.
+    if settings.tokens or "lm_head" in settings.modules_to_save:
+        whole += 2 * tokens * head
     return whole + (forward if settings.gradient_checkpointing else 0)
 
 
@@ -128,14 +148,24 @@ def memory_bytes(config: Mapping[str, Any], settings: TrainSettings) -> dict[str
     return {
         "weights": found.layers * (NF4_BYTES if settings.load_in_4bit else width)
         + width * (found.head + found.embedding),
-        "adapter": 4 * found.adapter,
-        "gradients": 4 * found.adapter,
-        "optimiser": optimiser * found.adapter,
+        "adapter": 4 * found.trained,
+        "gradients": 4 * found.trained,
+        "optimiser": optimiser * found.trained,
         "activations": checkpointed if settings.gradient_checkpointing else layers * layer,
         # In bf16, in float32, its log-softmax and its gradient.
         "logits": tokens * int(config["vocab_size"]) * 14.0,
         "overhead": OVERHEAD_BYTES,
+        **vocabulary_bytes(config, settings, width),
     }
+
+
+def vocabulary_bytes(config: Mapping[str, Any], settings: TrainSettings, width: int) -> dict[str, float]:
+    """What training the vocabulary takes besides: peft copies both matrices to set single rows in them, and
+    their gradients are whole; matrices in float32 are copied to compute with.
+    """
+    matrix = width * int(config["hidden_size"]) * int(config["vocab_size"])
+    copies = 4 if settings.tokens else len(set(settings.modules_to_save))
+    return {"vocabulary": float(copies * matrix)} if copies else {}
 
 
 class Estimate(NamedTuple):

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,16 +21,19 @@ import torch
 import transformers
 from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, get_peft_model
+from peft.utils.other import ModulesToSaveWrapper
 from transformers import AutoModelForCausalLM
 from transformers.utils.import_utils import is_flash_attn_2_available
 
 from curation.errors import CurationError, Refusal, to_install
 from curation.recipe.load import TrainSettings
+from train.model.adapter import VOCABULARY
 from train.model.base import Base
-from train.model.families.decoder import HEAD
+from train.model.families.decoder import EMBEDDING, HEAD
 from train.model.families.table import architecture
 from train.model.sizes import CONFIG, with_targets
 from train.model.tensors import Checkpoint
+from train.model.token_rows import token_ids
 
 # How a full GPU is reported by what is not torch's allocator: the driver, cuBLAS and
 # cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
@@ -58,12 +61,17 @@ def has_package(name: str) -> bool:
 
 def backend_of(settings: TrainSettings) -> str:
     """`unsloth` where it can be used, else `peft`."""
-    covered = not settings.use_dora
+    # It offloads matrices that are trained to the disk, and knows nothing of single rows.
+    covered = not (settings.use_dora or settings.tokens or settings.modules_to_save)
     return "unsloth" if covered and torch.cuda.is_available() and has_package("unsloth") else "peft"
 
 
-def lora_config(settings: TrainSettings) -> LoraConfig:
-    """The adapter as peft takes it."""
+def lora_config(settings: TrainSettings, rows: Sequence[int] = (), *, tied: bool = False) -> LoraConfig:
+    """The adapter as peft takes it. rows: ids of `train.tokens`. tied: embedding and output layer are one."""
+    saved: list[str] = [*settings.modules_to_save]
+    if tied and saved:
+        saved = [EMBEDDING.removesuffix(".weight")]
+    names = ["embed_tokens"] if tied else list(VOCABULARY)
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=settings.lora_r,
@@ -73,6 +81,9 @@ def lora_config(settings: TrainSettings) -> LoraConfig:
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
         bias="none",
+        trainable_token_indices={name: list(rows) for name in names} if rows else None,
+        modules_to_save=saved or None,
+        ensure_weight_tying=tied and bool(saved),
     )
 
 
@@ -174,10 +185,28 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     # two more gigabytes for a 7B and a residual stream of twice the size. The adapter itself is float32.
     # The adapter begins the same whatever was drawn before.
     transformers.set_seed(settings.seed or 0)
-    adapted = get_peft_model(model, lora_config(settings))
+    tied = bool(base.config.get("tie_word_embeddings"))
+    rows = token_ids(base.folder, settings.tokens)
+    if rows or settings.modules_to_save:
+        # The token to pad with is often the end of a turn too, and torch would not train its row.
+        model.get_input_embeddings().padding_idx = None
+    adapted = get_peft_model(model, lora_config(settings, rows, tied=tied))
+    in_float32(adapted, dtype)
     if settings.gradient_checkpointing:
         adapted.enable_input_require_grads()
     return Loaded(adapted, loaded_facts("peft", adapted, dtype, settings))
+
+
+def in_float32(adapted: Any, dtype: torch.dtype) -> None:
+    """Hold matrices that are trained whole as the adapter is held: bfloat16 would round small updates away.
+
+    dtype: of what the embedding gives out, as without.
+    """
+    for module in adapted.modules():
+        if isinstance(module, ModulesToSaveWrapper):
+            module.modules_to_save.float()
+            if isinstance(module.original_module, torch.nn.Embedding):
+                module.register_forward_hook(lambda _, __, states: states.to(dtype))
 
 
 def load_unsloth(base: Base, settings: TrainSettings) -> Loaded:

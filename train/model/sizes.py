@@ -44,6 +44,15 @@ def cached(model_id: str, revision: str | None) -> Path:
         ) from error
 
 
+def here(model_id: str, folder: Path | None = None, revision: str | None = None) -> Path | None:
+    """The folder with a model's weights and tokenizer: as it was given, or the hub's cache; else null."""
+    try:
+        found = folder or cached(model_id, revision)
+    except CurationError:
+        return None
+    return found if (found / "tokenizer.json").is_file() and any(found.glob("*.safetensors")) else None
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model folder, of an architecture that can be trained here."""
     if not folder.is_dir():
@@ -67,6 +76,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 def limits(config: Mapping[str, Any], settings: TrainSettings) -> list[str]:
     """What cannot be done with the adapter once it is trained, to be said before."""
     found = []
+    if settings.tokens or settings.modules_to_save:
+        found.append(
+            "rows of the vocabulary are trained: vLLM and llama.cpp take no such adapter beside its base "
+            "model; `aj merge` and `aj export` make what they take"
+        )
     if settings.use_dora:
         found.append(
             "use_dora: `aj merge` and `aj export` cover no DoRA adapter; it can be evaluated and tried"

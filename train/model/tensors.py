@@ -120,6 +120,22 @@ def read_tensor(entry: Entry) -> torch.Tensor:
     return torch.frombuffer(data, dtype=DTYPES[entry.dtype]).reshape(entry.shape)
 
 
+def read_rows(entry: Entry, rows: Sequence[int]) -> torch.Tensor:
+    """Some rows of a matrix, in the order asked for; nothing else of it is read."""
+    count, columns = entry.shape
+    size = entry.size // count
+    data = bytearray(size * len(rows))
+    view = memoryview(data)
+    with entry.file.open("rb") as stream:
+        for place, row in enumerate(rows):
+            stream.seek(entry.start + row * size)
+            if stream.readinto(view[place * size : (place + 1) * size]) != size:
+                raise CurationError(f"{entry.file}: ends early: it changed while it was read")
+    if not rows:
+        return torch.empty((0, columns), dtype=DTYPES[entry.dtype])
+    return torch.frombuffer(data, dtype=DTYPES[entry.dtype]).reshape(len(rows), columns)
+
+
 def check_dtypes(entries: Mapping[str, Entry], where: Path) -> None:
     """CurationError unless every tensor is a plain float: quantised weights are not covered."""
     for name, entry in entries.items():

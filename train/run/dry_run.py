@@ -8,7 +8,10 @@ from typing import Any
 from curation.dataset.manifest import SPLITS
 from curation.errors import CurationError
 from curation.files import canonical
+from curation.recipe.load import TrainSettings
 from curation.row import is_trained
+from curation.turns.thoughts import has_thought
+from train.data.encoding import Encoder
 from train.data.examples import refuse_untrained
 from train.data.gatekeeper import Admitted, admit, template_of
 from train.data.packing import best_fit, fill_rate
@@ -24,7 +27,8 @@ from train.model.gpus import (
     known_card,
     memory_bytes,
 )
-from train.model.sizes import check_context, check_quantised, limits, sizes_of, with_targets
+from train.model.sizes import check_context, check_quantised, here, limits, sizes_of, with_targets
+from train.model.token_rows import check_learnt, written_by
 
 BYTES_PER_TOKEN = 4
 
@@ -76,14 +80,14 @@ class DryRun:
     def as_text(self) -> str:
         """The result for people."""
         about = "" if self.counted else " (estimated: curated without a tokenizer)"
-        share = self.parameters.adapter / self.parameters.base
+        share = self.parameters.trained / self.parameters.base
         lines = [
             f"{self.model} on {self.base}",
             f"data      {self.dataset}, root {self.root[:12]}…, approved",
             f"          {self.rows:,} rows, {self.tokens:,} tokens{about}",
             f"packed    {self.sequences:,} sequences, {self.fill:.1%} full",
             f"steps     {self.steps:,} of {self.tokens_per_step:,} tokens, {self.epochs:.2f} epochs",
-            f"adapter   {self.parameters.adapter:,} trainable, {share:.2%} of {self.parameters.base:,}",
+            f"adapter   {self.parameters.trained:,} trainable, {share:.2%} of {self.parameters.base:,}",
             "",
             f"{'source':24}{'rows':>10}{'tokens':>14}{'repeat':>8}{'exposure':>10}",
         ]
@@ -135,6 +139,8 @@ def dry_run(
     settings = with_targets(config, settings)
     check_context(config, settings)
     check_quantised(config, settings)
+    folder = here(recipe.base_model.id, base_model, admitted.frozen.base_revision)
+    remarks = check_tokens(admitted, config, settings, folder) if folder else []
     for split in SPLITS:
         refuse_untrained(untrained(admitted, split), split, admitted)
     rows = list(row_lengths(admitted))
@@ -148,7 +154,9 @@ def dry_run(
     steps = min(trial_steps, steps) if trial_steps is not None else steps
     effective = settings.batch_size * settings.gradient_accumulation_steps
     epochs = steps * effective / len(packs)
-    cautions = [f"held out: {line}" for line in evaluated_once(settings, steps)] if held_out(admitted) else []
+    cautions = [f"tokens: {line}" for line in remarks]
+    if held_out(admitted):
+        cautions += [f"held out: {line}" for line in evaluated_once(settings, steps)]
     if trial_steps is None:
         cautions += [f"warm-up: {line}" for line in warm_up_caution(settings, steps)]
     return DryRun(
@@ -172,6 +180,25 @@ def dry_run(
         gpus=estimate(config, settings, steps, gpus=gpus),
         limits=limits(config, settings),
     )
+
+
+def check_tokens(
+    admitted: Admitted, config: Mapping[str, Any], settings: TrainSettings, folder: Path
+) -> list[str]:
+    """What is untypical of the tokens that the rows are written with; Refusal where one was never learnt."""
+    encoder = Encoder(folder, template_of(admitted, folder))
+    rows = [
+        row
+        for split in SPLITS
+        for part in admitted.parts(split)
+        for row in part.select("messages", "tools").iter_rows()
+    ]
+    used = written_by(
+        encoder,
+        calls=any(tools or any(one.get("tool_calls") for one in messages) for messages, tools in rows),
+        thoughts=any(has_thought(one) for messages, _ in rows for one in messages),
+    )
+    return check_learnt(folder, config, encoder, used, settings)
 
 
 def held_out(admitted: Admitted) -> int:

@@ -29,10 +29,12 @@ from train.model.sizes import (
     check_known,
     check_quantised,
     check_vocabulary,
+    here,
     limits,
     read_config,
     with_targets,
 )
+from train.model.token_rows import check_learnt, token_ids, written_by
 
 TOKENIZER = "tokenizer.json"
 BASE = ("base_model", "id")
@@ -43,7 +45,7 @@ ANY = next(iter(KNOWN.values()))
 
 def foreseen(recipe: Recipe, base_model: Path | None = None) -> tuple[list[Fault], list[str]]:
     """What is wrong, and what else to say. base_model: its folder; default a local one or the hub's cache."""
-    folder = base_model or here(recipe)
+    folder = base_model or folder_of(recipe)
     config: Mapping[str, Any] | None = KNOWN.get(recipe.base_model.id)
     faults = list(unmeasurable(recipe))
     if folder is not None:
@@ -54,15 +56,21 @@ def foreseen(recipe: Recipe, base_model: Path | None = None) -> tuple[list[Fault
         if (folder / TOKENIZER).is_file():
             unfit = list(refused(("template",), partial(check_template, recipe, folder, config)))
             faults += unfit or refused(("tokenizer",), partial(check_counts, recipe, folder))
+            faults += refused(("train", "tokens"), partial(token_ids, folder, recipe.train.tokens))
     if config is None:
         return [*faults, *unknown_targets(recipe)], []
     faults += refused(("train", "target_modules"), partial(with_targets, config, recipe.train))
     faults += refused(("train", "max_seq_length"), partial(check_context, config, recipe.train))
     faults += refused(("train", "load_in_4bit"), partial(check_quantised, config, recipe.train))
-    return faults, [] if faults else limits(config, recipe.train)
+    if faults:
+        return faults, []
+    notes: list[str] = []
+    if weights := here(recipe.base_model.id, base_model, recipe.base_model.revision):
+        faults += refused(("template",), partial(check_tokens, recipe, weights, config, notes))
+    return faults, [] if faults else [*notes, *limits(config, recipe.train)]
 
 
-def here(recipe: Recipe) -> Path | None:
+def folder_of(recipe: Recipe) -> Path | None:
     """The base model's folder on this machine, null where there is none."""
     try:
         folder = cached(recipe.base_model.id, recipe.base_model.revision)
@@ -96,7 +104,8 @@ def encoder_of(recipe: Recipe, folder: Path) -> Encoder:
     """What will encode the rows. Raises CurationError when template and tokenizer do not fit."""
     places = (recipe.data_folder, Path(recipe.document.name).parent)
     root = next((place for place in places if (place / recipe.template).is_file()), recipe.data_folder)
-    return Encoder(folder, load_template(recipe.template, folder, root=root))
+    thinking = recipe.train.thinking
+    return Encoder(folder, load_template(recipe.template, folder, root=root, thinking=thinking))
 
 
 def check_counts(recipe: Recipe, folder: Path) -> None:
@@ -129,6 +138,13 @@ def counting_tokenizer(recipe: Recipe) -> Path | None:
         places = [recipe.data_folder / asked.path, Path(recipe.document.name).parent / asked.path]
     files = [place / TOKENIZER if place.is_dir() else place for place in places]
     return next((file for file in files if file.is_file()), None)
+
+
+def check_tokens(recipe: Recipe, folder: Path, config: Mapping[str, Any], notes: list[str]) -> None:
+    """Refusal where the base model never learnt a token that every conversation has; notes of the rest."""
+    encoder = encoder_of(recipe, folder)
+    used = written_by(encoder, calls=False, thoughts=False)
+    notes += check_learnt(folder, config, encoder, used, recipe.train)
 
 
 def unmeasurable(recipe: Recipe) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from train.data.steps import effective_batch, steps_of
 from train.model.base import Base, find_base
 from train.model.load_model import check_weights
 from train.model.sizes import check_context, check_quantised, check_vocabulary, model_settings, with_targets
+from train.model.token_rows import check_learnt, written
 from train.run.checkpoints import Binding
 
 PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "unsloth", "bitsandbytes")
@@ -26,7 +27,10 @@ PACKAGES = ("transformers", "peft", "accelerate", "tokenizers", "safetensors", "
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a run needs but the model: the approved rows as packed sequences, and the binding."""
+    """All that a run needs but the model: the approved rows as packed sequences, and the binding.
+
+    remarks: what is untypical of the base model.
+    """
 
     admitted: Admitted
     settings: TrainSettings
@@ -38,6 +42,7 @@ class Prepared:
     steps: int
     binding: Binding
     trial: bool
+    remarks: list[str]
 
     @property
     def effective(self) -> int:
@@ -69,6 +74,8 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
     check_weights(base)
     examples = load_examples(admitted, encoder, "train", settings.max_seq_length)
     held_out = load_examples(admitted, encoder, "eval", settings.max_seq_length)
+    used = written(encoder, examples.sequences, held_out.sequences)
+    remarks = check_learnt(base.folder, base.config, encoder, used, settings)
     packs = packs_of(examples, settings)
     if not packs:
         raise Refusal(f"{admitted.path}: its train split holds no row")
@@ -93,7 +100,9 @@ def prepare(admitted: Admitted, base_model: Path | None, trial_steps: int | None
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "versions": used_versions(),
     }
-    return Prepared(admitted, settings, base, encoder, examples, held_out, packs, steps, binding, trial)
+    return Prepared(
+        admitted, settings, base, encoder, examples, held_out, packs, steps, binding, trial, remarks
+    )
 
 
 def packs_of(examples: Examples, settings: TrainSettings) -> list[Pack]:

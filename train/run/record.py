@@ -40,6 +40,7 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
         f"{how['attention']}, {how['trainable_parameters']:,} trainable of {how['parameters']:,}",
         f"steps     {prepared.steps:,} of {prepared.effective} sequences, {prepared.epochs:.2f} epochs",
     ]
+    lines += [f"warning: {line}" for line in prepared.remarks]
     lines += [f"warning: {line}" for line in limits(prepared.base.config, prepared.settings)]
     if prepared.held_out.rows:
         once = evaluated_once(prepared.settings, prepared.steps)

@@ -80,7 +80,7 @@ def merge(
         )
         write_sealed(beside / MERGE, record)
     size = sum(entry.size for entry in weights.entries.values())
-    changed = len(weights.adapter.pairs) if isinstance(weights, Merged) else 0
+    changed = len(weights.adapter.changed) if isinstance(weights, Merged) else 0
     exportable = not model.run.get("trial") and architecture(read_config(model.base)) in IN_GGUF
     return MergeResult(out, len(weights.entries), changed, size, exportable)
 
