@@ -189,7 +189,8 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     rows = token_ids(base.folder, settings.tokens)
     if rows or settings.modules_to_save:
         # The token to pad with is often the end of a turn too, and torch would not train its row.
-        model.get_input_embeddings().padding_idx = None
+        embedding: Any = model.get_input_embeddings()
+        embedding.padding_idx = None
     adapted = get_peft_model(model, lora_config(settings, rows, tied=tied))
     in_float32(adapted, dtype)
     if settings.gradient_checkpointing:
