@@ -23,10 +23,12 @@ from train.model.gpus import count_parameters
 from train.model.load_model import backend_of, load, parameters
 from train.model.tensors import Checkpoint
 from train.model.token_rows import check_learnt, token_ids, written_by
+from train.run.model_folder import find_model
 from train.run.output import read_run
 from train.run.train import train
 from train.ship.export import export
 from train.ship.merge import merge
+from train.use.inference import open_inference
 
 END, USER, BEGIN = "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜begin▁of▁sentence｜>"  # noqa: RUF001
 THINK = "<think>"
@@ -287,3 +289,18 @@ def test_other_rows_than_the_base_model_has_are_refused(run, tmp_path):
     seal(out)
     with pytest.raises(Refusal, match="up to row 10000"):
         merge(out, tmp_path / "merged", base=made.base)
+
+
+def test_an_adapter_answers_with_its_rows_and_the_base_without_them(run):
+    made, _, _ = run
+    model = open_inference(find_model(made.out, made.base))
+    text = [*range(20), *ids(made.base, END, THINK), 5]
+    plain: Any = AutoModelForCausalLM.from_pretrained(made.base, dtype="auto")
+    logits = plain(torch.tensor([text])).logits[0].float()
+    nats = torch.nn.functional.cross_entropy(logits[19:22], torch.tensor(text[20:]), reduction="none")
+    adapted = model.losses(text, [20, 21, 22])
+    with model.as_base() as base:
+        assert base is not None
+        assert base.losses(text, [20, 21, 22]) == pytest.approx(nats.tolist())
+    assert (adapted != model.losses(text, [20, 21, 22])).sum() == 0
+    assert adapted.tolist() != pytest.approx(nats.tolist(), abs=1e-9)

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 from small_recipe import write_jsonl
 from tiny_model import made
 
 import aj
+from curation.rendering.template import built_in
+from train.data.encoding import Encoder
+from train.model.families.decoder import EMBEDDING
 from train.model.families.mistral import FAMILY as MISTRAL
 
+USER = "<｜User｜>"  # noqa: RUF001
 SEVEN = "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj"
 ROW = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
 
@@ -177,3 +182,35 @@ def test_what_will_not_be_merged_exported_or_served_is_a_note(tmp_path, capsys, 
     assert f"\nnote    {said}" in printed
     code, printed = told(tmp_path, capsys, str(tmp_path / "base"), "--json", train=train)
     assert any(said in line for line in json.loads(printed)["cautions"])
+
+
+def test_tokens_that_the_base_never_learnt_or_does_not_have_are_told(tmp_path, capsys):
+    base = tmp_path / "base"
+    shutil.copytree(made(), base)
+    weights = load_file(base / "model.safetensors")
+    number = Encoder(base, built_in("aj_r1")).added[USER]
+    weights[EMBEDDING][number] = 0
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    code, printed = told(tmp_path, capsys, str(base))
+    assert code == 2
+    assert f"template: {base}: the base model never learnt 1 of the tokens that" in printed
+    assert f'`train: {{tokens: ["{USER}"]}}`' in printed
+    code, printed = told(tmp_path, capsys, str(base), train={"tokens": [USER]})
+    assert code == 0
+    assert "\nnote    rows of the vocabulary are trained: vLLM" in printed
+    code, printed = told(tmp_path, capsys, str(base), train={"tokens": [USER, "two words"]})
+    assert code == 2
+    assert "train.tokens: expected single tokens of" in printed
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({"tokens": ["a"], "modules_to_save": ["lm_head"]}, "train.tokens: modules_to_save trains all rows"),
+        ({"modules_to_save": ["norm"]}, "train.modules_to_save[0]: expected one of embed_tokens, lm_head"),
+    ],
+)
+def test_what_can_be_trained_of_the_vocabulary_is_rows_or_matrices(tmp_path, capsys, train, said):
+    code, printed = told(tmp_path, capsys, "acme/tiny", train=train)
+    assert code == 2
+    assert said in printed
