@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from curation.dataset.questions import evaluation_digests
 from curation.errors import RecipeError
 from curation.files import file_digest
 from curation.readers.reading import Chunk, chunks, companions, list_files, probe
@@ -175,13 +176,15 @@ class Plan:
         return [found[name] for name in sorted(found) if name not in listed]
 
     def input_digests(self) -> dict[str, str]:
-        """Digests of the files that stages, template and tokens are made of, by stage and name."""
+        """Digests of the files that stages, template, tokens and evaluation are made of, by these."""
         named = PurePath(self.context.template).name
-        return {f"template:{named}": edition_of(self.context.template, self.context.thinking)} | {
+        edition = {f"template:{named}": edition_of(self.context.template, self.context.thinking)}
+        files = {
             f"{stage or 'tokens'}:{name}": sha256
             for stage, files in self.stage_files.items()
             for name, sha256 in files.items()
         }
+        return edition | files | evaluation_digests(self.recipe, self.context.data_root)
 
     @property
     def recipe_sha256(self) -> str:

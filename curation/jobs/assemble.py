@@ -23,6 +23,7 @@ from curation.dataset.manifest import (
     Written,
     write_manifest,
 )
+from curation.dataset.questions import evaluation_files
 from curation.engine.pipeline import Outputs
 from curation.engine.plan import Plan
 from curation.engine.work import Done
@@ -46,6 +47,9 @@ def assemble(
         beside.mkdir(parents=True)
         listed = copy_parts(outputs, beside)
         listed.append(put(beside, "recipe.json", canonical(plan.recipe.as_dict())))
+        for name, path in evaluation_files(plan.recipe, plan.context.data_root).items():
+            (beside / name).parent.mkdir(exist_ok=True)
+            listed.append(put(beside, name, path.read_bytes()))
         if (earlier := baseline_bytes(plan.recipe)) is not None:
             listed.append(put(beside, BASELINE, earlier))
         manifest = describe(plan, outputs, listed, sample)

@@ -12,6 +12,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from curation.dataset.gates import check_gates
+from curation.dataset.questions import evaluation_files
 from curation.engine.plan import TOKENIZER, NotFetched, PlannedStage, input_files, make_context
 from curation.errors import SourceError
 from curation.mixture.funnel import Drop, Funnel, said
@@ -240,6 +241,7 @@ def check(path: Path, *, data_root: Path | None = None, fetched: Mapping[str, Pa
     root = recipe.data_folder.resolve()
     fetched = fetched_sources(recipe) if fetched is None else fetched
     check_stages(recipe, root, path.parent.resolve(), fetched.get(TOKENIZER))
+    evaluation_files(recipe, root)
     counted = count_rows(recipe, root, fetched)
     available = {
         name: Available(

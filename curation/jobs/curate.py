@@ -13,6 +13,7 @@ import msgspec
 
 from curation.dataset.gates import GatesFile, check_gates, read_gates
 from curation.dataset.manifest import MANIFEST, Manifest, read_manifest
+from curation.dataset.questions import evaluation_files
 from curation.engine.executor import Engine, Executor
 from curation.engine.local import Local
 from curation.engine.pipeline import Pipeline
@@ -83,6 +84,7 @@ def curate(
     refuse_foreign(dataset)
     with locked(work):
         plan = make_plan(recipe, root, fetched=fetched, base=recipe_path.parent.resolve())
+        evaluation_files(recipe, root)
         if (dataset / MANIFEST).is_file():
             changed = what_changed(dataset, plan, sample)
             if changed is None and not force:
@@ -161,7 +163,7 @@ def what_changed(dataset: Path, plan: Plan, sample: int | None) -> str | None:
         if then != now:
             return f"other files of source {name}"
     if {k: v for k, v in manifest.versions.items() if ":" in k} != plan.input_digests():
-        return "other files of a stage, the template or the tokenizer"
+        return "other files of a stage, the template, the tokenizer or the evaluation"
     if baseline_digest(plan.recipe) != {f.path: f.sha256 for f in manifest.files}.get(BASELINE):
         return "another baseline"
     for listed in manifest.files:

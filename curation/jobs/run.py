@@ -236,7 +236,8 @@ def inputs_of(recipe: Recipe, path: Path) -> list[Path] | None:
     files = []
     for name, file, _ in input_files(recipe, root, fetched):
         files += [file, *companions(file, recipe.sources[name])]
-    return [*dict.fromkeys(files), *stage_files_of(recipe, context)]
+    asked = [root / str(one.file) for one in recipe.asked]
+    return [*dict.fromkeys(files), *stage_files_of(recipe, context), *asked]
 
 
 def fetched_files(recipe: Recipe) -> list[Path]:

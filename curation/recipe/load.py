@@ -245,6 +245,9 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     folder = Path(recipe.document.name).parent
     if recipe.tokenizer and recipe.tokenizer.path:
         faults += missing(recipe.tokenizer.path, [root, folder], ("tokenizer", "path"))
+    for index, asked in enumerate(recipe.evaluation):
+        if asked.file is not None:
+            faults += missing(asked.file, [root], ("evaluation", index, asked.kind))
     if recipe.template not in (*BUILT_IN_TEMPLATES, "model"):
         faults += missing(recipe.template, [root, folder], ("template",))
     return faults
@@ -290,7 +293,7 @@ def missing(pattern: str, places: list[Path], path: KeyPath) -> Iterator[Fault]:
         else:
             continue
         outside = [file for file in found if not file.resolve().is_relative_to(places[0].resolve())]
-        if outside and path[0] in {"sources", "stages"}:
+        if outside and path[0] in {"sources", "stages", "evaluation"}:
             yield Fault(path, f"{outside[0]} is a link that leaves the data root; copy the file into it")
         if found:
             return

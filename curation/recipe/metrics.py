@@ -193,12 +193,55 @@ EVALUATED: dict[str, MetricDeclaration] = {
 }
 # Measured for each of a recipe's groups and sources, too: `loss.group.custom`.
 LOSSES = ("loss", "loss_change")
+# Measured on the files that `evaluation` names, NAME being the entry's own.
+ASKED: dict[str, MetricDeclaration] = {
+    "questions.NAME.right_share": MetricDeclaration(
+        meaning="of the questions, those that the model answers right",
+        kind="share",
+    ),
+    "questions.NAME.right_change": MetricDeclaration(
+        meaning="that share less the base model's: below 0, training cost right answers",
+        kind="number",
+    ),
+    "questions.NAME.thinks_share": MetricDeclaration(
+        meaning="of the answers, those behind a thought that is opened, says something and is closed",
+        kind="share",
+    ),
+    "questions.NAME.thinks_change": MetricDeclaration(
+        meaning="that share less the base model's: below 0, training cost the habit of thinking",
+        kind="number",
+    ),
+    "questions.NAME.ends_share": MetricDeclaration(
+        meaning="of the answers, those that end by themselves before the limit",
+        kind="share",
+    ),
+    "questions.NAME.ends_change": MetricDeclaration(
+        meaning="that share less the base model's",
+        kind="number",
+    ),
+    "texts.NAME.loss": MetricDeclaration(
+        meaning="nats per token of texts that were not trained on",
+        kind="number",
+    ),
+    "texts.NAME.loss_change": MetricDeclaration(
+        meaning="that loss less the base model's: above 0, training made such texts less likely",
+        kind="number",
+    ),
+}
+
+
+def evaluated_as(metric: str) -> MetricDeclaration | None:
+    """What `aj evaluate` measures under a name, a file's own in it; null where a group or source is named."""
+    kind, _, rest = metric.partition(".")
+    return EVALUATED.get(metric) or ASKED.get(f"{kind}.NAME.{rest.rpartition('.')[2]}")
 
 
 def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
     """What the metrics of `aj evaluate` mean, those of a group or source by the part before its name."""
     measured = set(names)
-    return {name: declared.meaning for name, declared in EVALUATED.items() if name in measured}
+    found = {name: declared.meaning for name, declared in EVALUATED.items() if name in measured}
+    asked = {id(evaluated_as(name)) for name in measured - found.keys()}
+    return found | {name: declared.meaning for name, declared in ASKED.items() if id(declared) in asked}
 
 
 Number = TypeVar("Number", int, float)

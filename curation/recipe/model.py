@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from curation.recipe.kinds import LATER, Count, Positive, SavedModule, Share, Thinking
+from curation.recipe.kinds import LATER, Count, DataPath, Positive, SavedModule, Share, Thinking
 from curation.recipe.metrics import METRICS
 from curation.recipe.source import Source
 
@@ -173,16 +173,34 @@ class Approval(Section, frozen=True, kw_only=True):
 
 
 class Expectation(Section, frozen=True, kw_only=True):
-    """A bound on what `aj evaluate` measures on the trained model.
+    """A bound on what `aj evaluate` measures on the trained model, or a file with more to measure.
 
-    metric  name of the measured value
-    max     fails above it
-    min     fails below it
+    metric      name of the measured value
+    max         fails above it
+    min         fails below it
+    questions   file of questions with checkable answers that base and model are asked, one JSON a line
+    texts       file of texts that were not trained on, one {"text": …} a line
+    name        what the metrics of a file are called by: questions.NAME.right_share
+    max_tokens  that an answer may have, its thought included
     """
 
-    metric: Text
+    metric: Text | None = None
     max: float | None = None
     min: float | None = None
+    questions: Annotated[DataPath | None, LATER] = None
+    texts: Annotated[DataPath | None, LATER] = None
+    name: Annotated[Name | None, LATER] = None
+    max_tokens: Annotated[Positive, LATER] = 2048
+
+    @property
+    def kind(self) -> Literal["metric", "questions", "texts"]:
+        """Which of its keys makes it what it is."""
+        return "questions" if self.questions is not None else "texts" if self.texts is not None else "metric"
+
+    @property
+    def file(self) -> str | None:
+        """The file that it names, from the data root; null for a bound."""
+        return self.questions if self.questions is not None else self.texts
 
 
 class TrainSettings(Section, frozen=True, kw_only=True):
@@ -306,7 +324,7 @@ class RecipeModel(Section, frozen=True, kw_only=True):
     gates       what must hold before an approval
     waivers     gates that may fail
     approval    how the dataset is approved
-    evaluation  bounds on the trained model
+    evaluation  bounds on the trained model, and what it is asked
     baseline    dataset or frozen recipe that the report compares with
     train       LoRA and its training
     """
@@ -328,6 +346,16 @@ class RecipeModel(Section, frozen=True, kw_only=True):
     evaluation: list[Expectation] = []
     baseline: Text | None = None
     train: TrainSettings = TrainSettings()
+
+    @property
+    def bounds(self) -> list[Expectation]:
+        """The bounds of `evaluation`."""
+        return [one for one in self.evaluation if one.kind == "metric"]
+
+    @property
+    def asked(self) -> list[Expectation]:
+        """The files of `evaluation`."""
+        return [one for one in self.evaluation if one.kind != "metric"]
 
     @property
     def groups(self) -> list[str]:

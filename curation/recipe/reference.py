@@ -16,7 +16,7 @@ from curation.files import write_bytes
 from curation.recipe.conform import plain, wanted
 from curation.recipe.keys import KINDS
 from curation.recipe.marks import MARKS
-from curation.recipe.metrics import EVALUATED, FIGURES, FILES, LOSSES, METRICS, RUN, MetricDeclaration
+from curation.recipe.metrics import ASKED, EVALUATED, FIGURES, FILES, LOSSES, METRICS, RUN, MetricDeclaration
 from curation.recipe.model import Expectation, Gate, RecipeModel, default_gates, default_stages
 from curation.recipe.readers import READERS, ReaderDeclaration, users_of
 from curation.recipe.schema_file import SCHEMA_FILE, schema_bytes, split_docstring
@@ -327,11 +327,22 @@ def metrics() -> Iterator[str]:
     yield "```\n\n## Metrics of the trained model\n"
     yield (
         "`evaluation:` bounds what `aj evaluate` measures on the rows held out,\n"
-        f"{' and '.join(map(code, LOSSES))} also for each group and source, as `loss.group.NAME`.\n"
+        f"{' and '.join(map(code, LOSSES))} also for each group and source, as `loss.group.NAME`. It also\n"
+        "names files of questions and texts; what is measured on these has the entry's `name` in it:\n\n"
+        "```yaml\nevaluation:\n"
+        "  - {questions: tests/arithmetic.jsonl, name: arithmetic, max_tokens: 4096}\n"
+        "  - {texts: tests/wiki.jsonl, name: wiki}\n"
+        "  - {metric: questions.arithmetic.thinks_change, min: -0.05}\n"
+        "  - {metric: texts.wiki.loss_change, max: 0.05}\n```\n\n"
+        'A question is a line such as `{"question": "What is 6 times 7?", "answer": {"number": 42}}`; in\n'
+        "place of `question` there may be `messages`, and `tools` beside it. An answer is one of\n"
+        '`{"number": 42, "tolerance": 0.5}`, `{"choice": "B", "of": ["A", "B", "C"]}`, '
+        '`{"regex": "^Paris"}`\nand `{"call": {"name": "water", "arguments": {"bed": 3}}}`. A text is a line `{"text": "…"}`. The\n'
+        "dataset keeps a copy of each file, and its digest is approved with the rest.\n"
     )
     yield table(
         ("metric", "is", "meaning"),
-        ((f"`{n}`", metric.kind, metric.meaning) for n, metric in EVALUATED.items()),
+        ((f"`{n}`", metric.kind, metric.meaning) for n, metric in (EVALUATED | ASKED).items()),
     )
 
 

@@ -20,8 +20,16 @@ from curation.recipe.kinds import (
     Named,
     named,
 )
-from curation.recipe.metrics import EVALUATED, LOSSES, METRICS, SOURCE_METRICS, MetricDeclaration
-from curation.recipe.model import MAX_STEPS, Gate, RecipeModel, TrainSettings
+from curation.recipe.metrics import (
+    ASKED,
+    EVALUATED,
+    LOSSES,
+    METRICS,
+    SOURCE_METRICS,
+    MetricDeclaration,
+    evaluated_as,
+)
+from curation.recipe.model import MAX_STEPS, Expectation, Gate, RecipeModel, TrainSettings
 from curation.recipe.source_rules import inside_faults, source_faults
 from curation.recipe.stages import STAGES, Tools
 from curation.recipe.yaml_lines import Document, KeyPath
@@ -68,8 +76,7 @@ def rule_faults(recipe: RecipeModel, plan: list[tuple[str, str, Any]]) -> Iterat
     yield from waiver_faults(recipe)
     yield from train_faults(recipe)
     yield from tokenizer_faults(recipe, plan)
-    for index, expectation in enumerate(recipe.evaluation):
-        yield from bound_faults(expectation.min, expectation.max, ("evaluation", index))
+    yield from expectation_faults(recipe)
 
 
 def share_faults(recipe: RecipeModel) -> Iterator[Fault]:
@@ -184,6 +191,33 @@ def bound_faults(low: float | None, high: float | None, at: KeyPath) -> Iterator
         yield Fault((*at, "min"), f"{low:g} is more than max {high:g}; nothing can pass")
 
 
+def expectation_faults(recipe: RecipeModel) -> Iterator[Fault]:
+    """Bounds without a number; files without a name of their own, or with keys of a bound."""
+    seen: set[tuple[str, str]] = set()
+    for index, one in enumerate(recipe.evaluation):
+        at: KeyPath = ("evaluation", index)
+        if sum(key is not None for key in (one.metric, one.questions, one.texts)) != 1:
+            yield Fault(at, "needs one of 'metric:', 'questions:' and 'texts:'")
+        elif one.file is None:
+            yield from bound_faults(one.min, one.max, at)
+            if one.name is not None:
+                yield Fault((*at, "name"), "is for 'questions:' and 'texts:'; a bound has its metric's name")
+        else:
+            yield from inside_faults(one.file, (*at, one.kind))
+            known = f"{one.kind}.{one.name or 'NAME'}"
+            value = "right_change" if one.kind == "questions" else "loss_change"
+            if one.min is not None or one.max is not None:
+                yield Fault(at, f"a file has no bound; write it as '- {{metric: {known}.{value}, min: …}}'")
+            if one.name is None:
+                yield Fault(at, f"needs a 'name:', for metrics such as {known}.{value}")
+            elif (one.kind, one.name) in seen:
+                yield Fault((*at, "name"), f"another entry with {one.kind} has the name '{one.name}' too")
+            else:
+                seen.add((one.kind, one.name))
+        if one.kind != "questions" and one.max_tokens != Expectation().max_tokens:
+            yield Fault((*at, "max_tokens"), "is for the answers to 'questions:'")
+
+
 def range_faults(recipe: RecipeModel) -> Iterator[Fault]:
     """Bounds that no value can reach or miss, such as a share of 5 for 5 %.
 
@@ -195,7 +229,7 @@ def range_faults(recipe: RecipeModel) -> Iterator[Fault]:
             bounds += [(("bounds", source), bound) for source, bound in gate.bounds.items()]
             yield from out_of_range(METRICS[gate.metric], bounds, ("gates", index))
     for index, expectation in enumerate(recipe.evaluation):
-        if metric := EVALUATED.get(expectation.metric):
+        if metric := evaluated_as(expectation.metric or ""):
             bounds = [(("max",), expectation.max), (("min",), expectation.min)]
             yield from out_of_range(metric, bounds, ("evaluation", index))
 
@@ -222,7 +256,7 @@ def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
     """Bounds on what `aj evaluate` does not measure: found now, not after the training."""
     known = evaluated(recipe)
     for index, bound in enumerate(recipe.evaluation):
-        if bound.metric not in known:
+        if bound.metric is not None and bound.metric not in known:
             hint = meant(bound.metric, known, "measured are")
             yield Fault(("evaluation", index, "metric"), f"unknown metric '{bound.metric[:60]}'; {hint}")
 
@@ -230,7 +264,13 @@ def evaluation_faults(recipe: RecipeModel) -> Iterator[Fault]:
 def evaluated(recipe: RecipeModel) -> list[str]:
     """The name of every value that `aj evaluate` may measure on a model of this recipe."""
     parts = [f"group.{name}" for name in recipe.groups] + [f"source.{name}" for name in recipe.sources]
-    return [*EVALUATED, *(f"{loss}.{part}" for loss in LOSSES for part in parts)]
+    files = [
+        metric.replace("NAME", one.name)
+        for one in recipe.asked
+        for metric in ASKED
+        if one.name is not None and metric.startswith(f"{one.kind}.")
+    ]
+    return [*EVALUATED, *(f"{loss}.{part}" for loss in LOSSES for part in parts), *files]
 
 
 def waiver_faults(recipe: RecipeModel) -> Iterator[Fault]:

@@ -120,8 +120,10 @@ def template_of(admitted: Admitted, tokenizer_dir: Path | None = None) -> Templa
 
 
 def check_evaluation(admitted: Admitted) -> None:
-    """Raise Refusal when the recipe has bounds on the trained model and no row to measure them on."""
-    if admitted.recipe.evaluation and not sum(file.rows or 0 for file in admitted.frozen.shards["eval"]):
+    """Raise Refusal when the recipe has bounds on the eval split, and no row in it to measure them on."""
+    files = {f"{one.kind}.{one.name}" for one in admitted.recipe.asked}
+    on_rows = [one for one in admitted.recipe.bounds if str(one.metric).rpartition(".")[0] not in files]
+    if on_rows and not sum(file.rows or 0 for file in admitted.frozen.shards["eval"]):
         raise Refusal(
             f"{admitted.path}: asks for an evaluation, and its eval split is empty: no adapter of it could "
             f"be exported; set `split: {{eval: 0.01}}` and curate again"

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
+from curation.recipe.kinds import as_stored
 from train.data.packing import fill_rate
 from train.data.steps import evaluated_once, warm_up_caution
 from train.model.load_model import Loaded
@@ -100,7 +99,7 @@ def run_record(
         "template": {"name": template.name, "digest": template.digest},
         "tokenizer": {"sha256": prepared.binding["tokenizer"]},
         "settings": prepared.binding["settings"],
-        "evaluation": msgspec.to_builtins(recipe.evaluation),
+        "evaluation": as_stored(recipe.bounds),
         "steps": prepared.steps,
         "epochs": round(prepared.epochs, 4),
         "tokens": prepared.run.tokens(0, prepared.steps * prepared.effective),

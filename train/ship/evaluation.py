@@ -31,11 +31,20 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passed: bool
 
 
+class Tested(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of questions or texts: its digest, its rows, and how many of these stand in the train split."""
+
+    sha256: str
+    rows: int
+    in_train: int
+
+
 class Evaluation(Sealed, frozen=True):
     """evaluation.json. Digests are sha256.
 
     sample: only a part of the eval split was looked at, so it proves nothing. metrics, base: the model's
-    and the base model's values by name.
+    and the base model's values by name. files: those of the recipe's `evaluation`, as the metrics name them.
+    lost: questions that the base model answers right and this one does not.
     """
 
     format: Literal[1]
@@ -52,6 +61,8 @@ class Evaluation(Sealed, frozen=True):
     verdicts: list[Verdict]
     examples: list[dict[str, Any]]
     versions: dict[str, str]
+    files: dict[str, Tested] = msgspec.field(default_factory=dict)
+    lost: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
     @property
     def passed(self) -> bool:

@@ -2,7 +2,9 @@
 
 On the approved eval split: loss per group and source, the base model beside the adapter; and for turns
 that call tools, whether the generated calls parse, fit their schemas, name the right tool and pass the right
-arguments. Intervals are bootstrapped over rows, seeded, so the same model gives the same file.
+arguments. On the files that the recipe's `evaluation` names, whether it still answers and foretells as its
+base does (train/use/forgetting.py). Intervals are bootstrapped over rows, seeded, so the same model gives the
+same file.
 """
 
 import sys
@@ -15,6 +17,7 @@ import numpy as np
 from curation.calls.given_tools import GivenTools, definitions, given_tools
 from curation.errors import CurationError, Refusal
 from curation.progress import Progress
+from curation.recipe.kinds import as_stored
 from curation.recipe.load import Recipe, stage_files, stage_plan
 from curation.recipe.stages import BashSyntax
 from curation.recipe.stages import Tools as ToolSettings
@@ -36,7 +39,8 @@ from train.ship.evaluation import (
     verdict_text,
     verdicts_of,
 )
-from train.use.inference import Inference, open_inference, prompt_ids, text_of
+from train.use.forgetting import file_metrics, files_of, lost_answers, manner_of, take, tested
+from train.use.inference import Inference, base_folder, open_inference, prompt_ids, text_of
 from train.use.intervals import change, ratio
 from train.use.tool_calls import Answer, Score, Tools, parse_answer, score
 
@@ -128,19 +132,30 @@ def evaluate(
     admitted = admit(frozen or frozen_path(model), data)
     check_same_recipe(model, admitted)
     chosen = eval_rows(admitted)[:rows]
-    if not chosen:
+    files = files_of(admitted, rows)
+    if not chosen and not files:
         raise Refusal(
             f"{admitted.path}: its eval split is empty; set `split: {{eval: 0.01}}` and curate again"
         )
     check_weights(model)
     speaker = open_inference(model, base)
     asked = Asked(choose_turns(chosen, turns), max_tokens, judge_of(admitted.recipe))
+    window = min(admitted.recipe.train.max_seq_length, speaker.context or sys.maxsize)
+    folder = model.base or base_folder(model, base)
+    manner = manner_of(speaker.encoder, folder or (path if path.is_dir() else None), own=False)
     losses, spoken = measure(speaker, chosen, asked, path.name)
+    taken = take(speaker, files, manner, window, path.name)
+    base_taken = None
     with speaker.as_base() as untrained:
         before = measure(untrained, chosen, asked, "base model") if untrained else ([], [])
+        if untrained:
+            own = manner_of(untrained.encoder, folder, own=True)
+            base_taken = take(untrained, files, own, window, "base model")
     seed = admitted.recipe.seed
     metrics = loss_metrics(losses, before[0], seed) | tool_metrics(spoken, seed)
+    metrics |= file_metrics(files, taken, base_taken, seed)
     base_metrics = loss_metrics(before[0], [], seed) | tool_metrics(before[1], seed)
+    base_metrics |= file_metrics(files, base_taken, None, seed) if base_taken else {}
     found = Evaluation(
         format=1,
         model=model.name,
@@ -156,6 +171,8 @@ def evaluate(
         verdicts=verdicts_of(expectations(admitted), metrics),
         examples=wrong_turns(spoken),
         versions=versions(PACKAGES),
+        files=tested(files, admitted),
+        lost=lost_answers(files, taken, base_taken),
     )
     return found if found.sample else write_sealed(evaluation_path(path), found)
 
@@ -187,7 +204,7 @@ def check_same_recipe(model: Model, admitted: Admitted) -> None:
 
 def expectations(admitted: Admitted) -> list[dict[str, Any]]:
     """The recipe's bounds on the trained model."""
-    return [{"metric": one.metric, "max": one.max, "min": one.min} for one in admitted.recipe.evaluation]
+    return [as_stored(one) for one in admitted.recipe.bounds]
 
 
 def judge_of(recipe: Recipe) -> Judge:
@@ -351,6 +368,10 @@ def as_text(
     lines = [f"evaluated  {path}: {found.rows:,} rows, {found.tool_turns:,} tool-calling turns"]
     if found.sample:
         lines.append("sample     only a part of the eval split: nothing is written, nothing is proved")
+    for label, file in found.files.items():
+        kind, _, name = label.partition(".")
+        known = f", {file.in_train:,} of them also in the train split" if file.in_train else ""
+        lines.append(f"asked      {name}: {file.rows:,} {kind}{known}")
     width = max(map(len, found.metrics), default=0)
     lines.append(f"{'':{width}}  {'base':>9}  {'model':>9}  95 % interval")
     for name, measured in found.metrics.items():

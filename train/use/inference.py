@@ -20,6 +20,7 @@ from train.ship.gguf_tokenizer import tokenizer_document
 
 CONTEXT = 4096  # tokens that a GGUF file is opened for
 Show = Callable[[int], None]
+Ids = frozenset[int]
 
 
 class Inference(Protocol):
@@ -34,8 +35,13 @@ class Inference(Protocol):
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places` (each at least 1), given all before them."""
 
-    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
-        """Greedy continuation, without the end token. `show` is called with each id as it comes."""
+    def answer(
+        self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()
+    ) -> list[int]:
+        """Greedy continuation, without the end token: the template's, or one of `ends`.
+
+        `show` is called with each id as it comes.
+        """
 
     def as_base(self) -> AbstractContextManager["Inference | None"]:
         """The base model, with the same tokenizer and template; null where it is not on this machine."""
@@ -112,7 +118,9 @@ class TransformersInference:
         return found
 
     @torch.inference_mode()
-    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+    def answer(
+        self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()
+    ) -> list[int]:
         """Greedy continuation."""
         prompt = torch.tensor([list(ids)], device=self.device)
         end = self.encoder.end_id
@@ -121,11 +129,11 @@ class TransformersInference:
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=max_tokens,
             do_sample=False,
-            eos_token_id=end,
+            eos_token_id=[end, *sorted(ends - {end})],
             pad_token_id=end,
             streamer=Streamer(show, end) if show else None,
         )
-        return until(made[0, len(ids) :].tolist(), end)
+        return until(made[0, len(ids) :].tolist(), ends | {end})
 
     @contextmanager
     def as_base(self) -> Iterator[Inference | None]:
@@ -179,7 +187,9 @@ class LlamaInference:
         found: NDArray[np.float64] = nats.double().numpy()
         return found
 
-    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+    def answer(
+        self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()
+    ) -> list[int]:
         """Greedy continuation."""
         made: list[int] = []
         room = min(max_tokens, CONTEXT - len(ids) - 1)
@@ -188,7 +198,7 @@ class LlamaInference:
                 f"a conversation of {len(ids):,} tokens; a GGUF file is opened for {CONTEXT:,}"
             )
         for number in self.llama.generate(list(ids), temp=0.0, repeat_penalty=1.0):
-            if number == self.encoder.end_id:
+            if number == self.encoder.end_id or number in ends:
                 break
             made.append(number)
             if show is not None:
@@ -213,14 +223,22 @@ def template_named(source: str, path: Path) -> Template:
 
 
 def prompt_ids(
-    encoder: Encoder, messages: Sequence[Mapping[str, Any]], tools: str | None, *, thinking: bool = True
+    encoder: Encoder,
+    messages: Sequence[Mapping[str, Any]],
+    tools: str | None,
+    *,
+    thinking: bool = True,
+    template: Template | None = None,
 ) -> list[int]:
     """Ids of a conversation up to where the assistant speaks, encoded as in training.
 
-    thinking: where the template opens a thought (`Template.opens`), leave it open.
+    thinking: where the template opens a thought (`Template.opens`), leave it open. template: another one than
+    the encoder's.
     """
     marked, marked_tools, mark = encoder.mark(messages, tools)
-    text = encoder.template.render(marked, marked_tools, add_generation_prompt=True, enable_thinking=thinking)
+    text = (template or encoder.template).render(
+        marked, marked_tools, add_generation_prompt=True, enable_thinking=thinking
+    )
     one = encoder.unmarked(text, [], mark)
     if one.spelled:
         return [int(number) for number in encoder.encode_spelled(one)[0]]
@@ -232,6 +250,6 @@ def text_of(encoder: Encoder, ids: Sequence[int]) -> str:
     return str(encoder.whole.decode(list(ids), skip_special_tokens=False))
 
 
-def until(ids: list[int], end: int) -> list[int]:
-    """The ids before the end token."""
-    return ids[: ids.index(end)] if end in ids else ids
+def until(ids: list[int], ends: Ids) -> list[int]:
+    """The ids before the first end token."""
+    return ids[: next((place for place, number in enumerate(ids) if number in ends), len(ids))]
