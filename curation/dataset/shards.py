@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.arrow import read_frame, to_arrow
+from curation.dataset.thinking import thought_figures
 from curation.errors import CurationError
 from curation.row import MESSAGE_DTYPE, NO_LOSS
 from curation.stages.seam import context_of
@@ -82,7 +83,9 @@ def write_part(task: Task, work: Path, out: Path) -> dict[str, Any]:
             rows = gather(chosen.slice(start, ROWS_PER_GROUP), kept, count)
             tokens += [t or 0 for t in rows["tokens"]]
             metrics.update(languages_of(rows))
-            metrics.update(without_loss(rows) if params["split"] == "train" else {})
+            if params["split"] == "train":
+                metrics.update(without_loss(rows))
+                metrics.update(thought_figures(rows))
             metrics.update(trained(rows) if trained else {})
             writer.write_table(to_shard(rows))
     return {

@@ -146,6 +146,7 @@ FIGURES = {
     "dedupe.": "what the search for near duplicates did",
     "language.written.": "written rows by language",
     "pii.": "findings of personal data by kind",
+    "thoughts.": "rows to train on, turns in them that carry loss, and those that think, by source",
     "tokens.trained.": "tokens that carry loss, by source",
     "turns.without_loss.": "turns of the assistant's that carry none in the rows to train on, by source",
 }

@@ -337,7 +337,8 @@ def metrics() -> Iterator[str]:
         'A question is a line such as `{"question": "What is 6 times 7?", "answer": {"number": 42}}`; in\n'
         "place of `question` there may be `messages`, and `tools` beside it. An answer is one of\n"
         '`{"number": 42, "tolerance": 0.5}`, `{"choice": "B", "of": ["A", "B", "C"]}`, '
-        '`{"regex": "^Paris"}`\nand `{"call": {"name": "water", "arguments": {"bed": 3}}}`. A text is a line `{"text": "…"}`. The\n'
+        '`{"regex": "^Paris"}`\nand `{"call": {"name": "water", "arguments": {"bed": 3}}}`. A text is a line '
+        '`{"text": "…"}`. The\n'
         "dataset keeps a copy of each file, and its digest is approved with the rest.\n"
     )
     yield table(

@@ -9,6 +9,7 @@ import msgspec
 from curation.dataset.gate_metrics import exposure
 from curation.dataset.gates import GatesFile
 from curation.dataset.manifest import Manifest, SourceCounts
+from curation.dataset.thinking import all_of, teaches_not_to_think
 from curation.recipe.load import Recipe, stage_plan
 from curation.recipe.stages import STAGES
 from curation.visible import percent
@@ -132,8 +133,12 @@ def mixture_remarks(manifest: Manifest, recipe: Recipe) -> Iterator[Remark]:
 
 
 def training_remarks(manifest: Manifest, recipe: Recipe, shards: ShardFacts) -> Iterator[Remark]:
-    """Training that shows the same rows over and over."""
+    """Training that shows the same rows over and over, or teaches a base that thinks not to."""
     train = recipe.train
+    taught = teaches_not_to_think(all_of(shards.thoughts), train.thinking)
+    # Its role tokens are those of DeepSeek-R1 and its distills, which think.
+    if taught is not None and recipe.template == "aj_r1":
+        yield Remark("look", taught[:1].upper() + taught[1:], "mixture")
     counts = [group.tokens for group in shards.groups.values()]
     tokens = None if None in counts else sum(count or 0 for count in counts)
     most = max((group.max_repeat for group in shards.groups.values()), default=0)

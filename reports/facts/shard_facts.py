@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.dataset.manifest import SPLITS, Manifest, shard_files
+from curation.dataset.thinking import Thoughts, figured_thoughts
 from curation.mixture.shortage import fresh_worth
 
 LANGUAGE_ROWS = 500  # train rows whose language is looked at
@@ -70,7 +71,7 @@ class Languages:
 
 @dataclass(frozen=True)
 class ShardFacts:
-    """All of it. trained: tokens of train that carry loss; None when not counted."""
+    """All of it. trained: tokens of train that carry loss; None when not counted. thoughts: by group."""
 
     groups: dict[str, Amount]
     sources: dict[str, Amount]
@@ -82,6 +83,7 @@ class ShardFacts:
     shared_ids: int
     trained: int | None = None
     languages: Languages = field(default_factory=lambda: Languages([], 0, True))
+    thoughts: dict[str, Thoughts] = field(default_factory=dict)
 
 
 def shard_facts(
@@ -107,6 +109,7 @@ def shard_facts(
         shared_ids=shared_ids(rows),
         trained=sum(trained.values()) if trained else None,
         languages=languages_written(metrics) or languages_of(dataset, manifest),
+        thoughts=figured_thoughts(metrics, {name: one.group for name, one in manifest.sources.items()}),
     )
 
 

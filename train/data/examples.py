@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curation.dataset.thinking import Thoughts, added_up, thoughts_of
 from curation.errors import Refusal
 from curation.progress import Progress
 from train.data.encoding import Encoder, Example
@@ -41,10 +42,11 @@ class SourceTokens:
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples of a split in shard order, and what each source brings."""
+    """All examples of a split in shard order, what each source brings, and how much of each group thinks."""
 
     sequences: Sequences
     sources: dict[str, SourceTokens]
+    thoughts: dict[str, Thoughts]
 
     @property
     def rows(self) -> int:
@@ -61,11 +63,13 @@ def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_leng
     ids: list[NDArray[np.int32]] = []
     trained: list[NDArray[np.bool_]] = []
     tally: dict[str, list[int]] = {}
+    thoughts: list[dict[str, Thoughts]] = []
     too_long: list[tuple[int, str]] = []
     untrained: list[str] = []
     rows_in_all = sum(file.rows or 0 for file in admitted.frozen.shards[split])
     with Progress(f"encoding {split}", rows_in_all) as progress:
         for part in admitted.parts(split):
+            thoughts.append(thoughts_of(part))
             for chunk in part.iter_slices(ROWS_AT_ONCE):
                 for row, examples in zip(
                     chunk.select("id", "source", "repeat", "tokens", "messages", "tools").iter_rows(
@@ -87,7 +91,8 @@ def load_examples(admitted: Admitted, encoder: Encoder, split: str, max_seq_leng
     if too_long:
         refuse_long(too_long, max_seq_length, admitted)
     refuse_untrained(untrained, split, admitted)
-    return Examples(joined(ids, trained), {name: SourceTokens(*tally[name]) for name in sorted(tally)})
+    sources = {name: SourceTokens(*tally[name]) for name in sorted(tally)}
+    return Examples(joined(ids, trained), sources, added_up(thoughts))
 
 
 def rows_of(rows: pl.DataFrame) -> Iterator[Row]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from curation.dataset.thinking import Thoughts, all_of, share_text
+
 
 def model_card(record: Mapping[str, Any]) -> str:
     """The model card of a run record, with the front matter that model hubs read."""
@@ -63,6 +65,10 @@ def sources(record: Mapping[str, Any]) -> str:
     note = "\n*Trained* is the share of tokens that the loss falls on; *exposure* is repeats times epochs.\n"
     if masked := sum(source.get("turns_without_loss", 0) for source in record["sources"].values()):
         note += f"{masked:,} turns of the assistant's carry no loss: their makers or a stage masked them.\n"
+    if thoughts := {group: Thoughts(**one) for group, one in record.get("thoughts", {}).items()}:
+        behind = record["settings"].get("thinking", "as_is") != "as_is"
+        how = "behind an empty thought without loss" if behind else "as they stand"
+        note += f"{share_text(all_of(thoughts))}; turns without a thought were trained {how}.\n"
     return "\n".join(rows) + "\n" + note
 
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from curation.dataset.manifest import SPLITS
-from curation.errors import CurationError
+from curation.dataset.thinking import Thoughts, all_of, share_text, teaches_not_to_think, thoughts_by_group
+from curation.errors import CurationError, Refusal
 from curation.files import canonical
 from curation.recipe.load import TrainSettings
+from curation.rendering.template import own_template
 from curation.row import is_trained
-from curation.turns.thoughts import has_thought
+from curation.turns.thoughts import OPENS, has_thought
 from train.data.encoding import Encoder
 from train.data.examples import refuse_untrained
 from train.data.gatekeeper import Admitted, admit, template_of
@@ -27,7 +31,7 @@ from train.model.gpus import (
     known_card,
     memory_bytes,
 )
-from train.model.sizes import check_context, check_quantised, here, limits, sizes_of, with_targets
+from train.model.sizes import cached, check_context, check_quantised, here, limits, sizes_of, with_targets
 from train.model.token_rows import check_learnt, written_by
 
 BYTES_PER_TOKEN = 4
@@ -66,6 +70,8 @@ class DryRun:
     memory: dict[str, float]
     gpus: list[Estimate]
     limits: list[str]
+    thoughts: dict[str, Thoughts]
+    thinking: list[str]
 
     def as_json(self) -> str:
         """The result for programs."""
@@ -74,6 +80,7 @@ class DryRun:
             "sources": {name: source.__dict__ for name, source in self.sources.items()},
             "parameters": self.parameters._asdict(),
             "gpus": [gpu._asdict() for gpu in self.gpus],
+            "thoughts": {group: one._asdict() for group, one in self.thoughts.items()},
         }
         return canonical(content).decode()
 
@@ -95,6 +102,8 @@ class DryRun:
             lines.append(
                 f"{name:24}{source.rows:>10,}{source.tokens:>14,}{source.max_repeat:>8}{source.exposure:>10.2f}"
             )
+        lines += ["", f"thinking  {share_text(all_of(self.thoughts))}"]
+        lines += [f"          {group}: {share_text(one)}" for group, one in self.thoughts.items()]
         uses = [f"{use} {amount / GIB:.1f}" for use, amount in self.memory.items()]
         total = sum(self.memory.values())
         lines += ["", f"memory    {total / GIB:.1f} GiB (about): {', '.join(uses)}", ""]
@@ -110,6 +119,7 @@ class DryRun:
     def warnings(self) -> list[str]:
         """What does not fit, and what may not be meant."""
         found = [*self.cautions]
+        found += [f"thinking: {caution}" for caution in self.thinking]
         if self.too_long:
             found.append(
                 f"does not fit: {self.too_long:,} rows are longer than a sequence; training will refuse them"
@@ -159,6 +169,8 @@ def dry_run(
         cautions += [f"held out: {line}" for line in evaluated_once(settings, steps)]
     if trial_steps is None:
         cautions += [f"warm-up: {line}" for line in warm_up_caution(settings, steps)]
+    thoughts = thoughts_by_group(admitted.parts("train"))
+    taught = teaches_not_to_think(all_of(thoughts), settings.thinking)
     return DryRun(
         model=admitted.frozen.model,
         base=recipe.base_model.id,
@@ -179,6 +191,8 @@ def dry_run(
         memory=memory_bytes(config, settings),
         gpus=estimate(config, settings, steps, gpus=gpus),
         limits=limits(config, settings),
+        thoughts=thoughts,
+        thinking=[taught] if taught and thinks_itself(admitted, base_model) else [],
     )
 
 
@@ -187,17 +201,12 @@ def check_tokens(
 ) -> list[str]:
     """What is untypical of the tokens that the rows are written with; Refusal where one was never learnt."""
     encoder = Encoder(folder, template_of(admitted, folder))
-    rows = [
-        row
-        for split in SPLITS
-        for part in admitted.parts(split)
-        for row in part.select("messages", "tools").iter_rows()
-    ]
-    used = written_by(
-        encoder,
-        calls=any(tools or any(one.get("tool_calls") for one in messages) for messages, tools in rows),
-        thoughts=any(has_thought(one) for messages, _ in rows for one in messages),
-    )
+    calls = thoughts = False
+    for part in (part for split in SPLITS for part in admitted.parts(split)):
+        for messages, tools in part.select("messages", "tools").iter_rows():
+            calls = calls or bool(tools) or any(one.get("tool_calls") for one in messages)
+            thoughts = thoughts or any(map(has_thought, messages))
+    used = written_by(encoder, calls=calls, thoughts=thoughts)
     return check_learnt(folder, config, encoder, used, settings)
 
 
@@ -214,6 +223,36 @@ def untrained(admitted: Admitted, split: str) -> list[str]:
         for row_id, messages in part.select("id", "messages").iter_rows()
         if not any(map(is_trained, messages))
     ]
+
+
+def thinks_itself(admitted: Admitted, base_model: Path | None) -> bool:
+    """Whether the base thinks, as far as is known here: by its role tokens, its template or its vocabulary.
+
+    The template aj_r1 is for DeepSeek-R1 and its distills.
+    """
+    recipe = admitted.recipe
+    folder = base_model or known_folder(recipe.base_model.id, admitted.frozen.base_revision)
+    texts = [recipe.template] if folder is None else [recipe.template, *vocabulary_of(folder)]
+    return "aj_r1" in texts or any(OPENS in text for text in texts)
+
+
+def known_folder(base: str, revision: str | None) -> Path | None:
+    """The folder of a base model, where it is on this machine."""
+    try:
+        return cached(base, revision)
+    except CurationError:
+        return None
+
+
+def vocabulary_of(folder: Path) -> list[str]:
+    """The tokens that were added to a model's vocabulary, and its chat template."""
+    path, found = folder / "tokenizer.json", []
+    if path.is_file():
+        found = [token["content"] for token in orjson.loads(path.read_bytes()).get("added_tokens", [])]
+    try:
+        return [*found, own_template(folder)]
+    except Refusal:
+        return found
 
 
 Length = tuple[str, int, int, bool]

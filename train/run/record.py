@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from curation.dataset.thinking import all_of, share_text
 from curation.recipe.kinds import as_stored
 from train.data.packing import fill_rate
 from train.data.steps import evaluated_once, warm_up_caution
@@ -32,6 +33,7 @@ def summary(prepared: Prepared, loaded: Loaded, start: Checkpoint | None) -> str
             f"          {name:20} {source.tokens:>12,} tokens, {source.trained_share:6.1%} trained"
             for name, source in prepared.examples.sources.items()
         ),
+        f"thinking  {share_text(all_of(prepared.examples.thoughts))}",
         f"packed    {len(prepared.packs):,} sequences of {prepared.settings.max_seq_length:,}, {fill:.1%} "
         f"full",
         f"base      {prepared.base.id}{at}, fingerprint {prepared.base.fingerprint[:12]}…",
@@ -118,6 +120,7 @@ def run_record(
             }
             for name, source in prepared.examples.sources.items()
         },
+        "thoughts": {group: one._asdict() for group, one in prepared.examples.thoughts.items()},
         "packing": {
             "sequences": len(prepared.packs),
             "fill": round(fill_rate(lengths, prepared.packs, prepared.settings.max_seq_length), 4),
