@@ -10,6 +10,7 @@ from curation.dataset.gates import read_gates
 from curation.dataset.manifest import read_manifest
 from curation.jobs.curate import curate
 from curation.rendering.template import load_template
+from curation.row import message
 from reports.facts import shard_facts
 from reports.pages import report as report_module
 from reports.pages.documents import REPORT, documents
@@ -220,3 +221,26 @@ def test_an_empty_split_and_no_drops_are_no_trouble(tmp_path):
 def test_templates_escape_by_default():
     page = environment().from_string("{{ a }}|{{ b }}")
     assert page.render(a="<b>", b="x\u202ey") == "&lt;b&gt;|x\u27e8U+202E\u27e9y"
+
+
+def test_what_thinks_is_told_by_group_and_what_a_mixture_without_thoughts_teaches(tmp_path):
+    thought = "<think>\nIt is dry.\n</think>\n\nWater it."
+    for folder, answers, thinking in (("few", 1, "as_is"), ("many", 5, "as_is"), ("left", 1, "empty")):
+        (tmp_path / folder).mkdir()
+        rows = [
+            [message("user", f"Bed {n}?"), message("assistant", thought if n < answers else "Dry.")]
+            for n in range(8)
+        ]
+        write_jsonl(tmp_path / folder / "web.jsonl", [{"messages": row} for row in rows])
+        recipe = small_recipe(
+            tmp_path / folder,
+            sources={"web": {"uri": "web.jsonl", "reader": "messages", "group": "general"}},
+            mixture={"shares": {"general": 1.0}, "max_repeat": 1},
+            split={"eval": 0},
+            train={"thinking": thinking},
+        )
+        dataset = curate(recipe, documents=documents, out=tmp_path / folder / "d", workers=1).dataset
+        text = page_of(dataset).whole_text
+        warned = f"{answers} of 8 rows (12.5 %) and 1 of 8 trained turns think before they speak: a base"
+        assert (warned in text) == (folder == "few")
+        assert ("62.5 %" if folder == "many" else "12.5 %") in text

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import orjson
@@ -22,7 +23,7 @@ from curation.row import message
 from train.data.encoding import Encoder, Example
 from train.data.examples import check_count
 from train.data.gatekeeper import admit
-from train.run.dry_run import named_gpus
+from train.run.dry_run import named_gpus, thinks_itself
 from train.run.journal import read_metrics
 from train.run.model_folder import find_model
 from train.run.output import read_run
@@ -452,11 +453,18 @@ def test_a_dry_run_needs_no_weights(made, tmp_path, capsys):
         "--dry-run",
     ]
     assert aj.main(arguments) == 0
-    assert "web" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "web" in said
+    assert "thinking  0 of 12 rows (0.0\u00a0%) and 0 of 16 trained turns think before they speak" in said
+    assert "          plants: 0 of 6 rows" in said
+    assert "thinking: 0 of 12 rows" in said  # what that teaches a base that thinks
     assert aj.main([*arguments, "--json", "--gpu", "h200", "--price", "2"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [gpu["gpu"] for gpu in told["gpus"]] == ["H200"]
     assert told["sources"]["web"]["exposure"] == told["epochs"]
+    counts = {"rows": 6, "thinking_rows": 0, "turns": 8, "thinking_turns": 0}
+    assert told["thoughts"] == {"general": counts, "plants": counts}
+    assert "`train.thinking: empty`" in told["thinking"][0]
     capsys.readouterr()
     assert aj.main([*arguments, "--gpu", "abacus"]) == 2
     known = "H200, H100, B200, A100, L40S, RTX 4090, RTX 5090"
@@ -539,3 +547,24 @@ def test_a_price_that_is_none_is_refused(made, capsys, wrong):
     assert aj.main(["train", *options(made), "--dry-run", f"--price={wrong}"]) == 2
     told = f"aj train: --price: {wrong} is no price; expected US dollars per hour, 0 or more"
     assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("template", "tokens", "own", "known"),
+    [
+        ("aj_r1", [], None, True),
+        ("chatml", [], None, False),
+        ("chatml", ["<think>", "</think>"], None, True),
+        ("chatml", [], "{% if add_generation_prompt %}<think>{% endif %}", True),
+    ],
+)
+def test_a_base_thinks_by_its_role_tokens_its_vocabulary_or_its_template(
+    tmp_path, template, tokens, own, known
+):
+    added = [{"content": token} for token in ("<|im_end|>", *tokens)]
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
+    if own is not None:
+        (tmp_path / "chat_template.jinja").write_text(own)
+    recipe = SimpleNamespace(template=template, base_model=SimpleNamespace(id="nobody/nothing"))
+    admitted = SimpleNamespace(recipe=recipe, frozen=SimpleNamespace(base_revision=None))
+    assert thinks_itself(admitted, tmp_path) is known
