@@ -3,8 +3,8 @@
 
 The base is asked as its makers ask it, by the chat template in its own folder, since what may be forgotten is
 what it can do there; where it has none, or one that drops the question's tools, it is asked as the model is:
-by the model's template in its thinking mode. Both answer greedily, one question at a time, until an end
-token of either. An answer thinks, ends and is right as train/use/answers.py says.
+by the model's template in its thinking mode. Both answer greedily until an end token of either. An answer
+thinks, ends and is right as train/use/answers.py says.
 """
 
 import hashlib
@@ -35,6 +35,7 @@ from train.use.answers import is_right, thinks
 from train.use.inference import Inference, prompt_ids, text_of
 from train.use.intervals import change, ratio
 
+CHUNK = 32  # questions that are asked before progress is told
 WINDOW = 1024  # tokens of a text that are foretold at once
 SHOWN = 5  # lost answers that the file quotes
 QUOTED = 400  # characters of each
@@ -160,10 +161,11 @@ def take(speaker: Inference, files: Sequence[File], manner: Manner, window: int,
     with Progress(f"asking {label}", sum(file.rows for file in files)) as progress:
         for file in files:
             if file.kind == "questions":
-                said = []
-                for question in file.questions:
-                    said.append(answer(speaker, question, manner, file.max_tokens))
-                    progress.add(1, 1)
+                said: list[Said] = []
+                for first in range(0, file.rows, CHUNK):
+                    chunk = file.questions[first : first + CHUNK]
+                    said += answers(speaker, chunk, manner, file.max_tokens)
+                    progress.add(len(chunk), len(chunk))
                 found[file.label] = said
             else:
                 nats = []
@@ -174,18 +176,26 @@ def take(speaker: Inference, files: Sequence[File], manner: Manner, window: int,
     return found
 
 
-def answer(speaker: Inference, question: Question, manner: Manner, max_tokens: int) -> Said:
-    """Let a model answer a question, and judge it."""
-    encoder = speaker.encoder
+def answers(speaker: Inference, questions: Sequence[Question], manner: Manner, max_tokens: int) -> list[Said]:
+    """Let a model answer questions, and judge it."""
+    prompts = [prompt_of(speaker.encoder, question, manner) for question in questions]
+    found = []
+    for question, (ids, opened), made in zip(
+        questions, prompts, speaker.answers([ids for ids, _ in prompts], max_tokens, manner.ends), strict=True
+    ):
+        room = max_tokens if speaker.context is None else min(max_tokens, speaker.context - len(ids) - 1)
+        text = opened + text_of(speaker.encoder, made)
+        found.append(Said(text, is_right(question, text), thinks(text), len(made) < room))
+    return found
+
+
+def prompt_of(encoder: Encoder, question: Question, manner: Manner) -> tuple[list[int], str]:
+    """The ids of a question's prompt, and what of the answer's thought stands in it already."""
     prompt = asked(manner.own, question) if manner.own is not None else None
     template = manner.own if prompt is not None else None
     prompt = prompt or encoder.template.render(question.messages, question.tools, add_generation_prompt=True)
     ids = prompt_ids(encoder, question.messages, question.tools, template=template)
-    room = max_tokens if speaker.context is None else min(max_tokens, speaker.context - len(ids) - 1)
-    made = speaker.answer(ids, max_tokens, ends=manner.ends)
-    opened = f"{OPENS}\n" if prompt.rstrip(SPACE).endswith(OPENS) else ""
-    text = opened + text_of(encoder, made)
-    return Said(text, is_right(question, text), thinks(text), len(made) < room)
+    return ids, f"{OPENS}\n" if prompt.rstrip(SPACE).endswith(OPENS) else ""
 
 
 def foretell(speaker: Inference, text: str, manner: Manner, window: int) -> Nats:

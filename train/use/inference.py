@@ -19,6 +19,7 @@ from train.ship.check_gguf import llama_logits, open_llama
 from train.ship.gguf_tokenizer import tokenizer_document
 
 CONTEXT = 4096  # tokens that a GGUF file is opened for
+AT_ONCE = 8  # answers that are generated together
 Show = Callable[[int], None]
 Ids = frozenset[int]
 
@@ -35,13 +36,13 @@ class Inference(Protocol):
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places` (each at least 1), given all before them."""
 
-    def answer(
-        self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()
-    ) -> list[int]:
-        """Greedy continuation, without the end token: the template's, or one of `ends`.
+    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
+        """Greedy continuation, without the end token. `show` is called with each id as it comes."""
 
-        `show` is called with each id as it comes.
-        """
+    def answers(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Ids = frozenset()
+    ) -> list[list[int]]:
+        """Greedy continuations, without the end token: the template's, or one of `ends`."""
 
     def as_base(self) -> AbstractContextManager["Inference | None"]:
         """The base model, with the same tokenizer and template; null where it is not on this machine."""
@@ -117,23 +118,44 @@ class TransformersInference:
         found: NDArray[np.float64] = nats.double().cpu().numpy()
         return found
 
-    @torch.inference_mode()
-    def answer(
-        self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()
-    ) -> list[int]:
+    def answer(self, ids: Sequence[int], max_tokens: int, show: Show | None = None) -> list[int]:
         """Greedy continuation."""
-        prompt = torch.tensor([list(ids)], device=self.device)
-        end = self.encoder.end_id
+        streamer = Streamer(show, self.encoder.end_id) if show else None
+        return self.generate([ids], max_tokens, frozenset(), streamer)[0]
+
+    def answers(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Ids = frozenset()
+    ) -> list[list[int]]:
+        """Greedy continuations, of prompts of like length in one batch."""
+        found: dict[int, list[int]] = {}
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        for first in range(0, len(order), AT_ONCE):
+            places = order[first : first + AT_ONCE]
+            made = self.generate([prompts[place] for place in places], max_tokens, ends)
+            found.update(zip(places, made, strict=True))
+        return [found[place] for place in range(len(prompts))]
+
+    @torch.inference_mode()
+    def generate(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Ids, streamer: Any = None
+    ) -> list[list[int]]:
+        """One batch, padded on the left, where nothing of the padding is seen."""
+        end, longest = self.encoder.end_id, max(map(len, prompts))
+        ids = torch.full((len(prompts), longest), end, device=self.device)
+        seen = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, longest - len(prompt) :] = torch.tensor(list(prompt), device=self.device)
+            seen[row, longest - len(prompt) :] = 1
         made = self.model.generate(
-            input_ids=prompt,
-            attention_mask=torch.ones_like(prompt),
+            input_ids=ids,
+            attention_mask=seen,
             max_new_tokens=max_tokens,
             do_sample=False,
             eos_token_id=[end, *sorted(ends - {end})],
             pad_token_id=end,
-            streamer=Streamer(show, end) if show else None,
+            streamer=streamer,
         )
-        return until(made[0, len(ids) :].tolist(), ends | {end})
+        return [until(row, ends | {end}) for row in made[:, longest:].tolist()]
 
     @contextmanager
     def as_base(self) -> Iterator[Inference | None]:
@@ -186,6 +208,12 @@ class LlamaInference:
         nats = torch.nn.functional.cross_entropy(logits, torch.tensor(ids)[before + 1], reduction="none")
         found: NDArray[np.float64] = nats.double().numpy()
         return found
+
+    def answers(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Ids = frozenset()
+    ) -> list[list[int]]:
+        """Greedy continuations, one after the other."""
+        return [self.answer(ids, max_tokens, ends=ends) for ids in prompts]
 
     def answer(
         self, ids: Sequence[int], max_tokens: int, show: Show | None = None, *, ends: Ids = frozenset()

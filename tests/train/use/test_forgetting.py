@@ -26,8 +26,8 @@ from reports.pages.training import training_report
 from train.data.encoding import Encoder
 from train.data.gatekeeper import admit
 from train.use.evaluate import as_text, evaluate
-from train.use.forgetting import File, Manner, Said, answer, file_metrics, files_of, foretell, manner_of
-from train.use.inference import prompt_ids
+from train.use.forgetting import File, Manner, Said, answers, file_metrics, files_of, foretell, manner_of
+from train.use.inference import TransformersInference, prompt_ids
 
 R1 = (
     "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}<\uff5cUser\uff5c>{{ m.content }}"
@@ -52,10 +52,10 @@ class Parrot:
     context: int | None = None
     asked: list[str] = field(default_factory=list)
 
-    def answer(self, ids, max_tokens, show=None, *, ends=frozenset()):
-        self.asked.append(self.encoder.whole.decode(ids, skip_special_tokens=False))
+    def answers(self, prompts, max_tokens, ends):
+        self.asked += [self.encoder.whole.decode(ids, skip_special_tokens=False) for ids in prompts]
         said = self.encoder.whole.encode(self.says, add_special_tokens=False).ids
-        return said[:max_tokens]
+        return [said[:max_tokens] for _ in prompts]
 
     def losses(self, ids, places):
         self.asked.append(self.encoder.whole.decode(ids, skip_special_tokens=False))
@@ -69,38 +69,43 @@ def base(tmp_path_factory):
     return folder
 
 
+def answer(speaker, manner, max_tokens, question=SUM):
+    (said,) = answers(speaker, [question], manner, max_tokens)
+    return said
+
+
 def parrot(base, says="", thinking="as_is", **more):
     return Parrot(Encoder(base, built_in("aj_r1", thinking)), says, **more)
 
 
 def test_the_base_is_asked_by_its_own_template_and_the_model_by_the_one_it_was_trained_with(base):
     speaker = parrot(base, "six sevens\n</think>\n\n42")
-    said = answer(speaker, SUM, manner_of(speaker.encoder, base, own=True), 50)
+    said = answer(speaker, manner_of(speaker.encoder, base, own=True), 50)
     assert said == Said("<think>\nsix sevens\n</think>\n\n42", right=True, thinks=True, ends=True)
-    said = answer(speaker, SUM, manner_of(speaker.encoder, base, own=False), 50)
+    said = answer(speaker, manner_of(speaker.encoder, base, own=False), 50)
     assert (said.thinks, said.right) == (False, True)
     own, ours = speaker.asked
     assert own.endswith("6 times 7?<\uff5cAssistant\uff5c><think>\n")
     assert ours.endswith("6 times 7?<\uff5cAssistant\uff5c>")
     speaker = parrot(base, "six sevens\n</think>\n\n42", "empty")
-    assert answer(speaker, SUM, manner_of(speaker.encoder, base, own=False), 50).thinks
+    assert answer(speaker, manner_of(speaker.encoder, base, own=False), 50).thinks
 
 
 def test_a_template_that_drops_the_tools_cannot_ask_for_a_call(base):
     spoken = '<tool_call>\n{"name": "water", "arguments": {"bed": 3}}\n</tool_call>'
     speaker = parrot(base, spoken)
-    said = answer(speaker, WATER, manner_of(speaker.encoder, base, own=True), 90)
+    said = answer(speaker, manner_of(speaker.encoder, base, own=True), 90, WATER)
     assert (said.right, said.thinks) == (True, False)
     assert '"water"' in speaker.asked[0]
 
 
 def test_an_answer_that_reaches_the_limit_does_not_end(base):
     speaker = parrot(base, "42 is the answer")
-    assert answer(speaker, SUM, Manner(None, frozenset(), ()), 100).ends
-    assert not answer(speaker, SUM, Manner(None, frozenset(), ()), 2).ends
+    assert answer(speaker, Manner(None, frozenset(), ()), 100).ends
+    assert not answer(speaker, Manner(None, frozenset(), ()), 2).ends
     asked = len(prompt_ids(speaker.encoder, SUM.messages, None))
     short = parrot(base, "42 is the answer and more", context=asked + 4)
-    assert not answer(short, SUM, Manner(None, frozenset(), ()), 100).ends
+    assert not answer(short, Manner(None, frozenset(), ()), 100).ends
 
 
 def test_what_ends_an_answer_is_the_templates_token_and_the_bases_own(base, tmp_path):
@@ -223,3 +228,14 @@ def test_a_file_that_changed_since_the_approval_is_refused(made):
             evaluate(**made, force=True)
     finally:
         path.write_bytes(before)
+
+
+def test_answers_in_one_batch_are_those_given_alone(base):
+    encoder = Encoder(base, built_in("aj_r1"))
+    speaker = TransformersInference(base, encoder)
+    words = ("one", "two three", "the garden wants water in the morning") * 4
+    prompts = [prompt_ids(encoder, [message("user", text)], None) for text in words]
+    alone = [speaker.answer(ids, 12) for ids in prompts]
+    assert speaker.answers(prompts, 12) == alone
+    last = alone[0][5]
+    assert speaker.answers(prompts, 12, frozenset({last}))[0] == alone[0][: alone[0].index(last)]
