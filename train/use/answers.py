@@ -3,7 +3,7 @@ r"""Is an answer right? Read from what is said after the thought; a thought that
 A number or a choice is looked for where people and models put a final answer, in this order:
 
 1. in the last `\boxed{…}`,
-2. in the line of the last "answer is", "answer:", "answer =" or "####", whatever the case,
+2. in the line of the last "answer is", "answer:", "answer =" (in Chinese, too) or "####", whatever the case,
 3. for a number: the last one that is said; for a choice: see `choice_of`.
 
 Of what stands there a number is the first after the last `=`. Numbers are read as they are written in
@@ -22,15 +22,22 @@ from curation.turns.thoughts import CLOSES, OPENS, SPACE, split_thought
 from train.use.tool_calls import Tools, parse_answer, score
 
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-MARKED = re.compile(r"(?:\banswers?\b[*_\s]*(?:is\b|are\b|:|=)[*_\s:]*|####)([^\n]*)", re.IGNORECASE)
-FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+MARKED = re.compile(
+    r"(?:\banswers?\b[*_\s]*(?:is\b|are\b|[:\uff1a=])|\u7b54\u6848[*_\s]*[\u662f\u4e3a:\uff1a])"
+    r"[*_\s:\uff1a]*([^\n]*)|####([^\n]*)",
+    re.IGNORECASE,
+)
+# Before and after a word or number; scripts without spaces are written close to it.
+START, STOP = r"(?<![^\W\u3040-\u30ff\u3400-\u9fff])", r"(?![^\W\u3040-\u30ff\u3400-\u9fff])"
+FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
 WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 POWER = re.compile(r"\s*(?:\\times|\\cdot|\u00d7|\*|\u00b7)\s*10\s*(?:\^|\*\*)\s*\{?\s*([+-]?\d{1,3})\s*\}?")
 DIGITS = 300  # a longer number is none
 NUMBER = re.compile(
-    r"(?<![\w.])(?P<sign>[+-]?)(?P<whole>\d{1,3}(?:,\d{3})+(?![,\d])|\d+)(?:[.](?P<part>\d+)|,(?P<comma>\d+))?"
+    START
+    + r"(?<!\.)(?P<sign>[+-]?)(?P<whole>\d{1,3}(?:,\d{3})+(?![,\d])|\d+)(?:[.](?P<part>\d+)|,(?P<comma>\d+))?"
     r"(?:[eE](?P<power>[+-]?\d{1,3})(?!\w))?(?:\s?/\s?(?P<below>\d+))?"
-    r"|(?<![\w.])(?P<minus>[+-]?)[.](?P<only>\d+)"
+    r"|" + START + r"(?<!\.)(?P<minus>[+-]?)[.](?P<only>\d+)"
 )
 
 
@@ -63,8 +70,8 @@ def is_right(question: Question, text: str) -> bool:
 def places(words: str) -> Iterable[str]:
     """What stands where a final answer is put, the surest place first."""
     for pattern in (BOXED, MARKED):
-        if found := pattern.findall(words):
-            yield found[-1]
+        if found := list(pattern.finditer(words)):
+            yield next(filter(None, found[-1].groups()), "")
 
 
 def number_of(words: str) -> Fraction | None:
@@ -97,7 +104,7 @@ def numbers(text: str) -> list[Fraction]:
 
 def plain(text: str) -> str:
     """A text without the marks of LaTeX and Markdown around and inside of numbers."""
-    text = FRACTION.sub(r"\1/\2", WRAPPED.sub(r"\1", text))
+    text = FRACTION.sub(r"\1\2/\3\4", WRAPPED.sub(r"\1", text))
     for mark in ("{,}", "\\,", "\\!", "\u202f", "\u00a0"):
         text = re.sub(rf"(?<=\d){re.escape(mark)}(?=\d{{3}})", "", text)
     return text.replace("\u2212", "-").replace("**", " ").replace("$", " ")
@@ -130,7 +137,7 @@ def choice_of(words: str, of: tuple[str, ...]) -> str | None:
 
 def pattern_of(one: str) -> re.Pattern[str]:
     """A choice as a word of its own; a single letter as it is written, since "a" is a word."""
-    return re.compile(rf"(?<!\w){re.escape(one)}(?!\w)", 0 if len(one) == 1 else re.IGNORECASE)
+    return re.compile(START + re.escape(one) + STOP, 0 if len(one) == 1 else re.IGNORECASE)
 
 
 def position(text: str, one: str) -> int:
