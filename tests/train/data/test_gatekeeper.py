@@ -182,9 +182,15 @@ def test_a_template_of_the_recipes_own_must_be_the_one_that_curation_used(tmp_pa
 
 
 def test_bounds_on_the_model_without_a_row_to_measure_are_refused_before_training():
-    recipe = SimpleNamespace(evaluation=[{"metric": "loss", "max": 1.0}])
+    questions = {"questions": "q.jsonl", "name": "sums"}
+    own = {"metric": "questions.sums.right_change", "min": 0.0}
+    recipe = tiny_recipe(evaluation=[questions, own, {"metric": "loss", "max": 1.0}])
     admitted = SimpleNamespace(path="f.yaml", recipe=recipe, frozen=SimpleNamespace(shards={"eval": []}))
     with pytest.raises(Refusal, match=r"f\.yaml: asks for an evaluation, and its eval split is empty"):
         check_evaluation(admitted)
     admitted.frozen.shards["eval"] = [SimpleNamespace(rows=1)]
+    check_evaluation(admitted)
+    # What is measured on a file needs no row.
+    admitted.frozen.shards["eval"] = []
+    admitted.recipe = tiny_recipe(evaluation=[questions, own])
     check_evaluation(admitted)
