@@ -3,10 +3,12 @@ r"""Is an answer right? Read from what is said after the thought; a thought that
 A number or a choice is looked for where people and models put a final answer, in this order:
 
 1. in the last `\boxed{…}`,
-2. in the line of the last "answer is", "answer:", "answer =" (in Chinese, too) or "####", whatever the case,
+2. in the last `<answer>…</answer>`, then in the line of the last "answer is", "answer:", "answer =" (in
+   Chinese, too), "correct option is" or "####", whatever the case,
 3. for a number: the last one that is said; for a choice: see `choice_of`.
 
-Of what stands there a number is the first after the last `=`. Numbers are read as they are written in
+Of what stands there a number is the first after the last `=`; where words come before it, the last that "is"
+or "equals" leads to, as in "the sum of 3 and 4 is 7". Numbers are read as they are written in
 English and in LaTeX: 1,234.5, -3, 2/3, \frac{2}{3}, 6.02e23, 3 \times 10^8; a lone comma before other than
 three digits is a decimal point, and a unit, a currency or a per cent sign is passed over. A regular
 expression is looked for in all that is said. A call is right where it is the only one, has the name, and
@@ -22,10 +24,14 @@ from curation.turns.thoughts import CLOSES, OPENS, SPACE, split_thought
 from train.use.tool_calls import Tools, parse_answer, score
 
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+TAGGED = re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)
 MARKED = re.compile(
-    r"(?:\banswers?\b[*_\s]*(?:is\b|are\b|[:\uff1a=])|\u7b54\u6848[*_\s]*[\u662f\u4e3a:\uff1a])"
-    r"[*_\s:\uff1a]*([^\n]*)|####([^\n]*)",
+    r"(?:\b(?:answers?|(?:correct|right|best)(?:\s+(?:option|choice))?)\b[*_\s]*(?:is\b|are\b|[:\uff1a=])"
+    r"|\u7b54\u6848[*_\s]*[\u662f\u4e3a:\uff1a])[*_\s:\uff1a]*([^\n]*)|####([^\n]*)",
     re.IGNORECASE,
+)
+LEADS = re.compile(
+    r"\b(?:is|are|equals?|gives?|makes?)\s+(?:(?:about|approximately|exactly)\s+)?[^\w\s]*(?=[\d.])"
 )
 # Before and after a word or number; scripts without spaces are written close to it.
 START, STOP = r"(?<![^\W\u3040-\u30ff\u3400-\u9fff])", r"(?![^\W\u3040-\u30ff\u3400-\u9fff])"
@@ -69,7 +75,7 @@ def is_right(question: Question, text: str) -> bool:
 
 def places(words: str) -> Iterable[str]:
     """What stands where a final answer is put, the surest place first."""
-    for pattern in (BOXED, MARKED):
+    for pattern in (BOXED, TAGGED, MARKED):
         if found := list(pattern.finditer(words)):
             yield next(filter(None, found[-1].groups()), "")
 
@@ -77,7 +83,9 @@ def places(words: str) -> Iterable[str]:
 def number_of(words: str) -> Fraction | None:
     """The number that is meant as the answer; null without one."""
     for place in places(words):
-        if found := numbers(place.rpartition("=")[2] or place):
+        after = plain(place.rpartition("=")[2] or place)
+        led = list(LEADS.finditer(after)) if re.match(r"\W*[^\W\d]+\W+[^\W\d]", after) else []
+        if found := numbers(after[led[-1].end() :] if led else after):
             return found[0]
     found = numbers(words)
     return found[-1] if found else None
@@ -107,6 +115,7 @@ def plain(text: str) -> str:
     text = FRACTION.sub(r"\1\2/\3\4", WRAPPED.sub(r"\1", text))
     for mark in ("{,}", "\\,", "\\!", "\u202f", "\u00a0"):
         text = re.sub(rf"(?<=\d){re.escape(mark)}(?=\d{{3}})", "", text)
+    text = re.sub(r"(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)", " ", text)
     return text.replace("\u2212", "-").replace("**", " ").replace("$", " ")
 
 
@@ -114,16 +123,15 @@ def choice_of(words: str, of: tuple[str, ...]) -> str | None:
     """The choice that is meant as the answer; null without one, or where several could be.
 
     Where no place says it: the choice that is all that is said or a whole line, such as "B" or "**B.**"; else
-    the only one that is marked, as in "(B)", "B)", "B.", "option B"; else, for choices longer than a letter,
-    the only one that is named.
+    the only one that is marked, as in "(B)", "B)", "B.", "option B", "B is correct"; else, for choices longer
+    than a letter, the only one that is named.
     """
     for place in places(words):
         bare = plain(place).strip(f"{SPACE}.*_`()[]:'\"")
         exact = [one for one in of if one.casefold() == bare.casefold()]
         found = exact or named(plain(place), of)
         if found:
-            # "B, not C": the first is the answer.
-            return min(found, key=lambda one: position(plain(place), one))
+            return first_of(plain(place), found)
     lines = [plain(line).strip(f"{SPACE}.*_`()[]:'\"").casefold() for line in words.splitlines()]
     for found in (
         [one for one in of if one.casefold() in lines],
@@ -133,6 +141,19 @@ def choice_of(words: str, of: tuple[str, ...]) -> str | None:
         if len(found) == 1:
             return found[0]
     return None
+
+
+def first_of(text: str, found: list[str]) -> str | None:
+    """Of the choices that stand in a text the first: "B, not C" and "not C but B" mean B, "B or C" none."""
+    ordered = sorted(found, key=lambda one: position(text, one))
+    meant = [
+        one for one in ordered if not re.search(r"\bnot\W+$", text[: position(text, one)], re.IGNORECASE)
+    ]
+    if len(meant) > 1:
+        between = text[position(text, meant[0]) + len(meant[0]) : position(text, meant[1])]
+        if re.fullmatch(r"[^\w.;:]*(?:or|and|/|,)[^\w.;:]*", between, re.IGNORECASE):
+            return None
+    return meant[0] if meant else None
 
 
 def pattern_of(one: str) -> re.Pattern[str]:
@@ -162,5 +183,9 @@ def named(text: str, of: tuple[str, ...]) -> list[str]:
 def marked(text: str, one: str) -> bool:
     """Whether a choice stands in a text as the label of an answer."""
     label = re.escape(one)
-    forms = rf"\({label}\)|\b(?:option|choice)\s+\(?{label}\b|^\W*{label}\s*[).:]|\*\*{label}[).:]?\*\*"
+    forms = (
+        rf"\({label}\)|\b(?:option|choice|choose|pick|select)\s+\(?{label}\b|^\W*{label}\s*[).:]"
+        rf"|\*\*{label}[).:]?\*\*|\u9009\s*{label}(?![A-Za-z])"
+        rf"|\b{label}\s+is\s+(?:the\s+)?(?:correct|right|best)\b"
+    )
     return re.search(forms, text, re.MULTILINE) is not None
