@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
+from curation.calls.checks import in_words, problem_of
+from curation.calls.result_pairs import RowCall
 from curation.calls.tool_schemas import Toolset, compile_tools
 from curation.errors import CurationError
 from curation.files import file_digest
@@ -136,6 +138,10 @@ def json_object(line: bytes) -> dict[str, Any]:
         raise ValueError(f"not JSON: {error}; expected one object a line") from error
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, got {shown(value)}")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half a character (a lone surrogate), which no text can hold") from error
     return value
 
 
@@ -184,6 +190,8 @@ def question_of(line: Mapping[str, Any]) -> Question:
     if isinstance(answer, Call) and not offered.is_open and answer.name not in offered.tools:
         there = ", ".join(offered.tools) or "none"
         raise ValueError(f"answer.call.name: '{answer.name}' is not among the question's tools: {there}")
+    if isinstance(answer, Call) and (wrong := problem_of(RowCall(*answer), offered, "drop")) is not None:
+        raise ValueError(f"answer.call: not valid by the question's tools: {in_words(wrong)}")
     return Question(messages, tools, answer)
 
 

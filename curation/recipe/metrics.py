@@ -11,14 +11,14 @@ import msgspec
 
 from curation.recipe.stages import STAGES
 
-Kind = Literal["share", "count", "number"]
+Kind = Literal["share", "change", "count", "number"]
 
 
 class MetricDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     """What a measured value is.
 
     meaning          in a line
-    kind             a share (0 to 1), a count (from 0) or any other number
+    kind             a share (0 to 1), how a share changed (-1 to 1), a count (from 0) or any other number
     by               the run, the stage of this name while it goes on, or the files of the finished dataset
     per_source       whether it is measured for every source by itself
     needs_tokenizer  whether it is not measured without one
@@ -202,7 +202,7 @@ ASKED: dict[str, MetricDeclaration] = {
     ),
     "questions.NAME.right_change": MetricDeclaration(
         meaning="that share less the base model's: below 0, training cost right answers",
-        kind="number",
+        kind="change",
     ),
     "questions.NAME.thinks_share": MetricDeclaration(
         meaning="of the answers, those behind a thought that is opened, says something and is closed",
@@ -210,7 +210,7 @@ ASKED: dict[str, MetricDeclaration] = {
     ),
     "questions.NAME.thinks_change": MetricDeclaration(
         meaning="that share less the base model's: below 0, training cost the habit of thinking",
-        kind="number",
+        kind="change",
     ),
     "questions.NAME.ends_share": MetricDeclaration(
         meaning="of the answers, those that end by themselves before the limit",
@@ -218,7 +218,7 @@ ASKED: dict[str, MetricDeclaration] = {
     ),
     "questions.NAME.ends_change": MetricDeclaration(
         meaning="that share less the base model's",
-        kind="number",
+        kind="change",
     ),
     "texts.NAME.loss": MetricDeclaration(
         meaning="nats per token of texts that were not trained on",

@@ -242,12 +242,16 @@ def out_of_range(
         if (
             bound is None
             or metric.kind == "number"
-            or (bound >= 0 and (metric.kind == "count" or bound <= 1))
+            or (bound >= 0 and metric.kind == "count")
+            or (metric.kind == "share" and 0 <= bound <= 1)
+            or (metric.kind == "change" and -1 <= bound <= 1)
         ):
             continue
-        if metric.kind == "share":
-            percent = f"; for {bound:g} % write {bound / 100:g}" if 1 < bound <= 100 else ""
-            yield Fault((*at, *key), f"expected a share from 0 to 1, got {bound:g}{percent}")
+        if metric.kind in ("share", "change"):
+            what = "a share from 0 to 1" if metric.kind == "share" else "the change of a share, from -1 to 1"
+            could_be = 1 < bound <= 100 or (metric.kind == "change" and -100 <= bound < -1)
+            percent = f"; for {bound:g} % write {bound / 100:g}" if could_be else ""
+            yield Fault((*at, *key), f"expected {what}, got {bound:g}{percent}")
         else:
             yield Fault((*at, *key), f"expected a count of at least 0, got {bound:g}")
 

@@ -45,6 +45,11 @@ def test_a_text_is_a_line(tmp_path):
         ('{"question": NaN}', "NaN is no JSON"),
         (asking(anwser=1), "unknown key 'anwser'; known here: question, messages, tools, answer"),
         (asking(question=" "), 'question: expected a text, got " "'),
+        ('{"question": "a\\ud800", "answer": {"number": 1}}', "half a character"),
+        (
+            asking(tools=WATER, answer={"call": {"name": "water", "arguments": {"bed": "x"}}}),
+            "answer.call: not valid by the question's tools: ",
+        ),
         (asking(messages=[]), "needs either a 'question' or 'messages'"),
         ({"messages": [], "answer": {"number": 1}}, "messages: expected a list"),
         ({"messages": [{"role": "tool", "content": "x"}], "answer": {"number": 1}}, "expected system, user"),
@@ -108,6 +113,10 @@ evaluation:
         ("{metric: questions.sums.right_share, min: 1}", "unknown metric"),
         ("{questions: q.jsonl, name: q}, {questions: r.jsonl, name: q}", "has the name 'q' too"),
         ("{questions: q.jsonl, name: q}, {metric: questions.q.right_share, min: 95}", "for 95 % write 0.95"),
+        (
+            "{questions: q.jsonl, name: q}, {metric: questions.q.right_change, min: -5}",
+            "expected the change of a share, from -1 to 1, got -5; for -5 % write -0.05",
+        ),
     ],
 )
 def test_a_wrong_entry_of_evaluation_is_told(entry, said):
