@@ -54,6 +54,7 @@ def tiny_adapter(folder: Path, base: Path, *, scale: float = 0.02, run: Any = No
             "fingerprint": fingerprint(base),
             "settings": model_settings(read_config(base)),
         },
+        "template": {"name": "aj_r1"},
         "settings": {"use_dora": settings.get("use_dora", False)},
         "evaluation": [],
     }

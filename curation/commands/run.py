@@ -1,6 +1,7 @@
 """aj run: every step from fetching to GGUF files that is not done yet, logged."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -36,6 +37,8 @@ def command(
         way = whole_way(recipe, data_root, base_model, quants, approve_by=approve_by, workers=workers)
         steps = way.steps()
         steps.run(aside)
-        text = f"all steps are done; log in {log.name}\nnext    aj try {Path(steps.steps[-1].makes()[0])}"
+        # A GGUF file is answered from by llama.cpp; where that is not, the merged model answers.
+        model = steps.steps[-1 if find_spec("llama_cpp") else -2].makes()[0]
+        text = f"all steps are done; log in {log.name}\nnext    aj try {model}"
         click.echo(json.dumps(for_programs(steps)) if as_json else text)
     return DONE

@@ -87,7 +87,7 @@ def command(
         force=force,
         documents=training_documents,
     )
-    click.echo(run.as_json() if as_json else run.as_text(base_model))
+    click.echo(run.as_json() if as_json else run.as_text(base_model, frozen, data))
     return DONE
 
 

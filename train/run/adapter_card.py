@@ -6,10 +6,14 @@ from typing import Any
 import yaml
 
 from curation.dataset.thinking import Thoughts, all_of, share_text
+from train.run.serving import adapter_serving
 
 
-def model_card(record: Mapping[str, Any]) -> str:
-    """The model card of a run record, with the front matter that model hubs read."""
+def model_card(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The model card of a run record, with the front matter that model hubs read.
+
+    config: of the adapter's adapter_config.json.
+    """
     front = {
         "base_model": record["base"]["id"],
         "library_name": "peft",
@@ -18,7 +22,7 @@ def model_card(record: Mapping[str, Any]) -> str:
     }
     head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {record['model']}\n"
     sections = [head, intro(record), data(record), sources(record), mixture(record), settings(record)]
-    return "\n".join([*sections, how(record)])
+    return "\n".join([*sections, how(record), adapter_serving(record, config)])
 
 
 def intro(record: Mapping[str, Any]) -> str:

@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 from curation.errors import CurationError, Refusal
 from curation.files import file_digest, self_digest
+from curation.release.frozen import FROZEN_FOLDER
 from curation.rendering.template import Template, known_template, load_template, own_template
 from curation.sealed import Sealed, read_sealed
 from train.model.adapter import CONFIG, adapter_digest, check_base_config, merged_weights, read_json
+from train.model.load_model import has_package
 from train.model.sizes import cached, model_settings, read_config
 from train.model.tensors import Checkpoint, Weights, check_dtypes, fingerprint
 from train.run.checkpoints import differences
@@ -159,6 +161,36 @@ def find_base(adapter: Path, given: Path | None = None) -> Path:
 def with_base(command: str, base: Path | None) -> str:
     """A command to go on with that finds the base model where this one found it."""
     return f"{command} --base-model {base}" if base is not None else command
+
+
+def frozen_path(run: Mapping[str, Any], path: Path) -> Path:
+    """Where the frozen recipe of a model lies by default. CurationError when its record names none."""
+    recorded = run.get("frozen")
+    if not recorded:
+        raise CurationError(f"{path}: no record of its frozen recipe; name it with --frozen FILE")
+    return FROZEN_FOLDER / f"{recorded['name']}-v{recorded['version']}.yaml"
+
+
+def evaluate_command(
+    path: Path, run: Mapping[str, Any], frozen: Path | None = None, data: Path | None = None
+) -> str:
+    """`aj evaluate`, told where frozen recipe and dataset lie unless it finds them."""
+    usual = frozen_path(run, path)
+    named: Path | str | None = frozen if frozen != usual else None
+    if frozen is None and not usual.is_file():
+        named = "FILE"
+    return " ".join(
+        [
+            f"aj evaluate {path}",
+            *([f"--frozen {named}"] if named else []),
+            *([f"--data {data}"] if data else []),
+        ]
+    )
+
+
+def export_command(path: Path) -> str:
+    """`aj export` with a quantisation that can be made on this machine: K-quants need llama.cpp."""
+    return f"aj export {path} --quant {'q4_k_m' if has_package('llama_cpp') else 'q8_0'}"
 
 
 def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from peft import LoraConfig
 from safetensors import SafetensorError
 
 from curation.errors import CurationError, Refusal
@@ -17,6 +18,13 @@ from train.run.adapter_card import model_card
 from train.run.checkpoints import disk_full
 
 RUN = "run.json"
+# The fields of peft 0.10's LoraConfig, which refuses any other.
+PEFT_0_10 = frozenset({
+    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode",
+    "init_lora_weights", "layer_replication", "layers_pattern", "layers_to_transform", "loftq_config",
+    "lora_alpha", "lora_dropout", "megatron_config", "megatron_core", "modules_to_save", "peft_type", "r",
+    "rank_pattern", "revision", "target_modules", "task_type", "use_dora", "use_rslora",
+})  # fmt: skip
 Documents = Callable[[Path, Mapping[str, Any]], Mapping[str, bytes]]
 
 
@@ -42,12 +50,12 @@ def write_output(
         remove_half_written(out)
         beside.mkdir(parents=True)
         model.save_pretrained(str(beside))
-        forget_machine(beside, record["base"])
+        config = portable_config(beside, record["base"])
         write_tokenizer(base_folder, beside, encoder.template)
         write_generation(base_folder, beside, encoder.end_id)
         check_tokenizer(beside, encoder)
         (beside / "metrics.jsonl").write_bytes(metrics)
-        (beside / "README.md").write_text(model_card(record), encoding="utf-8")
+        (beside / "README.md").write_text(model_card(record, config), encoding="utf-8")
         for name, content in (documents(beside, record) if documents else {}).items():
             (beside / name).write_bytes(content)
         whole = sealed({**record, "files": listed(beside)})
@@ -79,13 +87,22 @@ def replace_folder(beside: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def forget_machine(folder: Path, base: Mapping[str, Any]) -> None:
-    """Name the base model in adapter_config.json as the recipe does, with sorted lists and keys."""
+def portable_config(folder: Path, base: Mapping[str, Any]) -> dict[str, Any]:
+    """Write adapter_config.json anew, and return it: of no one machine, and for peft since 0.10.
+
+    The base model is named as the recipe does, lists and keys are sorted, and keys that an older peft
+    refuses, because it does not know them, stand there only where they say something.
+    """
     path = folder / "adapter_config.json"
     config = orjson.loads(path.read_bytes())
+    usual = vars(LoraConfig())
+    config = {
+        key: value for key, value in config.items() if key in PEFT_0_10 or value != usual.get(key, value)
+    }
     config |= {"base_model_name_or_path": base["id"], "revision": base["commit"] or base["revision"]}
     config["target_modules"] = sorted(config["target_modules"])
     path.write_bytes(pretty(dict(sorted(config.items()))))
+    return config
 
 
 def listed(folder: Path) -> list[dict[str, Any]]:

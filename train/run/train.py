@@ -23,7 +23,7 @@ from train.model.tokenizer_files import check_before
 from train.run import checkpoints
 from train.run.checkpoints import Binding, Checkpoint
 from train.run.journal import BOARD, METRICS, Journal, hangup_ignored, rewind_metrics
-from train.run.model_folder import with_base
+from train.run.model_folder import evaluate_command, export_command, with_base
 from train.run.output import RUN, Documents, read_run, write_output
 from train.run.prepare import Prepared, prepare
 from train.run.record import run_record, summary
@@ -46,8 +46,8 @@ class Finished:
         """The run record, for programs."""
         return canonical(dict(self.record)).decode()
 
-    def as_text(self, base: Path | None = None) -> str:
-        """What was made and what comes next. `base`: as it was given on the command line."""
+    def as_text(self, base: Path | None = None, frozen: Path | None = None, data: Path | None = None) -> str:
+        """What was made and what comes next. base, frozen, data: as they were given on the command line."""
         trial = self.record["trial"]
         losses = self.record["losses"]
         text = ", ".join(
@@ -64,10 +64,12 @@ class Finished:
             lines.append(
                 "trial    this adapter cannot be exported; run without --trial-steps for one that can"
             )
-        following: str = furthest_command(self.record)
+        following = furthest_command(self.record)
         if following != "try" and self.record["evaluation"]:
-            following = "evaluate"
-        return "\n".join([*lines, f"next     {with_base(f'aj {following} {self.out}', base)}"])
+            command = evaluate_command(self.out, self.record, frozen, data)
+        else:
+            command = export_command(self.out) if following == "export" else f"aj {following} {self.out}"
+        return "\n".join([*lines, f"next     {with_base(command, base)}"])
 
 
 @hangup_ignored()

@@ -31,6 +31,7 @@ from train.run.model_folder import (
     parent_of,
     record_path,
 )
+from train.run.serving import gguf_commands, gguf_serving
 from train.ship.check_gguf import GgufCheck, check_gguf, parity_ids
 from train.ship.evaluation import passing_evaluation
 from train.ship.gguf_writer import Header, Planned, tensor_bytes, tensor_names, write_gguf
@@ -88,10 +89,8 @@ class Exported(NamedTuple):
             )
         if self.record.history is not None:
             lines.append(f"history  {in_words(self.record.history)}")
-        lines.append(
-            f"next     aj try {self.path}, or: ollama create NAME -f {self.path.with_suffix('.Modelfile')}"
-        )
-        return "\n".join(lines)
+        commands = gguf_commands(self.record.run, str(self.path), llama=has_llama())
+        return "\n".join([*lines, f"next     {', or: '.join(commands)}"])
 
 
 class Source(NamedTuple):
@@ -226,10 +225,11 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
         if has_llama():
             check = check_gguf(beside, quant, source.template, source.ids, source.expected())
         digest, size = file_digest(beside), beside.stat().st_size
-    write_bytes(
-        target.with_suffix(".Modelfile"),
-        modelfile(target.name, source.template, trained_context(source.model)).encode(),
-    )
+    beside_it = target.with_suffix(".Modelfile")
+    if (markup := source.template.markup) is None:
+        beside_it.unlink(missing_ok=True)
+    else:
+        write_bytes(beside_it, modelfile(target.name, markup, trained_context(source.model)).encode())
     tried = round_trip(source.template)
     write_bytes(target.with_suffix(".md"), card(target, quant, source.model, tried).encode())
     record = GgufRecord(
@@ -246,11 +246,11 @@ def write_one(source: Source, quant: str, tensors: list[Planned], target: Path) 
 
 
 def card(target: Path, quant: str, model: Model, tried: RoundTrip) -> str:
-    """What a file is, and how a history reads that its servers hand back."""
+    """What a file is, how it is served, and how a history reads that its servers hand back."""
     head = (
         f"# {target.stem}\n\n{model.name} as {quant}; `{record_path(target).name}` records how it was made.\n"
     )
-    return f"{head}\n{tried.as_card()}"
+    return f"{head}\n{gguf_serving(model.run, target.name)}\n{tried.as_card()}"
 
 
 def trained_context(model: Model) -> int | None:
@@ -281,7 +281,8 @@ def finished_before(
             record = read_sealed(record_path(path), GgufRecord)
         except CurationError:
             continue
-        whole = path.is_file() and path.with_suffix(".Modelfile").is_file()
+        ollama = source.template.markup is None or path.with_suffix(".Modelfile").is_file()
+        whole = path.is_file() and ollama
         same = all(getattr(record, name) == value for name, value in origin(source).items())
         tried = record.check is not None or not has_llama()
         if whole and same and tried and file_digest(path) == record.sha256:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from curation.errors import CurationError
+from curation.errors import CurationError, Refusal
 from curation.files import file_digest, pretty, remove_half_written, sync
 from curation.sealed import write_sealed
 from train.data.encoding import Encoder
@@ -21,7 +21,18 @@ from train.model.families.table import IN_GGUF, architecture
 from train.model.sizes import read_config
 from train.model.tensors import SHARD_BYTES, fingerprint, write_checkpoint
 from train.model.tokenizer_files import check_tokenizer, write_generation, write_tokenizer
-from train.run.model_folder import MERGE, MergeRecord, find_model, model_template, parent_of
+from train.run.model_folder import (
+    MERGE,
+    MergeRecord,
+    Model,
+    evaluate_command,
+    export_command,
+    find_model,
+    model_template,
+    parent_of,
+)
+from train.run.serving import merged_serving
+from train.ship.evaluation import passing_evaluation
 
 CONFIG = "config.json"
 
@@ -29,21 +40,21 @@ CONFIG = "config.json"
 class MergeResult(NamedTuple):
     """What was made: `bytes` of weights in `tensors` tensors, `changed` of which the adapter changed.
 
-    exportable: `aj export` takes it.
+    following: the command that takes it from here.
     """
 
     out: Path
     tensors: int
     changed: int
     bytes: int
-    exportable: bool
+    following: str
 
     def as_text(self) -> str:
         """For people."""
         return (
             f"merged  {self.out}: {self.changed} of {self.tensors} tensors changed, "
             f"{self.bytes / 1e9:,.2f} GB\n"
-            f"next    {f'aj export {self.out} --quant q4_k_m' if self.exportable else f'aj try {self.out}'}"
+            f"next    {self.following}"
         )
 
 
@@ -65,6 +76,7 @@ def merge(
         raise CurationError(f"{adapter}: no adapter; only an adapter can be merged into its base model")
     weights = model.weights()
     with folder_beside(out, force=force) as beside:
+        (beside / "README.md").write_text(card(model), encoding="utf-8")
         files = write_settings(model.base, adapter, beside)
         files |= write_checkpoint(beside, weights, shard_bytes)
         record = MergeRecord(
@@ -81,8 +93,27 @@ def merge(
         write_sealed(beside / MERGE, record)
     size = sum(entry.size for entry in weights.entries.values())
     changed = len(weights.adapter.changed) if isinstance(weights, Merged) else 0
-    exportable = not model.run.get("trial") and architecture(read_config(model.base)) in IN_GGUF
-    return MergeResult(out, len(weights.entries), changed, size, exportable)
+    return MergeResult(out, len(weights.entries), changed, size, following(model, out))
+
+
+def following(model: Model, out: Path) -> str:
+    """The command that takes the merged model of an adapter, and will not be refused."""
+    assert model.base is not None
+    if model.run.get("trial") or architecture(read_config(model.base)) not in IN_GGUF:
+        return f"aj try {out}"
+    try:
+        passing_evaluation([out, model.path], model.run.get("evaluation") or [], model.adapter_sha256)
+    except Refusal:
+        return evaluate_command(out, model.run)
+    return export_command(out)
+
+
+def card(model: Model) -> str:
+    """README.md: what this is, and how it is served."""
+    return (
+        f"# {model.name}\n\nA merged model, adapter and base model in one: `{MERGE}` says which.\n\n"
+        f"{merged_serving(model.run, model.name)}"
+    )
 
 
 def beside_adapter(adapter: Path) -> Path:

@@ -7,7 +7,6 @@ numbers as floats, and of a schema only the keys that it knows (train/ship/clien
 
 import json
 
-from curation.rendering.template import Template
 from curation.rendering.template_parts import TOOLS_CLOSE, TOOLS_OPEN, Markup
 from curation.turns.thoughts import CLOSES, NO_THOUGHT, OPENS, SPACE
 
@@ -67,30 +66,22 @@ NOTE = """\
 """
 
 
-def modelfile(gguf: str, template: Template, context: int | None) -> str:
-    """The Modelfile of a GGUF file that lies beside it.
+def modelfile(gguf: str, markup: Markup, context: int | None) -> str:
+    """The Modelfile of a GGUF file that lies beside it; Ollama runs the built-in templates alone.
 
     context: tokens that the model was trained on at once; Ollama's own default may cut a conversation without
     a word.
     """
     lines = [f"# ollama create NAME -f {gguf.removesuffix('.gguf')}.Modelfile\n", f"FROM ./{gguf}\n"]
-    if template.markup is not None:
-        lines += [NOTE, f'TEMPLATE """{go_template(template.markup)}"""\n']
-    else:
-        lines.append(
-            f"# The template {template.name} is in the GGUF file; Ollama cannot read that language.\n"
-        )
-    lines += [f"PARAMETER stop {quoted(stop)}\n" for stop in stops(template)]
+    lines += [NOTE, f'TEMPLATE """{go_template(markup)}"""\n']
+    lines += [f"PARAMETER stop {quoted(stop)}\n" for stop in stops(markup)]
     lines += [f"PARAMETER num_ctx {context}\n"] if context is not None else []
     return "".join(lines)
 
 
-def stops(template: Template) -> list[str]:
+def stops(markup: Markup) -> list[str]:
     """What ends an answer: the end token, and the opening of a user's turn should the model go on."""
-    found = [template.end]
-    if template.markup is not None:
-        found.append(template.markup.user_open.strip())
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([markup.end, markup.user_open.strip()]))
 
 
 def go_template(markup: Markup) -> str:

@@ -21,7 +21,6 @@ from curation.recipe.kinds import as_stored
 from curation.recipe.load import Recipe, stage_files, stage_plan
 from curation.recipe.stages import BashSyntax
 from curation.recipe.stages import Tools as ToolSettings
-from curation.release.frozen import FROZEN_FOLDER
 from curation.row import is_trained
 from curation.sealed import write_sealed
 from curation.turns.thoughts import has_thought
@@ -29,7 +28,16 @@ from curation.versions import versions
 from train.data.encoding import Encoder
 from train.data.gatekeeper import Admitted, admit
 from train.model.sizes import furthest_command
-from train.run.model_folder import Kind, Model, check_weights, find_model, merged_model, with_base
+from train.run.model_folder import (
+    Kind,
+    Model,
+    check_weights,
+    export_command,
+    find_model,
+    frozen_path,
+    merged_model,
+    with_base,
+)
 from train.run.output import read_run
 from train.ship.evaluation import (
     Evaluation,
@@ -129,7 +137,7 @@ def evaluate(
     model = find_model(path, base)
     if evaluation_path(path).exists() and rows is None and not force:
         raise CurationError(f"{evaluation_path(path)} exists; use --force to measure again")
-    admitted = admit(frozen or frozen_path(model), data)
+    admitted = admit(frozen or frozen_path(model.run, model.path), data)
     check_same_recipe(model, admitted)
     chosen = eval_rows(admitted)[:rows]
     files = files_of(admitted, rows)
@@ -185,14 +193,6 @@ def evaluate_once(
     digest = admitted.frozen.as_dict()["self_sha256"]
     before = standing_evaluation(adapter, expectations(admitted), model.adapter_sha256, digest)
     return before or evaluate(adapter, frozen=frozen, data=data, base=base, force=force)
-
-
-def frozen_path(model: Model) -> Path:
-    """Where the frozen recipe of a model lies by default."""
-    recorded = model.run.get("frozen")
-    if not recorded:
-        raise CurationError(f"{model.path}: no record of its frozen recipe; name it with --frozen FILE")
-    return FROZEN_FOLDER / f"{recorded['name']}-v{recorded['version']}.yaml"
 
 
 def check_same_recipe(model: Model, admitted: Admitted) -> None:
@@ -393,5 +393,5 @@ def next_command(kind: Kind, path: Path, base: Path | None) -> str:
     following = furthest_command(run) if run else "try"
     if following == "merge" and kind == "merged":
         following = "try"
-    command = f"aj {following} {path}{' --quant q4_k_m' if following == 'export' else ''}"
+    command = export_command(path) if following == "export" else f"aj {following} {path}"
     return with_base(command, base) if kind == "adapter" else command

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from curation.errors import CurationError
-from curation.rendering.template import BUILT_IN, Template, known_template
+from curation.errors import CurationError, Refusal
+from curation.rendering.template import Template, known_template, probed
 from train.data.encoding import Encoder
 from train.model.sizes import cached
 from train.run.model_folder import Model, check_recorded, model_template
 from train.ship.check_gguf import llama_logits, open_llama
+from train.ship.gguf_metadata import read_metadata
 from train.ship.gguf_tokenizer import tokenizer_document
 
 CONTEXT = 4096  # tokens that a GGUF file is opened for
@@ -195,9 +196,7 @@ class LlamaInference:
     def __init__(self, model: Model, base: Path | None) -> None:
         self.model, self.base = model, base
         self.llama = open_llama(model.path, context=CONTEXT, gpu_layers=-1)
-        source = self.llama.metadata.get("tokenizer.chat_template", "")
-        template = template_named(source, model.path)
-        self.encoder = Encoder(model.path, template, document=tokenizer_document(model.path))
+        self.encoder = Encoder(model.path, file_template(model.path), document=tokenizer_document(model.path))
 
     def losses(self, ids: Sequence[int], places: Sequence[int]) -> NDArray[np.float64]:
         """Nats of the tokens at `places`."""
@@ -242,12 +241,18 @@ class LlamaInference:
         yield TransformersInference(folder, self.encoder) if folder else None
 
 
-def template_named(source: str, path: Path) -> Template:
-    """The built-in template with this text. CurationError for another one."""
-    found = known_template(source)
-    if found is None:
-        raise CurationError(f"{path}: its chat template is none of {', '.join(BUILT_IN)}")
-    return found
+def file_template(path: Path) -> Template:
+    """The chat template in a GGUF file, and the tokens that it names. Refusal when there is none."""
+    found = read_metadata(path)
+    source = found.get("tokenizer.chat_template")
+    if not isinstance(source, str):
+        raise Refusal(f"{path}: no chat template in it")
+    special = {
+        f"{kind}_token": found["tokenizer.ggml.tokens"][found[f"tokenizer.ggml.{key}_token_id"]]
+        for kind, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
+        if f"tokenizer.ggml.{key}_token_id" in found
+    }
+    return known_template(source) or probed(path.name, source, special)
 
 
 def prompt_ids(

@@ -307,7 +307,7 @@ def test_the_command_trains_and_says_what_is_next(made, tmp_path, capsys):
     run = made._replace(out=tmp_path / "out")
     assert aj.main(["train", *options(run)]) == 0
     told = capsys.readouterr().out
-    assert f"next     aj export {run.out} --base-model {run.base}\n" in told
+    assert re.search(rf"next     aj export {run.out} --quant q\w+ --base-model {run.base}\n", told)
     assert re.search(
         r"^steps    2, [\d,]+ tokens\nloss     \d\.\d+ at first, \d\.\d+ at last, "
         r"\d\.\d+ on held-out rows \(measured once, at the end\)$",
@@ -322,8 +322,10 @@ def test_what_is_next_is_what_will_not_be_refused(done):
     finished = Finished(done.out, read_run(done.out))
     bounds = [{"metric": "loss", "max": 1.0}]
     asked = Finished(done.out, {**finished.record, "evaluation": bounds})
-    assert finished.as_text().endswith(f"\nnext     aj export {done.out}")
-    assert asked.as_text().endswith(f"\nnext     aj evaluate {done.out}")
+    assert f"\nnext     aj export {done.out} --quant q" in finished.as_text()
+    assert asked.as_text().endswith(f"\nnext     aj evaluate {done.out} --frozen FILE")
+    named = asked.as_text(frozen=done.frozen, data=done.data)
+    assert named.endswith(f"\nnext     aj evaluate {done.out} --frozen {done.frozen} --data {done.data}")
     dora = Finished(done.out, {**finished.record, "settings": {"use_dora": True}})
     assert dora.as_text().endswith(f"\nnext     aj try {done.out}")
     llama = Finished(done.out, {**finished.record, "base": {"architecture": "LlamaForCausalLM"}})

@@ -75,10 +75,10 @@ def test_nothing_in_the_template_ends_it_early_in_a_modelfile(name):
 
 
 def test_the_modelfile_names_the_file_the_stops_and_the_context():
-    text = modelfile("AJ-Tiny-v1.0.0-q8.gguf", built_in("aj_r1"), 2048)
+    text = modelfile("AJ-Tiny-v1.0.0-q8.gguf", built_in("aj_r1").markup, 2048)
     assert "\nFROM ./AJ-Tiny-v1.0.0-q8.gguf\n" in text
     assert 'PARAMETER stop "<｜end▁of▁sentence｜>"' in text
     assert 'PARAMETER stop "<｜User｜>"' in text
     assert "PARAMETER num_ctx 2048\n" in text
     assert "-f AJ-Tiny-v1.0.0-q8.Modelfile" in text
-    assert "num_ctx" not in modelfile("AJ-Tiny-v1.0.0-q8.gguf", built_in("aj_r1"), None)
+    assert "num_ctx" not in modelfile("AJ-Tiny-v1.0.0-q8.gguf", built_in("aj_r1").markup, None)

@@ -31,7 +31,7 @@ def test_an_adapter_and_its_merged_model_become_the_same_file(tmp_path, made, ca
     model, base = str(made.out), ["--base-model", str(made.base)]
     assert aj.main(["merge", model, *base]) == 0
     merged = tmp_path / "AJ-Tiny-v1.0.0-merged"
-    assert f"next    aj export {merged}" in capsys.readouterr().out
+    assert f"next    aj evaluate {merged} --frozen FILE" in capsys.readouterr().out
 
     assert aj.main(["export", model, "--quant", "q8_0", *base]) == 1
     assert "asks for an evaluation" in capsys.readouterr().err
