@@ -156,8 +156,23 @@ def call_turn(text: str, offer: Offer = _NO_OFFER) -> tuple[str | None, list[Cal
 
 def after_thinking(text: str) -> tuple[str, str]:
     """Thinking with its closing tag, and what is said after it: only there a call can stand."""
-    thought, closing, words = text.rpartition(_THOUGHT)
-    return thought + closing, words
+    end = text.rfind(_THOUGHT)
+    while end != -1 and _within_call(text, end):
+        end = text.rfind(_THOUGHT, 0, end)
+    begin = end + len(_THOUGHT) if end != -1 else 0
+    return text[:begin], text[begin:]
+
+
+def _within_call(text: str, place: int) -> bool:
+    """Whether a place is inside a call that is whole: an argument may spell a tag."""
+    begin, end = text.rfind(OPEN, 0, place), text.find(CLOSE, place)
+    if begin == -1 or end == -1:
+        return False
+    try:
+        orjson.loads(text[begin + len(OPEN) : end])
+    except ValueError:
+        return False
+    return True
 
 
 def _answered(said: Message, role: str) -> list[Message] | None:

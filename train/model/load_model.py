@@ -33,7 +33,6 @@ from train.model.families.decoder import EMBEDDING, HEAD
 from train.model.families.table import architecture
 from train.model.sizes import CONFIG, with_targets
 from train.model.tensors import Checkpoint
-from train.model.token_rows import token_ids
 
 # How a full GPU is reported by what is not torch's allocator: the driver, cuBLAS and
 # cuDNN, a kernel that Triton starts, and Unsloth, which also passes on torch's own error as a RuntimeError.
@@ -186,7 +185,11 @@ def load_peft(base: Base, settings: TrainSettings) -> Loaded:
     # The adapter begins the same whatever was drawn before.
     transformers.set_seed(settings.seed or 0)
     tied = bool(base.config.get("tie_word_embeddings"))
-    rows = token_ids(base.folder, settings.tokens)
+    rows: Sequence[int] = ()
+    if settings.tokens:
+        from train.model.token_rows import token_ids  # templates and rows, which a benchmark has no need of
+
+        rows = token_ids(base.folder, settings.tokens)
     if rows or settings.modules_to_save:
         # The token to pad with is often the end of a turn too, and torch would not train its row.
         embedding: Any = model.get_input_embeddings()

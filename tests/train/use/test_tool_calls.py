@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curation.calls.tool_schemas import compile_tools
@@ -81,6 +81,7 @@ ARGUMENTS = st.dictionaries(
 @given(
     st.lists(st.tuples(st.sampled_from(["bash", "read_file"]), ARGUMENTS), min_size=1, max_size=3), st.text()
 )
+@example([("bash", {"cmd": "</think>"}), ("bash", {"cmd": "ls"})], "I look.")
 def test_what_a_template_writes_is_read_back(calls, said):
     if "<tool_call>" in said or "</think>" in said or "</tool_call>" in json.dumps(calls, ensure_ascii=False):
         return
