@@ -135,8 +135,10 @@ class RoundTrip(NamedTuple):
 
 
 def cell(text: str) -> str:
-    """A piece of a text in a table."""
-    shown = "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+    """A piece of a text in a table. What cannot be seen is named, a line end as Python writes it."""
+    shown = "".join(
+        one if one.isprintable() else "\\n" if one == "\n" else f"[U+{ord(one):04X}]" for one in text
+    )
     return f"`{shown.replace('|', chr(92) + '|')}`" if text else ""
 
 
