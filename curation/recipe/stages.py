@@ -142,11 +142,11 @@ class NearDuplicates(StageSettings, frozen=True):
 
 
 class Contamination(StageSettings, frozen=True):
-    """Rows that hold text of given files: word n-grams in common.
+    """Rows that hold text of given files: passages in common, whatever numbers and names stand in them.
 
     against    files of benchmarks or held-out sets, from the data root
-    ngram      words in a row that must be the same
-    min_share  of a text's n-grams, from which a row that holds them goes
+    ngram      a text of fewer words must be there whole; of a longer one, passages of three quarters as many
+    min_share  of a text's words, from which a row that holds them goes
     """
 
     against: list[DataPath]

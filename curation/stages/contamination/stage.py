@@ -1,9 +1,9 @@
 """Rows that hold text of benchmarks or held-out sets.
 
-A row goes when it holds at least `min_share` of the word n-grams of a text of a reference record;
-a text shorter than `ngram` words must occur whole (overlap.py says how short ones count).
-All of a row is searched: every message and the arguments of every tool call. Reason:
-`contaminated`; detail: the file, the record (from 0) and the share of its text that is in the row.
+A row goes when it holds at least `min_share` of the words of a text of a reference record, in passages that
+prove something (overlap.py says which do); a text of fewer than `ngram` words must be there whole.
+All of a row is searched: every message and the arguments of every tool call. Reason: `contaminated`; detail:
+the file, the record (from 0) and the share of its text that is in the row.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def without(rows: pl.DataFrame, *, index: "Index") -> Split:
     """Rows without those that hold a text of the index."""
     places: list[int] = []
     details: list[dict[str, Any]] = []
-    for start in range(0, rows.height if index.texts else 0, _SLICE_ROWS):
+    for start in range(0, 0 if index.is_empty else rows.height, _SLICE_ROWS):
         said = [row_texts(messages) for messages in rows["messages"].slice(start, _SLICE_ROWS)]
         for offset, overlap in sorted(index.search(said).items()):
             places.append(start + offset)

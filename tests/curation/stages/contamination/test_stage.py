@@ -43,13 +43,64 @@ def test_case_punctuation_and_line_breaks_do_not_hide_a_copy():
     assert gone(rows_of(QUESTION.upper().replace(" ", ",\n  ")), reference(QUESTION)) == [0]
 
 
-def test_the_share_decides():
-    half = " ".join(QUESTION.split()[:16])
-    share = 4 / 9
-    assert gone(rows_of(half), reference(QUESTION), min_share=share) == [0]
-    assert gone(rows_of(half), reference(QUESTION), min_share=share + 0.01) == []
-    assert gone(rows_of(half), reference(QUESTION), min_share=0) == [0]
+def test_the_share_of_words_decides():
+    sixteen_of_21 = " ".join(QUESTION.split()[:16])
+    share = 16 / 21
+    assert gone(rows_of(sixteen_of_21), reference(QUESTION), min_share=share) == [0]
+    assert gone(rows_of(sixteen_of_21), reference(QUESTION), min_share=share + 0.01) == []
+    assert gone(rows_of(sixteen_of_21), reference(QUESTION), min_share=0) == [0]
     assert gone(rows_of("nothing in common"), reference(QUESTION), min_share=0) == []
+
+
+def test_a_quotation_of_three_fifths_goes_and_one_of_a_third_stays():
+    found = QUESTION.split()
+    rows = rows_of(f"Once: {' '.join(found[:13])}!", f"Once: {' '.join(found[:7])}!")
+    assert gone(rows, reference(QUESTION)) == [0]
+
+
+def test_halves_in_two_messages_go():
+    found = QUESTION.split()
+    halves = [message("user", " ".join(found[:10])), message("assistant", " ".join(found[10:]))]
+    dropped = search(frame([halves]), [reference(QUESTION)]).dropped
+    assert orjson.loads(dropped["detail"][0])["share"] == 1.0
+
+
+def test_changed_numbers_and_names_hide_nothing():
+    told = "Jane sold 48 clips to her friends in {0}, and then Jane sold half as many clips in May. How many?"
+    rows = rows_of(
+        told.format("April").replace("48", "1,250.5"), told.format("Ulm").replace("Jane", "Anna Maria")
+    )
+    assert gone(rows, reference(told.format("April"))) == [0, 1]
+
+
+def test_renamed_variables_in_code_hide_nothing():
+    code = (
+        "def rolling_max(numbers):\n    running, result = None, []\n    for n in numbers:\n"
+        "        running = n if running is None else max(running, n)\n        result.append(running)\n"
+        "    return result\n"
+    )
+    renamed = code.replace("rolling_max", "top").replace("result", "out")
+    assert gone(rows_of(f"Sure:\n```python\n{renamed}```"), reference(code)) == [0]
+
+
+def test_loops_over_variables_are_no_proof_of_code():
+    loop = "{0}\nfor i in range(2, n):\n  if n % i == 0:\n    return {1}\n{2}\n"
+    code = loop.format("if n == 1:\n  return y", "y\n    break", "else:\n  return x")
+    prime = loop.format("if n <= 1:\n  return False", "False", "return True")
+    assert gone(rows_of(prime, f"So:\n{code}"), reference(code)) == [1]
+
+
+def test_what_many_texts_have_in_common_is_no_proof_of_one():
+    form = "Read the question with care and answer it in one word that you are sure of if you can: "
+    own = [
+        " ".join(f"{letter}{first}{second}" for letter in "hijklmnopqrs")
+        for first in "abcdef"
+        for second in "abcdef"
+    ]
+    asked = [reference(form + words, record=n) for n, words in enumerate(own)]
+    rows = rows_of(f"{form} which", form + own[3], own[4])
+    assert gone(rows, *asked) == [1, 2]
+    assert gone(rows, asked[0]) == [0, 1]
 
 
 def test_every_long_text_of_a_record_counts_for_itself():
@@ -57,24 +108,35 @@ def test_every_long_text_of_a_record_counts_for_itself():
     assert gone(rows_of(QUESTION), reference(QUESTION, answer, "id-17")) == [0]
 
 
-def test_a_short_text_must_occur_whole():
-    short = "what is the capital of france"
+def test_a_short_text_must_be_there_whole():
+    short = "name the largest city in the south of france"
     rows = rows_of(
-        "Tell me: what is the capital of France?", "What is the capital of Spain?", "the capital of france"
+        "Now, name the largest city in the south of France!",
+        "Name the largest city in the north of France!",
+        "the largest city in the south of France",
     )
     assert gone(rows, reference(short, "Paris")) == [0]
 
 
-def test_a_very_short_text_must_be_a_whole_message():
-    rows = rows_of("Name three fruits!", "Can you name three fruits that keep?", "Paris")
-    assert gone(rows, reference("name three fruits")) == [0]
-    assert gone(rows, reference("Paris")) == []
+def test_a_text_of_few_words_must_be_most_of_a_message():
+    rows = rows_of(
+        "Tell me: what is the capital of France?",
+        "So what is the capital of France, and is it larger than that of Spain?",
+        "What is the capital of Spain?",
+    )
+    assert gone(rows, reference("what is the capital of france", "Paris")) == [0]
 
 
-def test_text_is_not_joined_across_messages():
-    first, second = QUESTION[:50], QUESTION[50:]
-    rows = frame([[message("user", first), message("assistant", second)]])
-    assert gone(rows, reference(QUESTION), min_share=0.9) == []
+def test_fewer_than_five_words_prove_nothing():
+    assert (
+        gone(rows_of("Name three fruits!", "Paris"), reference("name three fruits"), reference("Paris")) == []
+    )
+
+
+def test_a_text_of_hardly_more_than_numbers_must_be_there_with_them():
+    summed = "Compute 12 + 7 * 31 - 64 / 4 + 105 - 9 * 2."
+    rows = rows_of(f"Please: {summed} Thanks to all of you!", summed.replace("31", "32"))
+    assert gone(rows, reference(summed)) == [0]
 
 
 def test_calls_results_and_system_prompts_are_searched():
@@ -89,11 +151,27 @@ def test_calls_results_and_system_prompts_are_searched():
     assert gone(rows, reference(QUESTION)) == [0, 1, 2]
 
 
+def test_escapes_in_arguments_hide_nothing():
+    code = "\n".join(f"let {name} = caf\u00e9({name});" for name in ("one", "two", "three", "four", "five"))
+    arguments = orjson.dumps({"path": "a.js", "text": code}).decode().replace("\u00e9", "\\u00e9")
+    call = {"id": "1", "name": "write", "arguments": arguments}
+    rows = frame([[message("user", "x"), message("assistant", tool_calls=[call])]])
+    dropped = search(rows, [reference(code)]).dropped
+    assert orjson.loads(dropped["detail"][0])["share"] == 1.0
+
+
 def test_scripts_without_spaces_and_accents():
     chinese = "\u4e2d\u56fd\u7684\u9996\u90fd\u662f\u54ea\u91cc\u8bf7\u56de\u7b54\u8fd9\u4e2a\u95ee\u9898"
     greek = "\u039f\u0394\u039f\u03a3 " * 5 + "stra\u00dfe " * 9
     rows = rows_of(f"\u95ee\uff1a{chinese}\uff1f", greek.upper(), "\u4e2d\u56fd")
     assert gone(rows, reference(chinese), reference(greek)) == [0, 1]
+
+
+def test_ten_characters_prove_less_than_ten_words():
+    half = "\u5b66\u4e60\u4e00\u95e8\u5916\u8bed\u662f\u4e00\u9879\u5b9d"
+    wanted = half + "\u8d35\u7684\u6280\u80fd\u53ef\u4ee5\u6253\u5f00\u8bb8\u591a"
+    assert gone(rows_of(half), reference(wanted)) == []
+    assert gone(rows_of(f"\u95ee\uff1a{wanted[:16]}"), reference(wanted)) == [0]
 
 
 def test_the_reference_of_which_most_is_held_is_named():
