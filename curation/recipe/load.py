@@ -18,7 +18,14 @@ import msgspec
 from curation.errors import RecipeError, to_install
 from curation.files import canonical
 from curation.recipe.conform import Fault, conform, got, raise_faults, suggestion
-from curation.recipe.kinds import BUILT_IN_SCHEMAS, BUILT_IN_TEMPLATES, as_stored, named
+from curation.recipe.kinds import (
+    BUILT_IN_SCHEMAS,
+    BUILT_IN_TEMPLATES,
+    TEST_SETS,
+    as_stored,
+    named,
+    to_install_set,
+)
 from curation.recipe.metrics import METRICS, SOURCE_METRICS
 from curation.recipe.model import (
     MAX_STEPS,
@@ -242,6 +249,9 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     for index, (_, stage, settings) in enumerate(stage_plan(recipe)):
         for key, path in stage_files(settings):
             faults += missing(path, [root], ("stages", index, stage, key))
+        for one in named(settings):
+            if one.kind == "test set":
+                faults += missing_set(one.value, root, ("stages", index, stage, *one.path))
     folder = Path(recipe.document.name).parent
     if recipe.tokenizer and recipe.tokenizer.path:
         faults += missing(recipe.tokenizer.path, [root, folder], ("tokenizer", "path"))
@@ -251,6 +261,19 @@ def missing_files(recipe: Recipe) -> list[Fault]:
     if recipe.template not in (*BUILT_IN_TEMPLATES, "model"):
         faults += missing(recipe.template, [root, folder], ("template",))
     return faults
+
+
+def missing_set(name: str, root: Path, path: KeyPath) -> Iterator[Fault]:
+    """A fault where a test set is neither a file, or files, nor comes with a package that is installed."""
+    if name in TEST_SETS and not (root / name).is_file():
+        if find_spec(TEST_SETS[name].replace("-", "_")) is None:
+            yield Fault(path, f"the set '{name}' comes with a package: {to_install_set(name)}")
+    elif Path(name).name != name or Path(name).suffix or glob.has_magic(name) or (root / name).exists():
+        yield from missing(name, [root], path)
+    else:
+        near = suggestion(name, TEST_SETS)
+        known = f"did you mean '{near}'?" if near else f"by name there are {', '.join(TEST_SETS)}"
+        yield Fault(path, f"no small package holds a set '{name}': name a file that does; {known}")
 
 
 def missing_packages(recipe: RecipeModel) -> Iterator[Fault]:

@@ -131,7 +131,9 @@ def named_faults(one: Named, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault
     if one.kind == "source" and one.value not in recipe.sources:
         unknown = "unknown source" if at[-1] == one.value else f"unknown source '{one.value}'"
         yield Fault(at, f"{unknown}; {meant(one.value, recipe.sources)}")
-    elif one.kind == "path" or (one.kind == "tool schema" and one.value not in BUILT_IN_SCHEMAS):
+    elif one.kind in ("path", "test set") or (
+        one.kind == "tool schema" and one.value not in BUILT_IN_SCHEMAS
+    ):
         yield from inside_faults(one.value, at)
     elif one.kind == "languages":
         yield from language_faults(one.value, at)

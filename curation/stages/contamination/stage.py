@@ -64,12 +64,12 @@ def row_texts(messages: str) -> list[str]:
 
 def _files(settings: Any, context: Context) -> Sequence[Path]:
     assert isinstance(settings, Contamination)
-    return find_files(settings.against, context.data_root)
+    return [found.path for found in find_files(settings.against, context.data_root)]
 
 
 def _bind(settings: Any, context: Context) -> RowsFn:
     assert isinstance(settings, Contamination)
-    references = read_references(_files(settings, context), context.data_root)
+    references = read_references(find_files(settings.against, context.data_root))
     return searching(references, settings.ngram, settings.min_share)
 
 

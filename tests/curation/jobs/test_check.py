@@ -94,6 +94,20 @@ def test_a_back_end_that_is_not_installed_is_asked_for_by_name(command, tmp_path
     assert not (tmp_path / "build").exists()
 
 
+@pytest.mark.parametrize("command", ["check", "curate"])
+def test_a_test_set_that_is_not_installed_is_asked_for_by_name(command, tmp_path, monkeypatch, capsys):
+    checked(tmp_path, "uri: a.csv, reader: qa", {"a.csv": PAIRS})
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(recipe.read_text() + "stages:\n  - chat\n  - contamination: {against: [bfcl]}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curation.recipe.load.find_spec", lambda name: None)
+    assert aj.main([command, str(recipe)]) == 2
+    told = capsys.readouterr().err
+    line = "the set 'bfcl' comes with a package: pip install --no-deps bfcl-eval"
+    assert f"{recipe}:12: stages[1].contamination.against: {line}\n" in told
+    assert not (tmp_path / "build").exists()
+
+
 def test_calls_that_stand_without_tools_are_told_until_the_source_writes_them(tmp_path):
     call = {"function": {"name": "bash", "arguments": {"command": "ls"}}}
     calling = json.dumps({"messages": [CHAT["messages"][0], {"role": "assistant", "tool_calls": [call]}]})

@@ -626,6 +626,18 @@ def test_present_files_pass(folder):
             " {root}/heldout is no folder",
         ),
         (
+            "- normalise",
+            "- contamination: {against: [gsm8k]}",
+            "12: stages[0].contamination.against: no small package holds a set 'gsm8k': name a file that does;"
+            " by name there are bfcl, humaneval",
+        ),
+        (
+            "- normalise",
+            "- contamination: {against: [Human-Eval]}",
+            "12: stages[0].contamination.against: no small package holds a set 'Human-Eval': name a file that"
+            " does; did you mean 'humaneval'?",
+        ),
+        (
             "{id: acme/tiny}\n",
             "{path: tokenizer}\n",
             "5: tokenizer.path: no such file or folder: 'tokenizer' in {root}; it holds books.txt, chats.jsonl,"

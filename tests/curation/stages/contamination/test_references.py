@@ -31,7 +31,7 @@ def root(tmp_path):
 
 
 def test_references_of_every_format(root):
-    found = read_references(find_files(["held/*"], root), root)
+    found = read_references(find_files(["held/*"], root))
     by_file = {}
     for entry in found:
         by_file.setdefault(entry.file.removeprefix("held/"), []).append((entry.record, entry.texts))
@@ -55,7 +55,7 @@ def test_a_missing_file_is_named(root, name):
 def test_a_broken_reference_is_named_with_its_line(root):
     (root / "bad.jsonl").write_text('{"a": 1}\n{"a": ', encoding="utf-8")
     with pytest.raises(SourceError, match=r"bad\.jsonl: line 2 is no valid JSON"):
-        read_references([root / "bad.jsonl"], root)
+        read_references(find_files(["bad.jsonl"], root))
     (root / "bad.parquet").write_bytes(b"no table")
     with pytest.raises(SourceError, match=r"bad\.parquet: cannot be read as a table"):
-        read_references([root / "bad.parquet"], root)
+        read_references(find_files(["bad.parquet"], root))
