@@ -6,7 +6,9 @@ value is at most the number of subschemas, which the size of the text bounds.
 
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urldefrag, urljoin
+
+from jsonschema_specifications import REGISTRY
 
 from curation.calls.schema_types import LIST, MAP, ONE
 
@@ -22,6 +24,7 @@ _IN_PLACE = frozenset(
 )
 _DEFINITIONS = frozenset({"$defs", "definitions"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_META_SCHEMAS = {address.rstrip("#"): REGISTRY.contents(address) for address in REGISTRY}
 
 
 class SchemaError(Exception):
@@ -31,17 +34,24 @@ class SchemaError(Exception):
 class References:
     """A schema with references: they all stay inside it, and its work is bounded.
 
-    Raises SchemaError for a reference that leaves the schema or leads nowhere, and for one that
-    comes back to itself on the same value, which no validator can finish.
+    What lies in the document is found by JSON pointer, anchor, or the address that a part of it has by
+    `$id`; the meta-schemas of JSON Schema count as inside. Raises SchemaError for a reference that leaves
+    the schema or leads nowhere, and for one that comes back to itself on the same value, which no validator
+    can finish. Source of the rules: JSON Schema, core, sections 8.2 and 9 of draft 2020-12.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._root = schema
         self._nodes: list[dict[str, Any]] = []
-        self._anchors: dict[str, Any] = {}
+        self._bases: dict[int, str] = {}
+        self._documents: dict[str, Any] = {}
+        self._anchors: dict[tuple[str, str], dict[str, Any]] = {}
+        self._dynamic: dict[str, list[dict[str, Any]]] = {}
+        self._targets: dict[int, list[Any]] = {}
         self._levels: list[dict[int, int]] = []
         self._lock = Lock()
-        self._collect(schema)
+        self._collect(schema, "", _draft(schema))
+        self._follow()
         self.steps(0)
 
     def steps(self, depth: int) -> int:
@@ -55,22 +65,62 @@ class References:
                     self._count(node, len(self._levels) - 1, ())
             return self._levels[depth][id(self._root)]
 
-    def _collect(self, schema: Any) -> None:
-        """List the subschemas, definitions included, and their anchors."""
-        waiting = [schema]
+    def _collect(self, schema: Any, base: str, draft: tuple[bool, str]) -> None:
+        """List the subschemas, definitions included, with their addresses and anchors.
+
+        In an old draft what stands beside `$ref` says nothing.
+        """
+        old, key_of_id = draft
+        self._documents.setdefault(base, schema)
+        waiting = [(schema, base)]
         while waiting:
-            node = waiting.pop()
-            if not isinstance(node, dict):
+            node, base = waiting.pop()
+            if not isinstance(node, dict) or id(node) in self._bases:
                 continue
-            if "$id" in node and node is not self._root:
-                raise SchemaError(
-                    "a part of the schema has an $id of its own; such references are not followed"
-                )
+            named = None if old and "$ref" in node else _id_of(node, key_of_id)
+            if named is not None:
+                address, anchor = urldefrag(_joined(base, named))
+                if address != base:
+                    base = address
+                    self._documents.setdefault(base, node)
+                if anchor:
+                    self._anchors[base, anchor] = node
             self._nodes.append(node)
+            self._bases[id(node)] = base
             for key in ("$anchor", "$dynamicAnchor"):
                 if isinstance(node.get(key), str):
-                    self._anchors[node[key]] = node
-            waiting += (inner for _, inner in subschemas(node))
+                    self._anchors[base, node[key]] = node
+            if isinstance(node.get("$dynamicAnchor"), str):
+                self._dynamic.setdefault(node["$dynamicAnchor"], []).append(node)
+            if node.get("$recursiveAnchor") is True:
+                self._dynamic.setdefault("", []).append(node)
+            waiting += ((inner, base) for _, inner in subschemas(node))
+
+    def _follow(self) -> None:
+        """Find what each reference may lead to; parts in unusual places and meta-schemas are listed too."""
+        place = 0
+        while place < len(self._nodes):
+            node = self._nodes[place]
+            place += 1
+            base = self._bases[id(node)]
+            found: list[Any] = []
+            for key in _REFERENCES:
+                if key in node:
+                    target, address = self._resolve(node[key], base)
+                    self._collect(target, address, _draft(self._documents[address]))
+                    found += self._led_to(key, node[key], target)
+            if found:
+                self._targets[id(node)] = found
+
+    def _led_to(self, key: str, reference: str, target: Any) -> list[Any]:
+        """What a reference that resolved to `target` may lead to once schemas lie around it."""
+        if not isinstance(target, dict) or key == "$ref":
+            return [target]
+        name = reference.rpartition("#")[2] if key == "$dynamicRef" else ""
+        own = target.get("$dynamicAnchor") == name if name else target.get("$recursiveAnchor") is True
+        return (
+            [target, *(one for one in self._dynamic.get(name, ()) if one is not target)] if own else [target]
+        )
 
     def _count(self, node: Any, level: int, above: tuple[int, ...]) -> int:
         if not isinstance(node, dict):
@@ -84,9 +134,8 @@ class References:
             raise SchemaError(f"more than {MAX_CHAIN} references and alternatives inside one another")
         here = (*above, id(node))
         total = 1
-        for key in _REFERENCES:
-            if key in node:
-                total += self._count(self._resolve(node[key]), level, here)
+        for target in self._targets.get(id(node), ()):
+            total += self._count(target, level, here)
         for keyword, inner in subschemas(node):
             if keyword in _IN_PLACE:
                 total += self._count(inner, level, here)
@@ -95,19 +144,28 @@ class References:
         self._levels[level][id(node)] = total = min(total, MAX_STEPS + 1)
         return total
 
-    def _resolve(self, reference: Any) -> Any:
-        if not isinstance(reference, str) or not reference.startswith("#"):
-            raise SchemaError(f"$ref {str(reference)[:200]!r} leaves the schema; only '#/…' is followed")
-        fragment = unquote(reference[1:])
+    def _resolve(self, reference: Any, base: str) -> tuple[Any, str]:
+        """The part of the document that a reference names, and the address of the document that it is in."""
+        said = f"$ref {str(reference)[:200]!r}"
+        if not isinstance(reference, str):
+            raise SchemaError(f"{said} is no text")
+        address, fragment = urldefrag(_joined(base, reference))
+        document = self._documents.get(address)
+        if document is None:
+            document = _META_SCHEMAS.get(address)
+            if document is None:
+                raise SchemaError(f"{said} leaves the schema; only what stands in it is followed")
+            self._collect(document, address, _draft(document))
+        fragment = unquote(fragment)
         if not fragment or fragment.startswith("/"):
-            return self._at(fragment)
-        if fragment not in self._anchors:
-            raise SchemaError(f"$ref {reference[:200]!r}: the schema has no such anchor")
-        return self._anchors[fragment]
+            return self._at(document, fragment), address
+        if (address, fragment) not in self._anchors:
+            raise SchemaError(f"{said}: the schema has no such anchor")
+        return self._anchors[address, fragment], address
 
-    def _at(self, pointer: str) -> Any:
-        """The part of the schema at a JSON pointer (RFC 6901)."""
-        target: Any = self._root
+    def _at(self, document: Any, pointer: str) -> Any:
+        """The part of a document at a JSON pointer (RFC 6901)."""
+        target: Any = document
         for part in pointer.split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~")
             if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
@@ -117,6 +175,25 @@ class References:
             else:
                 raise SchemaError(f"$ref {'#' + pointer[:200]!r}: the schema has no such place")
         return target
+
+
+def _joined(base: str, reference: str) -> str:
+    """A reference as an address. `urljoin` knows nothing of URNs, whose parts have fragments alone."""
+    if reference.startswith("#"):
+        return f"{base}{reference}"
+    return urljoin(base, reference)
+
+
+def _draft(schema: Any) -> tuple[bool, str]:
+    """Whether a document is of a draft before 2019-09, by its `$schema`, and how it spells `$id`."""
+    said = schema.get("$schema") if isinstance(schema, dict) else None
+    old = said if isinstance(said, str) and "json-schema.org/draft-0" in said else ""
+    return bool(old), "id" if "draft-03" in old or "draft-04" in old else "$id"
+
+
+def _id_of(schema: dict[str, Any], key: str) -> str | None:
+    """The address that a part of a schema gives itself."""
+    return schema[key] if isinstance(schema.get(key), str) else None
 
 
 def subschemas(schema: dict[str, Any]) -> list[tuple[str, Any]]:
