@@ -1,0 +1,1 @@
+"""Whether the result of a tool call says that the call failed."""
