@@ -31,6 +31,7 @@ LostLetters = Literal["flag", "drop"]
 SpeltTokens = Literal["drop", "neutralise"]
 ToolRepair = Literal["types", "json", "nesting", "nulls", "ids", "order"]
 BashSyntax = Literal["drop", "flag", "ignore"]
+InvalidCall = Literal["drop", "mask"]
 Undetermined = Literal["keep", "drop"]
 LanguageSides = Literal["answer", "both"]
 TooLong = Literal["split", "drop", "cut"]
@@ -73,12 +74,15 @@ class Tools(StageSettings, frozen=True):
     sources      source → the same for its rows
     repair       all repairs, none, or a list of those allowed
     bash_syntax  what happens to a call of bash whose command is not bash
+    invalid      what happens to a row with a call that its tools do not take: drop it, or mask the turn that
+                 calls (it carries no loss, what follows does)
     """
 
     schema: ToolSchema = "aj_tools"
     sources: dict[SourceName, ToolSchema] = msgspec.field(default_factory=dict)
     repair: bool | list[ToolRepair] = True
     bash_syntax: BashSyntax = "drop"
+    invalid: Annotated[InvalidCall, LATER] = "drop"
 
 
 class Language(StageSettings, frozen=True):
@@ -326,6 +330,7 @@ STAGES: dict[str, StageDeclaration] = {
             "ids": "missing or repeated ids of tool calls numbered",
             "order": "results without an id given to the calls in their order",
             "bash_syntax": "a command that may not be bash",
+            "invalid_call": "calls that their tools do not take, their turns masked",
         },
         counts_as="invalid",
         proposed="- tools: {schema: any}     # aj_tools checks against AJ's own six tools",
@@ -416,5 +421,6 @@ MASKED = {
     "joined": "it was joined with one that carries none",
     "copy": "it carries none in a row that equals this one",
     "context": "an earlier piece of its row has it to train on",
+    "invalid_call": "its call is none that its tools take",
     "unsourced_in_piece": "its call asks for a text that stands in an earlier piece of its row alone",
 }

@@ -13,6 +13,9 @@ schema_invalid      also tools that refer outside themselves or ask for too much
 arguments_invalid   also a key that is written twice
 bash_syntax         a reason only of `bash`, under `drop`. Else a flag, and for `remote_bash` and
                     `remote_bash_all`, which may run PowerShell, always a flag; none under `ignore`
+invalid_call        a flag under `invalid: mask`, where what is wrong with a call in itself (unknown_tool,
+                    arguments_not_json, arguments_invalid, bash_syntax) masks its turn; what is wrong with
+                    tools, ids and results drops the row all the same
 missing_result      a call in the row's last message needs no result (single-turn sets end so), nor do AJ's
                     `think` and `complete`
 nulls               keys that Arrow gave to objects that have none: null where the schema has no room for it
@@ -42,7 +45,7 @@ from curation.calls.result_pairs import Pairing, Problem, RowTurn, blocks
 from curation.calls.tool_schemas import Toolset, tools_file
 from curation.errors import CurationError
 from curation.recipe.kinds import ANY_TOOL
-from curation.recipe.stages import BashSyntax, ToolRepair, Tools
+from curation.recipe.stages import BashSyntax, InvalidCall, ToolRepair, Tools
 from curation.stages.seam import Context, Rows, RowsFn, Split
 
 _REPAIRS: frozenset[str] = frozenset(get_args(ToolRepair))
@@ -57,6 +60,7 @@ def tools(
     sources: Mapping[str, Definitions] | None = None,
     repair: bool | Sequence[str] = True,
     bash_syntax: BashSyntax = "drop",
+    invalid: InvalidCall = "drop",
     written: Sequence[str] = (),
 ) -> Split:
     """Keep the rows whose tool calls are right or can be put right.
@@ -64,7 +68,8 @@ def tools(
     schema: definitions for rows without their own, as a list or its JSON text, or "any".
     sources: the same for single sources. written: those of them whose rows without tools get theirs. Needs
     `messages`, `tools`, `notes`, `source`; changes the first three of repaired rows. Counts the `rows` with
-    calls, those of them that stay as `valid`, those that stay `without` tools, and the `repaired` ones.
+    calls, those of them that stay as `valid` (none with a masked call), those that stay `without` tools, and
+    the `repaired` ones.
     Raises CurationError if the given definitions are unusable.
     """
     kinds = _REPAIRS if repair is True else frozenset(repair or ())
@@ -80,7 +85,7 @@ def tools(
     index = rows.select(pl.arg_where(calling | pl.col("tools").is_not_null())).to_series()
     chosen = rows[index].select("messages", "tools", "source", calling.alias("calling"))
     verdicts = [
-        _examine(messages, own, given.of(source), kinds, bash_syntax, calling)
+        _examine(messages, own, given.of(source), kinds, bash_syntax, calling, invalid == "mask")
         for messages, own, source, calling in chosen.with_columns(
             pl.col("messages").cast(pl.Binary)
         ).iter_rows()
@@ -88,7 +93,7 @@ def tools(
     split = _split(rows, index, verdicts)
     counts = {
         "rows": with_calls(rows),
-        "valid": with_calls(split.kept),
+        "valid": with_calls(split.kept) - sum(bool(v.masked) for v in verdicts if v.problem is None),
         "without": with_calls(split.kept.filter(pl.col("tools").is_null())),
         "repaired": repaired(split.kept),
     }
@@ -119,13 +124,22 @@ class _Verdict(msgspec.Struct):
     tools: str | None = None
     repairs: dict[str, int] = {}
     flags: list[dict[str, Any]] = []
+    masked: list[Problem] = []
 
 
 _FINE = _Verdict()
+# What is wrong with a call in itself.
+_OF_CALLS = frozenset({"unknown_tool", "arguments_not_json", "arguments_invalid", "bash_syntax"})
 
 
 def _examine(
-    messages: bytes, own: str | None, given: Toolset, kinds: frozenset[str], bash: BashSyntax, calling: bool
+    messages: bytes,
+    own: str | None,
+    given: Toolset,
+    kinds: frozenset[str],
+    bash: BashSyntax,
+    calling: bool,
+    masks: bool,
 ) -> _Verdict:
     offered = offered_tools(own, given, repair="types" in kinds)
     if offered.problem is not None:
@@ -138,16 +152,19 @@ def _examine(
         return _FINE
     check = CallCheck(offered, kinds, bash)
     pairing = Pairing(turns, kinds)
+    masked: list[Problem] = []
     for block in blocks(turns):
         for index, call in block.calls:
             problem = check.call(index, call)
-            if problem is not None:
+            if problem is not None and masks and problem.reason in _OF_CALLS:
+                masked.append(problem)
+            elif problem is not None:
                 return _Verdict(problem=problem)
         problem = pairing.settle(block)
         if problem is not None:
             return _Verdict(problem=problem)
     changed = bool(pairing.repaired or check.repaired)
-    if not changed and repaired_tools is None and not check.flags:
+    if not changed and repaired_tools is None and not check.flags and not masked:
         return _FINE
     repairs = {**check.repaired, **pairing.repaired}
     if repaired_tools is not None:
@@ -159,6 +176,7 @@ def _examine(
         tools=repaired_tools,
         repairs=repairs,
         flags=check.flags,
+        masked=masked,
     )
 
 
@@ -189,19 +207,24 @@ def _split(rows: pl.DataFrame, index: pl.Series, verdicts: list[_Verdict]) -> Sp
 def _changed(rows: pl.DataFrame, verdicts: list[tuple[int, _Verdict]]) -> pl.DataFrame:
     """The rows with their repairs and notes."""
     before = rows[[at for at, _ in verdicts]].select("messages", "tools", "notes").rows()
-    entries = [
-        (
-            at,
-            messages if v.messages is None else v.messages,
-            offered if v.tools is None else v.tools,
-            _noted(notes, v),
-        )
-        for (at, v), (messages, offered, notes) in zip(verdicts, before, strict=True)
-    ]
+    entries = []
+    for (at, v), (messages, offered, notes) in zip(verdicts, before, strict=True):
+        text, told = _masked(messages if v.messages is None else v.messages, notes, v.masked)
+        entries.append((at, text, offered if v.tools is None else v.tools, _noted(told, v)))
     schema = {"_at": pl.UInt32, "messages": pl.String, "tools": pl.String, "notes": pl.String}
     new = pl.DataFrame(entries, schema=schema, orient="row")
     joined = rows.with_row_index("_at").update(new, on="_at", how="left", maintain_order="left")
     return joined.drop("_at").select(rows.columns)
+
+
+def _masked(text: str, notes: str | None, problems: Sequence[Problem]) -> tuple[str, str | None]:
+    """A row's messages and notes, the turns with these calls masked."""
+    if not problems:
+        return text, notes
+    messages = row.open_row(text, notes)
+    for problem in problems:
+        row.mask(messages[problem.detail["message"]], "invalid_call")
+    return row.close_row(messages, notes)
 
 
 def _noted(notes: str | None, verdict: _Verdict) -> str | None:
@@ -209,6 +232,8 @@ def _noted(notes: str | None, verdict: _Verdict) -> str | None:
         notes = row.note(notes, stage="tools", repair=kind, count=verdict.repairs[kind])
     for flag in verdict.flags:
         notes = row.note(notes, stage="tools", flag="bash_syntax", **flag)
+    for problem in verdict.masked:
+        notes = row.note(notes, stage="tools", flag="invalid_call", why=problem.reason, **problem.detail)
     return notes
 
 
@@ -225,6 +250,7 @@ def _bind(settings: Tools, context: Context) -> RowsFn:
         written=context.written,
         repair=settings.repair,
         bash_syntax=settings.bash_syntax,
+        invalid=settings.invalid,
     )
 
 

@@ -379,3 +379,51 @@ def test_a_source_names_its_tools_and_the_stage_takes_them_from_there(tmp_path):
     assert STAGE.files(Tools(schema="any"), context) == [tmp_path / "mine.json"]
     rows = row.frame([[row.message("user", "q"), row.message("assistant", "a")]], source="a")
     assert STAGE.bind(Tools(schema="any"), context)(rows).kept["tools"].to_list() == ['[{"name":"book"}]']
+
+
+WEATHER = json.dumps(
+    [{"name": "f", "parameters": {"type": "object", "properties": {"n": {"type": "integer"}}}}]
+)
+
+
+def tried_again(*calls):
+    """A row whose calls are answered one by one, and that ends on words."""
+    messages = [row.message("user", "x")]
+    for number, (name, arguments) in enumerate(calls):
+        made = {"id": str(number), "name": name, "arguments": arguments}
+        messages.append(row.message("assistant", tool_calls=[made]))
+        messages.append(row.message("tool", "no", tool_call_id=str(number)))
+    return [*messages, row.message("assistant", "done")]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "why"),
+    [
+        ("g", "{}", "unknown_tool"),
+        ("f", "no arguments", "arguments_not_json"),
+        ("f", '{"n": "two"}', "arguments_invalid"),
+    ],
+)
+def test_an_invalid_call_may_be_masked_and_what_follows_it_stays(name, arguments, why):
+    rows = row.frame([tried_again((name, arguments), ("f", '{"n": 2}'))], [WEATHER])
+    assert tools(rows, schema="any").dropped["reason"].to_list() == [why]
+    split = tools(rows, schema="any", invalid="mask")
+    assert split.dropped.height == 0
+    assert split.counts["valid"] == 0
+    messages, notes = split.kept["messages"][0], split.kept["notes"][0]
+    assert [turn for turn, m in enumerate(row.decode(messages)) if m.get("weight") == 0] == [1]
+    assert row.without_loss(notes) == {1: "invalid_call"}
+    (flag,) = [note for note in row.read_notes(notes) if note.get("flag")]
+    assert (flag["flag"], flag["why"], flag["message"], flag["tool"]) == ("invalid_call", why, 1, name)
+
+
+def test_a_command_that_is_no_bash_may_be_masked():
+    messages = tried_again(("bash", '{"command": "def f(x):\\n    return x"}'), ("bash", '{"command": "ls"}'))
+    split = tools(row.frame([messages]), schema=AJ, invalid="mask")
+    assert row.without_loss(split.kept["notes"][0]) == {1: "invalid_call"}
+
+
+def test_results_of_no_call_drop_a_row_however_its_invalid_calls_are_treated():
+    messages = [*tried_again(("g", "{}")), row.message("tool", "lost", tool_call_id="z")]
+    split = tools(row.frame([messages], [WEATHER]), schema="any", invalid="mask")
+    assert split.dropped["reason"].to_list() == ["orphan_result"]
