@@ -6,10 +6,9 @@ beginning.
 
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -101,7 +100,7 @@ def check_rows(hub: Hub, job: Job, name: str) -> list[str]:
         else:
             return []  # an archive or one large document tells nothing by its beginning
         probe([local], without_files(source), name=name)
-        refuse_absent(columns, source.where or {}, name)
+        refuse_absent(columns, [*(source.where or {}), *source.failed], name)
     return columns
 
 
@@ -110,10 +109,12 @@ def without_files(source: Source) -> Source:
     return msgspec.structs.replace(source, files=None)
 
 
-def refuse_absent(columns: list[str], where: Mapping[str, Any], name: str) -> None:
-    """Raise SourceError when `where` names a column that is not there."""
+def refuse_absent(columns: list[str], where: Sequence[str], name: str) -> None:
+    """Raise SourceError when `where` or `failed` names a column that is not there."""
     if columns and (absent := [key for key in where if key.partition(".")[0] not in columns]):
-        raise SourceError(f"source {name}: no column '{absent[0]}' for `where`; it has {', '.join(columns)}")
+        raise SourceError(
+            f"source {name}: no column '{absent[0]}' for `where` or `failed`; it has {', '.join(columns)}"
+        )
 
 
 def first_rows(remote: "Remote", local: Path) -> list[str]:

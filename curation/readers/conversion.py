@@ -43,8 +43,8 @@ def wanted_columns(source: Source) -> frozenset[str] | None:
         return None
     known = {name for names in reader.columns.values() for name in names}
     named = {path.partition(".")[0] for path in (source.columns or {}).values()}
-    filtered = {path.partition(".")[0] for path in source.where or {}}
-    return frozenset(known | set(reader.keys) | named | filtered)
+    asked = {path.partition(".")[0] for path in (*(source.where or {}), *source.failed)}
+    return frozenset(known | set(reader.keys) | named | asked)
 
 
 def converted(
@@ -79,12 +79,13 @@ def converted(
 
 
 class _Step:
-    """`convert` with the recipe's filter before it, its system prompt and a look at the keys after it."""
+    """`convert` with the recipe's filter before it; then its keys, failed runs, a system prompt."""
 
     def __init__(self, convert: Convert, source: Source, counts: KeyCounts) -> None:
         self._convert, self._system = convert, source.system
         self._where = source.where
         self._passing = where.passes(source.where or {})
+        self._failed, self._failing = source.failed, where.passes(source.failed)
         self.counts = counts
 
     def __call__(self, data: bytes, shape: Shape | None, number: int) -> Row | Filtered | Refused:
@@ -106,6 +107,8 @@ class _Step:
             varies = suspect.kind.telling in ("false", "true", "unmarked")
             return Refused(suspect.told, suspect.kind.meaning, value, suspect.advice, varies)
         self.counts.add(shape, number, data)
+        if self._failed and (outcome := where.failed(data, self._failed, self._failing)):
+            row.notes.append({"stage": "read", "flag": "failed_run", **outcome})
         if self._system is not None and row.messages[0]["role"] != "system":
             row.messages.insert(0, say("system", self._system))
         return row

@@ -97,7 +97,8 @@ def list_files(source: Source, data_root: Path, *, name: str) -> list[Path]:
 
 
 def _once(paths: Sequence[Path]) -> list[Path]:
-    """Every file once, under the name of a link where there is one: a cache of the hub links to its blobs."""
+    """Every file once, under the name of a link where there is one: a cache of the hub links to its "
+    "blobs."""
     if not any(path.is_symlink() for path in paths):
         return list(paths)
     known: dict[Path, Path] = {}
@@ -108,7 +109,8 @@ def _once(paths: Sequence[Path]) -> list[Path]:
 
 
 def _describes(path: Path) -> bool:
-    """Whether a file tells of a data set and holds none of its rows, as `save_to_disk` of datasets writes."""
+    """Whether a file tells of a data set and holds none of its rows, as `save_to_disk` of datasets "
+    "writes."""
     if path.name == "state.json":
         return b'"_data_files"' in decoding.first_bytes(path, 1 << 12)
     return path.name in ABOUT
@@ -330,6 +332,7 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
         if (what := _unread(path, source)) is not None:
             advice = "" if len(paths) == 1 else "; or leave it out by `files`"
             raise SourceError(f"source {name}: {path.name} {what}{advice}")
+    _check_failed(paths, source, name)
     # A book is read whole, and its reader says itself what it looked for.
     for path in (p for p in paths[:1] if not _is_text(p, source)):
         look = _found(chunks(path, source)[0], source, path.name, KeyCounts(source))
@@ -352,8 +355,26 @@ def probe(paths: list[Path], source: Source, *, name: str) -> None:
         )
 
 
+def _check_failed(paths: list[Path], source: Source, name: str) -> None:
+    """Raises SourceError when `failed` names a column that none of the first records has."""
+    for path in (p for p in paths[:1] if source.failed and not _is_text(p, source)):
+        fitting = partial(fits, converter(source, path))
+        found = chain.from_iterable(
+            records_of(chunks(path, source)[0], source, fitting, wanted_columns(source))
+        )
+        looked_at = [data for data in islice(found, _PROBED) if isinstance(data, bytes)]
+        if (told := where.absent(looked_at, source.failed)) is not None:
+            column, keys = told
+            raise SourceError(
+                f"source {name}: no record looked at in {path.name} has `{column}`, which `failed` "
+                f"names; the first"
+                f" has: {', '.join(keys[:20])}"
+            )
+
+
 def keys_of(path: Path, source: Source, *, limit: int = 1000) -> Mapping[str, Any]:
-    """What becomes of the keys of the first records of a file: see `curation.readers.keys.counts.told_keys`.
+    """What becomes of the keys of the first records of a file: see "
+    "`curation.readers.keys.counts.told_keys`.
 
     `advice` besides: refused key → what it says, how its first value begins, and what to write in the recipe.
     """

@@ -1,8 +1,9 @@
-"""The recipe's `where`: which records of a source are read at all, and which outcomes it may ask for."""
+"""The recipe's `where`, which records are read at all, and `failed`, whose runs failed; what both may "
+"ask for."""
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -60,7 +61,7 @@ def filtered(data: bytes, where: Mapping[str, Any], passing: Callable[[str, Any]
     Raises Unfit when the record has no such column and `where` does not ask for null, and what
     decoding JSON raises.
     """
-    record = _SHALLOW.decode(data if data.lstrip()[:1] != b"[" else _LIST.decode(data)[0])
+    record = _record(data)
     for column in where:
         raw = look_up(record, column)
         if raw is None and not passing(column, None):
@@ -71,9 +72,40 @@ def filtered(data: bytes, where: Mapping[str, Any], passing: Callable[[str, Any]
     return None
 
 
+def failed(
+    data: bytes, wanted: Mapping[str, Any], failing: Callable[[str, Any], bool]
+) -> dict[str, Any] | None:
+    """The first column of a record, and its value, that says that the run failed; None if none does."""
+    record = _record(data)
+    for column in wanted:
+        raw = look_up(record, column)
+        value = None if raw is None else plain(raw)
+        if raw is not None and failing(column, value):
+            return {
+                "column": column,
+                "value": value if isinstance(value, bool | int | float) else str(value)[:80],
+            }
+    return None
+
+
+def absent(records: Sequence[bytes], columns: Iterable[str]) -> tuple[str, list[str]] | None:
+    """The first of the columns that no record has, with the keys of the first record; None where all "
+    "are."""
+    decoded = [_record(data) for data in records]
+    for column in columns if decoded else ():
+        if all(look_up(record, column) is None for record in decoded):
+            return column, list(decoded[0])
+    return None
+
+
+def _record(data: bytes) -> dict[str, msgspec.Raw]:
+    return _SHALLOW.decode(data if data.lstrip()[:1] != b"[" else _LIST.decode(data)[0])
+
+
 # Whole names, or the last part of a name: `max_reward`, `is_resolved`, but not `reward_model`.
 _OUTCOME = re.compile(
-    r"(?:.*_)?(?:rewards?|success|successful|resolved|solved|passed|score|status|outcome|verdict|correct|label|rating|accepted|approved|verified)"
+    r"(?:.*_)?(?:rewards?|success|successful|resolved|solved|passed|score|status|outcome|verdict"
+    r"|correct|label|rating|accepted|approved|verified)"
 )
 _INSIDE = 2
 _SHOWN_VALUES = 5

@@ -74,6 +74,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
               keys around it stand in each of them
     where     column or dotted path → value or values a record must have, or {min, max} of a number;
               others are filtered while reading
+    failed    column or dotted path → value, values or {min, max} of a number that say that a run failed; the
+              row is flagged, and the `trajectories` stage may drop it. A record without the column did not
     encoding  of text that is neither UTF-8 nor cp1252, such as gb18030
     map       where the turns are, in a shape that no other reader knows
     ignore    keys that change nothing here, though they do elsewhere, as `aj check` tells them: `label`, or
@@ -103,6 +105,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     records: Annotated[str | None, LATER] = None
     where: dict[str, Any] | None = None
+    failed: Annotated[dict[str, Any], LATER] = {}
     encoding: str | None = None
     map: Mapping | None = None
     ignore: Annotated[list[str], LATER] = []

@@ -28,13 +28,18 @@ def source_faults(source: Source, at: KeyPath) -> Iterator[Fault]:
     """Every fault of the source at a path of the recipe."""
     yield from place_faults(source, at)
     yield from reader_faults(source, at)
-    for column, wanted in (source.where or {}).items():
-        values = wanted if isinstance(wanted, list) else [wanted]
-        if are_bounds(wanted):
-            continue
-        if not values or any(isinstance(value, dict | list) for value in values):
-            wished = "expected a value or a list of values to keep, or {min: number, max: number}"
-            yield Fault((*at, "where", column), wished)
+    asked = (
+        ("where", "to keep", source.where or {}),
+        ("failed", "that say that a run failed", source.failed),
+    )
+    for key, what, columns in asked:
+        for column, wanted in columns.items():
+            values = wanted if isinstance(wanted, list) else [wanted]
+            if are_bounds(wanted):
+                continue
+            if not values or any(isinstance(value, dict | list) for value in values):
+                wished = f"expected a value or a list of values {what}, or {{min: number, max: number}}"
+                yield Fault((*at, key, column), wished)
     if source.tools == ANY_TOOL:
         yield Fault(
             (*at, "tools"), "'any' names no tools that could be written into rows; aj_tools, or a path"

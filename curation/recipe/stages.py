@@ -239,6 +239,7 @@ READING = Step(
         "closing_word": "the environment's word for the end of an episode, taken off",
         "reasoning_content": "thinking in a field of its own, put into the text",
         "failed_call": "a result that its set marks as a failure; its text says what it says",
+        "failed_run": "a run that its source's `failed` says failed",
         "tool_call_ids": "a result that answers several calls; only the first is named",
         "mark_elsewhere": "a mark asks for loss on a turn that is not the assistant's; there is none",
     },

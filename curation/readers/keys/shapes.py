@@ -87,7 +87,10 @@ class Keys:
         self._ignore = frozenset(source.ignore)
         layout = source.map
         self._turn_keys = self._told.turn_keys
-        self._further = {*self._told.keys, *(path.partition(".")[0] for path in source.where or {})}
+        self._further = {
+            *self._told.keys,
+            *(path.partition(".")[0] for path in (*(source.where or {}), *source.failed)),
+        }
         if layout is not None:
             of_turns = (*layout.each, layout.role, layout.content, layout.by, layout.order)
             of_rows = (layout.turns, layout.text, layout.system, layout.tools, layout.join)

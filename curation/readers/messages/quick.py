@@ -28,7 +28,9 @@ _SHORTEST = len('{"role":"user"}')
 def quick_key(source: Source) -> str | None:
     """The key of the conversations of a source whose lines may be taken here; None if none may."""
     names = READERS[source.reader].columns.get("messages")
-    if not names or any(one is not None for one in (source.where, source.system, source.records)):
+    if not names or any(
+        one is not None for one in (source.where, source.system, source.records, source.failed or None)
+    ):
         return None
     return names[0] if source.columns in (None, {"messages": names[0]}) else None
 
