@@ -17,6 +17,7 @@ from msgspec import Raw
 
 from curation.calls.action_language import evident_language, may_be
 from curation.calls.actions import Action, run, taken_apart, told, tools_for
+from curation.calls.failures.judge import failure
 from curation.errors import SourceError
 from curation.jsontext import JSON_ERRORS, plain
 from curation.readers import where
@@ -359,11 +360,19 @@ def _call_of(name: str, given: Raw) -> Event:
     return Event("action", "", name, arguments)
 
 
-def _without_last_observation(events: list[Event], notes: list[dict[str, Any]]) -> None:
-    """Nothing answers it, and a row must end with what the model says."""
-    if events and events[-1].kind == "observation":
-        repair = {"stage": "read", "repair": "last_observation", "characters": len(events.pop().text)}
-        notes.append(repair)
+def _without_last_observation(events: list[Event], notes: list[dict[str, Any]]) -> str:
+    """Nothing answers it, and a row must end with what the model says; what it was, noted."""
+    if not events or events[-1].kind != "observation":
+        return ""
+    text = events.pop().text
+    notes.append({"stage": "read", "repair": "last_observation", "characters": len(text)})
+    return text
+
+
+def _failure(asked: Mapping[str, Any], said: str) -> str | None:
+    """How what came of a turn's call says that it failed."""
+    made = (asked["tool_calls"] or [None])[-1]
+    return made and failure(said, made["name"], made["arguments"])
 
 
 class _Talk:
@@ -373,10 +382,11 @@ class _Talk:
         self._language, self._notes = language, notes
         self._spoken, self._words = set[str](), set[str]()
         self._is_described = True
+        self._left_out = ""
 
     def of(self, events: list[Event]) -> tuple[list[dict[str, Any]], str | None]:
         """The messages, and the tools that they need beside `bash`."""
-        _without_last_observation(events, self._notes)
+        self._left_out = _without_last_observation(events, self._notes)
         end = self._closed(events)
         messages: list[dict[str, Any]] = []
         thought: list[str] = []
@@ -395,6 +405,9 @@ class _Talk:
                 if made is not None:
                     messages.append(ask([call(*made, identifier)], "\n".join(filter(None, thought)) or None))
                     thought = []
+        if self._left_out and messages and (how := _failure(messages[-1], self._left_out)):
+            noted = next(n for n in reversed(self._notes) if n["repair"] == "last_observation")
+            noted["failed"] = how
         thought += [end] if end else []
         if thought:
             messages.append(say("assistant", "\n".join(thought)))
@@ -410,8 +423,8 @@ class _Talk:
         events.pop()
         self._note("closing_word", word=last.word)
         end = "\n".join(filter(None, (last.thought, last.text)))
-        if not end:
-            _without_last_observation(events, self._notes)
+        # What was left out before came of the closing word.
+        self._left_out = "" if end else _without_last_observation(events, self._notes)
         return end
 
     def _call(self, event: Event, thought: list[str]) -> tuple[str, str] | None:

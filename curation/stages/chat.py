@@ -35,6 +35,7 @@ from typing import Any
 
 import polars as pl
 
+from curation.calls.failures.judge import failure
 from curation.calls.given_tools import GivenTools, given_to
 from curation.calls.listed_tools import TOOLS
 from curation.calls.spellings import LISTED, MARKED
@@ -144,14 +145,18 @@ def _settle_row(
 ) -> Rewritten | Rejected | None:
     """`everywhere`: the tokens with those of thinking; `said`: without, for assistant turns."""
     messages, repairs = open_row(text, notes), Counter[str]()
+    failed: dict[str, str] = {}
     merged = True
     while merged:  # turns that became one may spell what none of them did
         read = text_calls(messages, tools, given) if repair else None
-        settled = settle(read.messages if read else messages, repair)
+        whole = read.messages if read else messages
+        settled = settle(whole, repair)
         if isinstance(settled, Fault):
             return Rejected(settled.reason, settled.detail, notes)
         messages, found = settled
         repairs.update(found)
+        if found["trailing_result"]:
+            failed = _failed_end(whole, settled.messages)
         if read:
             tools, repairs["calls_in_text"] = read.tools, repairs["calls_in_text"] + read.turns
         merged = bool(found["merged_turns"] or found["merged_system"])
@@ -164,12 +169,23 @@ def _settle_row(
         return Rejected("control_token", {"token": token, "where": place}, notes)
     text, notes = close_row(messages, notes)
     for name in sorted(name for name, count in repairs.items() if count):
-        notes = note(notes, stage="chat", repair=name, count=repairs[name])
+        more = failed if name == "trailing_result" else {}
+        notes = note(notes, stage="chat", repair=name, count=repairs[name], **more)
     for unread in unread_calls(messages, tools, given):
         flag = note(None, stage="chat", flag="call_like_text", **unread._asdict())
         if flag not in (notes or "").split("\n"):
             notes = f"{notes}\n{flag}" if notes else flag
     return Rewritten(text, tools, notes)
+
+
+def _failed_end(whole: Sequence[Message], left: Sequence[Message]) -> dict[str, str]:
+    """How the first of the closing results that were taken off says that its call failed, under `failed`."""
+    calls = {call["id"]: call for call in left[-1]["tool_calls"] or ()}
+    for result in whole:
+        call = calls.get(result["tool_call_id"]) if result["role"] == "tool" else None
+        if call and (how := failure(result["content"], call["name"], call["arguments"])):
+            return {"failed": how}
+    return {}
 
 
 def open_thinking(messages: list[Message]) -> int:

@@ -327,7 +327,8 @@ def content_of(parts: Sequence[Raw], role: str) -> Content:
         elif known.type == "tool_result" and role in ("user", "tool"):
             found.results.append(answer(_result_text(known.content), known.tool_use_id))
             if known.is_error:
-                found.notes.append({"stage": "read", "flag": "failed_call"})
+                of = {} if known.tool_use_id is None else {"id": known.tool_use_id}
+                found.notes.append({"stage": "read", "flag": "failed_call", **of})
         elif (back := known.answered or known.function_response) is not None and role in ("user", "tool"):
             found.results.append(answer(_result_text(back.response), back.id, back.name))
         elif known.type in ("thinking", "reasoning"):

@@ -51,6 +51,22 @@ def test_a_trajectory_in_columns_as_calls_of_bash():
     assert row.tools is None
 
 
+def test_a_last_observation_that_says_error_is_noted_with_how_it_says_so():
+    seen = ["a", "bash: foo: command not found"]
+    record = {"query": "q", "turn_history": {"actions": ["ls", "foo"], "observations": seen}}
+    row = read("trajectory", record, action="bash")
+    assert row.notes == [{"stage": "read", "repair": "last_observation", "characters": 28, "failed": "shell"}]
+
+
+def test_what_the_environment_says_of_a_closing_word_is_no_word_on_the_call_before_it():
+    record = {
+        "query": "q",
+        "turn_history": {"actions": ["foo", "submit"], "observations": ["ok", "Error: no"]},
+    }
+    row = read("trajectory", record, action="bash")
+    assert not any("failed" in note for note in row.notes)
+
+
 def test_a_trajectory_as_text():
     expected = [("user", "count"), ("assistant", "ls\n"), ("user", "a"), ("assistant", "wc")]
     assert said(read("trajectory", INTERCODE, action="text")) == expected

@@ -304,3 +304,14 @@ def test_a_turn_joined_with_one_that_carries_no_loss_carries_none():
 def test_a_mark_on_what_turns_out_to_be_another_s_is_no_mark():
     said = [message("human", "a") | {"weight": 0}, message("assistant", "b")]
     assert masked(chat(frame([said])).kept) == [({}, 0)]
+
+
+def test_a_closing_result_that_is_taken_off_leaves_word_that_its_call_failed():
+    call = {"id": "1", "name": "book", "arguments": "{}"}
+    asked = [message("user", "q"), message("assistant", tool_calls=[call])]
+    told = {
+        said: chat(frame([[*asked, message("tool", said, tool_call_id="1")]])) for said in ("ok", "Error: x")
+    }
+    notes = {said: read_notes(split.kept["notes"][0]) for said, split in told.items()}
+    repair = {"stage": "chat", "repair": "trailing_result", "count": 1}
+    assert notes == {"ok": [repair], "Error: x": [{**repair, "failed": "message"}]}

@@ -57,7 +57,10 @@ def test_anthropics_blocks_are_calls_and_results_by_their_ids():
     ]
     assert calls(row) == [("t1", "look", '{"n": 1}'), ("t2", "look", '{"n": 2}')]
     assert [m["tool_call_id"] for m in row.messages[3:5]] == ["t2", "t1"]
-    assert {note.get("flag") or note["repair"] for note in row.notes} == {"failed_call", "reasoning_content"}
+    assert row.notes == [
+        {"stage": "read", "flag": "failed_call", "id": "t1"},
+        {"stage": "read", "repair": "reasoning_content"},
+    ]
     assert passes(row)
 
 
