@@ -108,6 +108,27 @@ METRICS: dict[str, MetricDeclaration] = {
         kind="count",
         by="tools",
     ),
+    "trajectories.error_share": MetricDeclaration(
+        meaning="of the rows with tool results, those with a call whose result says error",
+        kind="share",
+        by="trajectories",
+        share_of=("trajectories.error_result", "trajectories.rows"),
+        of_nothing=0.0,
+    ),
+    "trajectories.repeated_share": MetricDeclaration(
+        meaning="of the rows with tool results, those that make a call again, with the same result",
+        kind="share",
+        by="trajectories",
+        share_of=("trajectories.repeated_call", "trajectories.rows"),
+        of_nothing=0.0,
+    ),
+    "trajectories.gave_up_share": MetricDeclaration(
+        meaning="of the rows with tool results, those that give up",
+        kind="share",
+        by="trajectories",
+        share_of=("trajectories.gave_up", "trajectories.rows"),
+        of_nothing=0.0,
+    ),
     "length.unsourced": MetricDeclaration(
         meaning="turns masked because their call asks for a text that stands in an earlier piece alone",
         kind="count",

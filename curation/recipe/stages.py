@@ -32,6 +32,8 @@ SpeltTokens = Literal["drop", "neutralise"]
 ToolRepair = Literal["types", "json", "nesting", "nulls", "ids", "order"]
 BashSyntax = Literal["drop", "flag", "ignore"]
 InvalidCall = Literal["drop", "mask"]
+FaultyTurn = Literal["flag", "mask", "drop"]
+FaultyRun = Literal["flag", "drop"]
 Undetermined = Literal["keep", "drop"]
 LanguageSides = Literal["answer", "both"]
 TooLong = Literal["split", "drop", "cut"]
@@ -83,6 +85,22 @@ class Tools(StageSettings, frozen=True):
     repair: bool | list[ToolRepair] = True
     bash_syntax: BashSyntax = "drop"
     invalid: Annotated[InvalidCall, LATER] = "drop"
+
+
+class Trajectories(StageSettings, frozen=True):
+    """Runs of an agent: calls whose result says error, calls made again, runs that give up or failed.
+
+    error_result   what happens to a row with a call whose result says that it failed: flag it, mask the turn
+                   that calls (it carries no loss, what follows does), or drop it
+    repeated_call  the same, where a call is made again as it was, with the same result; the first stays
+    gave_up        the same, where the assistant's last words give up
+    failed_run     what happens to a row that its source's `failed` says failed
+    """
+
+    error_result: FaultyTurn = "flag"
+    repeated_call: FaultyTurn = "flag"
+    gave_up: FaultyTurn = "flag"
+    failed_run: FaultyRun = "flag"
 
 
 class Language(StageSettings, frozen=True):
@@ -337,6 +355,28 @@ STAGES: dict[str, StageDeclaration] = {
         proposed="- tools: {schema: any}     # aj_tools checks against AJ's own six tools",
         example="- tools: {schema: any, sources: {flights: tools/flights.json}, repair: [types, ids]}",
     ),
+    "trajectories": StageDeclaration(
+        settings=Trajectories,
+        meaning="finds runs of an agent that fail: calls whose result says error, calls made again, runs that"
+        " give up; flags them, masks the turns or drops the rows",
+        reasons={
+            "failed_run": "its source says that the run failed",
+            "gave_up": "the run gives up",
+            "error_result": "a call of it failed: its result says error",
+            "repeated_call": "a call of it is made again, with the same result",
+        },
+        remedies={
+            "gave_up": "trajectories: {gave_up: mask}",
+            "error_result": "trajectories: {error_result: mask}",
+            "repeated_call": "trajectories: {repeated_call: mask}",
+        },
+        notes={
+            "gave_up": "a run that gives up",
+            "error_result": "calls whose result says error",
+            "repeated_call": "calls made again as they were, with the same result",
+        },
+        example="- trajectories: {error_result: mask, repeated_call: mask, failed_run: drop}",
+    ),
     "language": StageDeclaration(
         settings=Language,
         meaning="keeps the languages asked for, judged by what the assistant says and by what the user says,"
@@ -423,5 +463,8 @@ MASKED = {
     "copy": "it carries none in a row that equals this one",
     "context": "an earlier piece of its row has it to train on",
     "invalid_call": "its call is none that its tools take",
+    "error_result": "the result of its call says error",
+    "repeated_call": "it makes an earlier call again, with the same result",
+    "gave_up": "it gives up",
     "unsourced_in_piece": "its call asks for a text that stands in an earlier piece of its row alone",
 }

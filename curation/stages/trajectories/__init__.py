@@ -1,0 +1,1 @@
+"""Runs of an agent that fail: calls whose result says error, calls made again, runs that give up."""
