@@ -72,7 +72,8 @@ class Result:
         self.arguments: dict[str, Any] = given if isinstance(given, dict) else {}
         self.reads = reads(name, self.arguments)
         command = next((self.arguments[k] for k in ("command", "cmd") if k in self.arguments), None)
-        self.programs = programs_of(command) if isinstance(command, str) else []
+        self.command = command if isinstance(command, str) else ""
+        self.programs = programs_of(self.command)
 
     @property
     def _is_checked(self) -> bool:
@@ -140,6 +141,8 @@ class Result:
         if not said:
             return None
         lines = _lines(said)
+        if len(said) <= _SHOWN:
+            said = "\n".join(lines)
         if (code := _exit_code(lines)) is not None:
             return self._of_code(code, said)
         if self.reads:
@@ -167,7 +170,8 @@ class Result:
             by_itself = (told := phrases.PROGRAM.match(lines[0])) is not None and told[1] in own
             lists = self.programs[0][0].rpartition("/")[2] in _LISTS
             by_shell = (phrases.SHELL_END if lists else phrases.NO_SHELL).search(lines[0]) is not None
-            is_wrong = by_itself or by_shell
+            of_own = (about := phrases.OF_SHELL.match(lines[0])) is not None and about[1] in self.command
+            is_wrong = by_itself or by_shell or of_own
             return "shell" if is_wrong and _is_said_by_shell(lines) else None
         if len(said) > _WHOLE or len(lines) > 4 or phrases.LOG_LINE.match(said):
             return None

@@ -55,8 +55,8 @@ _ERROR = (
 _VERDICT = (
     rf"{_LEAD}(?:test case did not pass|failed \d+/\d+ test cases?|failed test case|wrong answer\b"
     rf"|incorrect(?:\.|!| answer| solution| input)|no known action matches|nothing happens\W{{0,2}}$"
-    rf"|your proposed edit has introduced|your command .{{0,80}}(?:failed|not allowed|not supported"
-    rf"|blocked))"
+    rf"|no \w+ (?:code|command|action) (?:was )?found|your proposed edit has introduced"
+    rf"|your command .{{0,80}}(?:failed|not allowed|not supported|blocked))"
 )
 ERROR = _one_of(_ERROR, _VERDICT)
 OPENS = _one_of(
@@ -108,7 +108,7 @@ SHORT = _one_of(
     r"(?:the |your |this )?[\w'\" #-]{1,50} (?:was |were |is |are |has been )?(?:currently |temporarily "
     r"|already )?(?:not found|not (?:a )?(?:valid|recogni[sz]ed|visible|authori[sz]ed|permitted|allowed"
     r"|supported|unique)|invalid|required|unavailable|denied|rejected|refused|booked|taken|wrong|incorrect"
-    r"|missing|exceeded)\b[^.!\n]{0,30}[.!]?",
+    r"|missing|exceeded)\b[^.!\n]{0,30}[.!]?(?: [^\n]{0,40})?",
     r"(?:the |your |this )?[\w'\" #-]{1,50} (?:does not|doesn't|already) exists?[^.!\n]{0,30}[.!]?",
     r"(?:invalid|insufficient|wrong|bad|unauthori[sz]ed|duplicate|illegal) [\w ]{1,30}[.!]?",
     r"(?:not (?:authenticated|authori[sz]ed|allowed|permitted|enough \w+)|rate limited|blocked)\b[^\n]{0,60}",
@@ -153,8 +153,8 @@ _SAYS = (
     r"|unable to\b|not recogni[sz]ed|fatal\b|error\b|unterminated|unmatched|expression expected|must be"
     r"|too many arg|not a (?:valid|git|regular)|no match|does not exist|event not found|division by"
     r"|out of range|cannot exec|read error|write error|bad \w+|unknown terminal|numeric argument|not known"
-    r"|omitting directory|may not specify|not specified|same file|no process|no input|undefined|missing"
-    r"|no such|password is required|(?:is )?not (?:a|the) )"
+    r"|omitting directory|may not specify|not specified|same file|no process|no input|undefined"
+    r"|possible unquoted|missing|no such|password is required|(?:is )?not (?:a|the) )"
 )
 # A line on which a program of the shell says that it failed.
 SHELL_LINE = re.compile(
@@ -173,6 +173,8 @@ SHELL_LINE = re.compile(
 )
 # That the shell could make nothing of the command.
 NO_SHELL = re.compile(r"-c: line \d+: |\bsh: .*(?:syntax error|unexpected EOF)")
+# What a shell says it of.
+OF_SHELL = re.compile(r"^(?:/\S*/)?[bzdk]?a?sh: (?:line )?(?:\d+: )?(\S[^:]*): ")
 # Which program says it, with a shell before it or without.
 PROGRAM = re.compile(r"^(?:(?:/\S*/)?[bzdk]?a?sh: )?(?:line \d+: )?(?:/\S*/)?([\w.+-]+): ")
 # Lines that a program adds to what it said was wrong: help, the place, a caret.
