@@ -49,7 +49,7 @@ _NONE = r"(?!\s*(?:none|null|no(?: errors?)?\W*$|0\b|false|\[\]|\{\}|n/a|\"\"))"
 # How the result of any tool begins: that it calls itself an error, and other words.
 _ERROR = (
     rf"{_LEAD}(?:{_KIND}[ _-]){{0,3}}(?:error|exception|failure)\b\W{{0,3}}?(?:\([\w .-]+\)|\[[\w .-]+\]"
-    rf"|-?\d+)?\s*[\])*`]*\s*(?:[:\uff1a!—]|- |\n){_NONE}"
+    rf"|-?\d+)?\s*[\])*`]*\s*(?:[:\uff1a!—,]|- |\n|$){_NONE}"
 )
 # What an environment says of an action that it refuses.
 _VERDICT = (
@@ -66,8 +66,9 @@ OPENS = _one_of(
     rf"|happened|thrown|raised|encountered)",
     rf"{_LEAD}(?:tool_use_error|tool_error|error)>",
     rf"{_LEAD}(?:failed|unable|not able) to \w",
-    rf"{_LEAD}failed: ",
-    rf"{_LEAD}(?:i |we |it |you )?(?:could not|couldn't|cannot|can not|can't) (?:be )?(?!wait )[a-z]\w+",
+    rf"{_LEAD}failed: (?!\d+\b)",
+    rf"{_LEAD}(?:i |we |it |you )?(?:could not|couldn't|cannot|can not|can't)"
+    rf" (?:be )?(?!wait )(?<!cannot be )[a-z]\w+",
     rf"{_LEAD}(?:the |your |this |that )?(?:[\w'\"`./:-]+ ){{0,3}}{_THING}s? (?:[\w'\"`./:=-]+"
     rf" ){{0,4}}{_AWAY}",
     rf"{_LEAD}(?:access|permission)s? (?:is |was )?denied",
@@ -81,13 +82,14 @@ OPENS = _one_of(
     rf"{_LEAD}(?:\w+ )?(?:rate limit|quota|timeout|time limit|memory limit|deadline)\w* (?:was |has been "
     rf"|is )?(?:exceeded|reached)",
     rf"{_LEAD}too many requests",
-    rf"{_LEAD}(?:\w+ ){{0,2}}(?:timed out|timeout\b)(?! (?:set|is|value|=))",
+    rf"{_LEAD}(?:\w+ ){{0,2}}(?:timed out|timeout\b)(?! (?:set|is|value|=)|:? ?\d)",
     rf"{_LEAD}(?:connection|network) (?:was )?(?:refused|reset|timed out|closed|unreachable|error)",
     rf"{_LEAD}(?:HTTP(?:/\d(?:\.\d)?)?|status(?: code)?:?|http error:?|response:?|code:?) ?[45]\d\d\b",
     rf"{_LEAD}[45]\d\d[ :-]{{1,3}}(?:client error|server error|bad request|unauthori[sz]ed|forbidden"
     rf"|not found|method not|request timeout|conflict|gone|unprocessable|too many|internal|not implemented"
     rf"|bad gateway|service|gateway)",
     rf"{_LEAD}request failed with status",
+    rf"{_LEAD}bad request: ",
     rf"{_LEAD}(?:bad request|internal server error|service unavailable|bad gateway|gateway timeout"
     rf"|not found)\W{{0,3}}$",
     _VERDICT,
@@ -96,6 +98,11 @@ OPENS = _one_of(
     rf"{_LEAD}(?:sorry, |oops,? )?(?:something|it) went wrong",
     rf"{_LEAD}(?:\d+ )?validation errors? for",
     r"^\s*\[(?:error|fatal)\]",
+    r"^[╷\s│]*│ error: ",
+    r"^error TS\d+: |^CMake Error at ",
+    rf"{_LEAD}(?:\w+[ .]){{1,3}}(?:failed|verification failed): ",
+    rf"{_LEAD}[\w.]+: timeout \d+ ?ms exceeded",
+    rf"{_LEAD}runtime error on ",
     rf"{_LEAD}net::ERR_",
     rf"{_LEAD}(?:i (?:do not|don't|did not|didn't) understand|illegal \w+)",
     rf"{_LEAD}no (?:replacements?|changes?) (?:was|were) (?:performed|made|applied)",
@@ -105,25 +112,34 @@ OPENS = _one_of(
 )
 # One short sentence, the whole of a result of a tool that neither reads nor looks something up.
 SHORT = _one_of(
-    r"(?:the |your |this )?[\w'\" #-]{1,50} (?:was |were |is |are |has been )?(?:currently |temporarily "
-    r"|already )?(?:not found|not (?:a )?(?:valid|recogni[sz]ed|visible|authori[sz]ed|permitted|allowed"
-    r"|supported|unique)|invalid|required|unavailable|denied|rejected|refused|booked|taken|wrong|incorrect"
-    r"|missing|exceeded)\b[^.!\n]{0,30}[.!]?(?: [^\n]{0,40})?",
-    r"(?:the |your |this )?[\w'\" #-]{1,50} (?:does not|doesn't|already) exists?[^.!\n]{0,30}[.!]?",
-    r"(?:invalid|insufficient|wrong|bad|unauthori[sz]ed|duplicate|illegal) [\w ]{1,30}[.!]?",
-    r"(?:not (?:authenticated|authori[sz]ed|allowed|permitted|enough \w+)|rate limited|blocked)\b[^\n]{0,60}",
-    r"no (?:tool|element|function|match|object|file|user|such|replacement|permission|access)\b[^\n]{0,60}",
-    r"[\w' ]{1,40} (?:denied|refused) permission[^\n]{0,40}",
+    r"(?:the |your |this |that )?[\w'\" #-]{1,40} (?:was |were |is |are |has been )?(?:currently "
+    r"|temporarily )?(?:not found|not (?:a )?(?:valid|recogni[sz]ed|visible|authori[sz]ed|permitted"
+    r"|supported|unique)|invalid|required|unavailable|rejected|declined|incorrect|exceeded"
+    r"|already (?:booked|taken|exists?))[.!]?(?: (?:in|with|for|to)\b[^.\n]{0,30}[.!]?|: [^\n]{0,40}"
+    r"|[.!] [^\n]{0,30})?",
+    r"(?:your |the |that |this )?(?:answer|flag|guess|solution|password|input|value) is wrong\b[^\n]{0,30}",
+    r"(?:the |your |this )?[\w'\" #-]{1,40} (?:does not|doesn't) exist[^.!\n]{0,30}[.!]?",
+    r"(?:invalid|insufficient|wrong|bad|unauthori[sz]ed|duplicate|illegal|unsupported"
+    r"|unknown) [\w']+(?: [\w']+)?(?: '[^'\n]*'| \"[^\"\n]*\")?(?:[.!]|: [^\n]{0,60})?",
+    r"(?:not (?:authenticated|authori[sz]ed|allowed|permitted|enough \w+)|rate limited"
+    r"|blocked by)\b[^\n]{0,60}",
+    r"no (?:tool|element|function|object|file|user|such|replacement|match(?:es)?|permission|access)(?:[.!]"
+    r"|(?: \w+)? (?:named|called|with|matches|found|exists|to|for)\b[^\n]{0,50}| [a-z]\b)?",
+    r"[\w' ]{1,40} (?:denied|refused) permission[^\n]{0,40}|permission denied[^\n]{0,40}",
     r"(?:i'm |i am )?(?:sorry|oops)\b[^\n]{0,20}(?:error|don't understand|do not understand|went wrong"
-    r"|cannot)[^\n]{0,40}",
+    r"|cannot|not available)[^\n]{0,40}",
+    r"you (?:do not|don't) have [^\n]{0,60}|wrong[.!][^\n]{0,30}|nothing happened\.?",
     r"(?:[\w']+ ){1,4}(?:has been|was) modified since[^\n]{0,60}",
-    r"[\w ]{0,20}returned an error\b[^\n]{0,60}",
+    r"(?:the )?(?:operation|action|request|command|transaction|call) (?:was )?(?:aborted|cancelled"
+    r"|canceled|declined)\b[^\n]{0,40}",
+    r"(?:[\w'`\"]+ ){1,3}(?:returned an error|raised an exception|failed with [\w ]{0,20}error)\b[^\n]{0,60}",
+    r"(?:failed|failure|error|exception|timeout|timed out|denied|rejected|aborted)[.!]?",
     r"[^\n]{0,12}(?:无效|超时|失败|错误|不存在)[^\n]{0,12}|[^\n]{0,12}エラー[^\n]{0,20}",
 )
 # The name of an exception before what it says.
 EXCEPTION = re.compile(
-    r"^(?:Uncaught |Unhandled |<class ')?(?:[\w$]+[./])*[A-Z]\w*(?:Error|Exception|Interrupt|Fault"
-    r"|Timeout)(?: \[\w+\])?(?:'>)?(?::\s|\(|$)"
+    r"^(?:Uncaught |Unhandled |<class '|<stdin>:\d+: )?(?:[\w$]+[./])*[A-Z]\w*(?:Error|Exception|Interrupt"
+    r"|Fault|Timeout)(?: \[\w+\])?(?:'>)?(?::\s|\(|$)"
 )
 
 SQL = _one_of(
@@ -137,6 +153,7 @@ SQL = _one_of(
     r"^\W{0,3}(?:ORA|PLS|TNS)-\d{5}",
     r"^Msg \d+, Level \d+",
     r"^\W{0,3}SQLSTATE\[",
+    r"^(?:duplicate entry '.*' for key|incorrect syntax near )",
     r"^.{0,40}(?:near \"[^\"]{1,60}\": syntax error|relation \"\S+\" does not exist"
     r"|column \"\S+\" does not exist)",
     r"^(?:Parse|Binder|Catalog|Conversion) Error: ",
