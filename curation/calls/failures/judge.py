@@ -6,6 +6,7 @@ believed only where the tool itself could not read. Found nothing is no failure,
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -37,6 +38,8 @@ _EXPLAINS = (
         " output stdout stderr")
 )  # fmt: skip
 _TEXTS = words("message msg detail output stdout stderr result content text response data body")
+# Without any of these an object tells nothing of its call.
+_TELLING = _ERRORS | _FAILED | _SUCCEEDED | _EXITS | _STATES | _HTTP | _TEXTS | {"metadata"}
 _NO_ERROR = frozenset(
     ("", "none", "null", "no", "no error", "no errors", "ok", "success", "false", "0", "n/a", "nil")
 )
@@ -64,16 +67,29 @@ def failure(said: str | None, name: str = "", arguments: str | None = None) -> s
 
 
 class Result:
-    """What is to be known of a call to judge its result."""
+    """What is to be known of a call to judge its result; looked for only where it counts."""
 
     def __init__(self, name: str, arguments: str | None) -> None:
         self.name = name
-        given = _loaded(arguments or "")
-        self.arguments: dict[str, Any] = given if isinstance(given, dict) else {}
-        self.reads = reads(name, self.arguments)
-        command = next((self.arguments[k] for k in ("command", "cmd") if k in self.arguments), None)
-        self.command = command if isinstance(command, str) else ""
-        self.programs = programs_of(self.command)
+        self._given = arguments or ""
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        given = _loaded(self._given)
+        return given if isinstance(given, dict) else {}
+
+    @cached_property
+    def reads(self) -> bool:
+        return reads(self.name, self.arguments)
+
+    @cached_property
+    def command(self) -> str:
+        found = next((self.arguments[key] for key in ("command", "cmd") if key in self.arguments), "")
+        return found if isinstance(found, str) else ""
+
+    @cached_property
+    def programs(self) -> list[list[str]]:
+        return programs_of(self.command)
 
     @property
     def _is_checked(self) -> bool:
@@ -98,13 +114,15 @@ class Result:
 
     def _of_object(self, found: dict[str, Any]) -> str | None:
         held = {key.lower().replace("-", "_"): value for key, value in found.items()}
+        if _TELLING.isdisjoint(held):
+            return None
         inner = held.get("metadata")
         if isinstance(inner, dict):
             held = {**{key.lower(): value for key, value in inner.items() if key.lower() in _EXITS}, **held}
         code = next((held[key] for key in _EXITS if _is_number(held.get(key))), None)
         if code is not None:
             return self._of_code(code, "\n".join(_texts(held)))
-        if self.reads and self.programs:
+        if self.programs and self.reads:
             return None
         if any(held.get(key) in (True, "true", "True") for key in _FAILED):
             return "key"

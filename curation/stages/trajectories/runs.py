@@ -146,6 +146,8 @@ def repeated(made: Sequence[Made], failed: Collection[int]) -> list[int]:
     if len(made) < 2 or len({call.name for call in made}) == len(made):
         return []
     keys: list[Any] = [(c.exchange, c.name, _same(c.arguments), c.said) for c in made]
+    if len(set(keys)) == len(keys) and made[-1].said is not None:
+        return []
     latest: dict[Any, int] = {}
     found: list[int] = []
     # The last call that was new and may have changed something.
@@ -206,13 +208,20 @@ GIVES_UP = re.compile(
 # Words that give up after a call that failed last.
 GIVES_IN = re.compile(
     r"\b(?:I(?:'m| am) sorry|sorry|apologi[sz]e|unfortunately|regrettably)\b|\bI(?:'m| am| was)? (?:unable"
-    r"|not able) to\b|\bI (?:could not|couldn't|cannot|can't|failed|wasn't able|was not able)\b|\b(?:seems"
-    r"|appears|looks like) (?:that )?(?:there|the|I|we|it)\b|\bencountered an?\b|抱歉|无法|对不起",
+    r"|not able) to\b|\bI (?:could not|couldn't|cannot|can't|failed|wasn't able|was not able)\b"
+    r"|抱歉|无法|对不起",
     re.IGNORECASE,
 )
+
+
+_GOES_ON = re.compile(r"\b(?:let me|let's|I'll|I will (?:try|now|use)|try again)\b", re.IGNORECASE)
 
 
 def gives_up(last: str, failed_last: bool) -> bool:
     """Whether what the assistant says last gives up; failed_last: whether the call before it failed."""
     said = last.rpartition("</think>")[2].replace("\u2019", "'")
-    return GIVES_UP.search(said) is not None or (failed_last and GIVES_IN.search(said) is not None)
+    if "```" in said:
+        # It still acts.
+        return False
+    gives_in = failed_last and GIVES_IN.search(said) is not None and _GOES_ON.search(said) is None
+    return gives_in or GIVES_UP.search(said) is not None
