@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from curation.calls.failures import phrases
-from curation.calls.failures.reads import is_of_errors, programs_of, reads, words
+from curation.calls.failures.reads import is_of_errors, looks, programs_of, reads, words
 
 # Keys of a result → how it says that it failed.
 _ERRORS = words(
@@ -175,7 +175,8 @@ class Result:
             return "shell"
         if _opens(said, lines[0]):
             return "message"
-        if phrases.SHORT.fullmatch(said[: _WHOLE + 1]) and not is_of_errors(self.name):
+        short = phrases.SHORT.fullmatch(said[: _WHOLE + 1]) is not None
+        if short and not is_of_errors(self.name) and not looks(self.name, self.arguments):
             return "message"
         return "shell" if _is_said_by_shell(lines) else None
 

@@ -11,11 +11,10 @@ def words(text: str) -> frozenset[str]:
 
 # Programs that print what is written elsewhere, or what they are told to.
 _PROGRAMS = words(
-    "ack ag awk base64 bat cat cd column cut dir dmesg echo egrep env fgrep file fmt fold gawk grep"
-    " gzcat head"
-    " hexdump history info journalctl jq less ls man more nl od printf pwd rg rev sed sort strings tac "
-    "tail tee"
-    " tee tr tree type uniq wc xxd yq zcat zgrep zless find git curl wget docker kubectl true export set"
+    "ack ag awk base64 bat cat cd column cut dir dmesg echo egrep env fgrep file fmt fold gawk grep gzcat"
+    " head hexdump history info journalctl jq less ls man more nl od printf pwd rg rev sed sort strings"
+    " tac tail tee tee tr tree type uniq wc xxd yq zcat zgrep zless find git curl wget docker kubectl true"
+    " export set"
 )
 # Of these only some commands read.
 _READING = {
@@ -32,45 +31,57 @@ _CHANGES = {
 }
 _SEGMENT = re.compile(r"\|\||&&|[|;\n]")
 _WORDS = re.compile(r"[^\s'\"]+")
+# Tools that give back what somebody wrote: by their verb, or by what they look for.
 _READS = re.compile(
-    r"(?:^|[_.:/-])(?:read|view|open|cat|show|search|grep|find|fetch|browse|visit|goto|scrape|crawl"
-    r"|retrieve|lookup"
-    r"|explain|translate|summari[sz]e|print|display|tail|head|man|help|docs?|documentation|logs?|wiki"
-    r"|wikipedia"
-    r"|transcri\w+|ocr|extract|inspect|list|ls|history|describe|get_?\w*(?:file|log|page|doc|content"
-    r"|text|article"
-    r"|url|email|message|ticket|issue|review|comment|post|news|note|error|event|alert|incident)\w*)(?:$"
-    r"|[_.:/-])"
+    r"(?:^|_)(?:read|view|cat|grep|tail|head|man|help|browse|visit|scrape|crawl|explain|translate"
+    r"|summari[sz]e|transcribe|ocr|extract|wiki|wikipedia|docs|logs)(?:_|$)|^open(?:_file|_url|_page)?$"
+    r"|(?:^|_)(?:get|fetch|search|find|show|load|list|open|query|lookup|retrieve|download)\w*_(?:files?"
+    r"|logs?|pages?|docs?|documents?|documentation|contents?|texts?|articles?|urls?|emails?|messages?"
+    r"|tickets?|issues?|reviews?|comments?|posts?|news|notes?|errors?|web|internet|alerts?|polic(?:y|ies)"
+    r"|faqs?|quotes?|lyrics)(?:_|$)|(?:^|_)(?:web|google|internet|wiki\w*|docs?|code|knowledge|news"
+    r"|faq)_(?:search|lookup|query)(?:_|$)"
+)
+# Tools that change nothing, besides.
+_LOOKS = re.compile(
+    r"(?:^|_)(?:get|fetch|search|find|show|list|ls|lookup|look|query|retrieve|check|describe|display|print"
+    r"|inspect|history|status|think|thought|reflect|plan|calculate|calculator)(?:_|$)"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Tools whose subject are errors: the key `error` of their results is what was asked for.
 _OF_ERRORS = re.compile(
-    r"error|log|exception|debug|diagnos|fault|issue|incident|ticket|lint|validat|alert|test|check"
-    r"|status|verif"
+    r"error|log|exception|debug|diagnos|fault|issue|incident|ticket|lint|validat|alert|test|check|status"
+    r"|verif"
 )
 _QUERIES = ("query", "sql", "statement")
 _ASKS = re.compile(r"\s*(?:select|show|desc|describe|explain|pragma)\b", re.IGNORECASE)
-_THINKS = frozenset({"think", "thought", "reflect", "plan", "calculate", "calculator"})
-_SHELLS = frozenset({"command", "cmd"})
+_MARKS = re.compile(r"[.:/ -]+")
 
 
 def of_name(name: str) -> str:
     """A tool's name in small letters, its words parted by `_`."""
-    return _CAMEL.sub("_", name).lower()
+    return _MARKS.sub("_", _CAMEL.sub("_", name)).lower()
 
 
 def reads(name: str, arguments: dict[str, Any]) -> bool:
-    """Whether a call reads and nothing else, as far as its name and its command tell."""
-    command = next((arguments[key] for key in _SHELLS if isinstance(arguments.get(key), str)), None)
+    """Whether a call gives back what is written somewhere, as far as its name and its command tell."""
+    command = _command(arguments)
     if command is None:
         return _READS.search(of_name(name)) is not None
     return command == "view" or command_reads(command)
 
 
 def looks(name: str, arguments: dict[str, Any]) -> bool:
-    """Whether a call changes nothing, as far as can be told: it reads, asks a database, or thinks."""
-    query = next((arguments[key] for key in _QUERIES if isinstance(arguments.get(key), str)), "")
-    return reads(name, arguments) or _ASKS.match(query) is not None or of_name(name) in _THINKS
+    """Whether a call changes nothing, as far as can be told: it reads, looks something up, asks or thinks."""
+    if reads(name, arguments):
+        return True
+    query = next((arguments[key] for key in _QUERIES if isinstance(arguments.get(key), str)), None)
+    if query is not None and _ASKS.match(query) is not None:
+        return True
+    return _command(arguments) is None and _LOOKS.search(of_name(name)) is not None
+
+
+def _command(arguments: dict[str, Any]) -> str | None:
+    return next((arguments[key] for key in ("command", "cmd") if isinstance(arguments.get(key), str)), None)
 
 
 def is_of_errors(name: str) -> bool:

@@ -127,7 +127,7 @@ def observed(text: str) -> str:
 _AGAIN = re.compile(
     r"(?:^|_)(?:wait|sleep|poll|scroll|next|previous|prev|press|key|click|tap|swipe|type|move|step|turn"
     r"|forward|backward|back|up|down|left|right|go|walk|roll|random|draw|flip|spin|shuffle|noop|continue"
-    r"|play|attack|undo|redo|retry|increment|decrement|add|append|push|pop)(?:_|$)"
+    r"|attack|undo|redo|retry|increment|decrement|push|pop)(?:_|$)"
 )
 _WAITING = re.compile(
     r"\b(?:pending|in[ _-]progress|running|queued|processing|waiting|starting|loading"
