@@ -18,7 +18,6 @@ LIBRARIES = (
     "orjson",
     "msgspec",
     "jsonschema-rs",
-    "tree-sitter-bash",
     "langdetect",
     "py3langid",
     "tokenizers",

@@ -20,7 +20,7 @@ AJ = (sys.executable, str(ROOT / "aj.py"))
 # What `aj` may not wait for before it knows what is asked, and that the request is right.
 HEAVY = {
     *("polars", "numpy", "numba", "pyarrow", "torch", "transformers", "peft", "datasets", "scipy"),
-    *("huggingface_hub", "httpx", "tokenizers", "jinja2", "sqlglot", "tree_sitter", "langdetect"),
+    *("huggingface_hub", "httpx", "tokenizers", "jinja2", "sqlglot", "langdetect"),
 }
 
 

@@ -4,7 +4,8 @@ import ast
 import re
 import warnings
 
-from curation.calls.bash_syntax import bash_error
+from curation.calls.bash.other_languages import CMDLET
+from curation.calls.bash.syntax import bash_error, keeps_the_grammar
 
 FENCES = {
     **dict.fromkeys(("bash", "sh", "shell", "console", "zsh"), "bash"),
@@ -33,14 +34,10 @@ _PYTHON = re.compile(
 # What opens Python too, where it is no bash.
 _PYTHON_TOO = re.compile(r"\s*(?:[\w.]+\s+=\s|[\w.]+\(|@\w+|(?:for|while|if|with|try)\b[^\n]*:\s*(?:\n|\Z))")
 # A cmdlet, or a variable set as no other shell does it.
-_POWERSHELL = re.compile(
-    r"(?:^|[|;({=&]\s*)(?:Get|Set|New|Remove|Start|Stop|Invoke|Test|Select|Where|ForEach|Write|Read|Import|Export|Add"
-    r"|Copy|Move|Rename|Out|Format|Measure|Sort|ConvertTo|ConvertFrom|Restart|Install|Update|Enable|Disable)-"
-    r"[A-Z][A-Za-z]+\b|^\s*\$\w+ = |\$env:\w",
-    re.MULTILINE,
-)
+_POWERSHELL = re.compile(rf"(?:^|[|;({{=&]\s*){CMDLET}|^\s*\$\w+ = |\$env:\w", re.MULTILINE)
 _PROSE = re.compile(r"\s*[A-Z][a-z]*(?:'[a-z]+)?,?(?: [a-z]+(?:'[a-z]+)?,?){3}")
 _LIKE_BASH = re.compile(r"(?:^|\s)-{1,2}[A-Za-z]|[|;&<>$]|(?:^|\s)\.{0,2}/\w|(?:^|\s)~/|\w\.\w{1,4}(?:\s|$)")
+_BACKQUOTED = re.compile(r"`([^`]*)`")
 # Programs whose name says enough, and which no game or shop takes for a verb.
 _PROGRAMS = re.compile(
     r"(?:ls|cat|head|tail|e?grep|rg|sed|awk|sort|uniq|wc|tr|xargs|cd|pwd|mkdir|rmdir|rm|cp|mv|ln|chmod|chown"
@@ -64,7 +61,7 @@ def evident_language(text: str) -> str | None:
         return None
     if bash_error(text) is not None:
         return "python" if _PYTHON_TOO.match(text) and _is_python(text) else None
-    return "bash" if _PROGRAMS.match(text.lstrip()) or _LIKE_BASH.search(text) else None
+    return "bash" if _PROGRAMS.match(text.lstrip()) or _LIKE_BASH.search(_without_marks(text)) else None
 
 
 def may_be(text: str, language: str) -> bool:
@@ -90,7 +87,12 @@ def is_complete(text: str, language: str | None) -> bool:
         return _is_python(text)
     if text.count("'") % 2 or text.count('"') % 2:
         return False
-    return language in ("sql", "powershell") or ("<<" not in text and bash_error(text) is None)
+    return language in ("sql", "powershell") or ("<<" not in text and keeps_the_grammar(text))
+
+
+def _without_marks(text: str) -> str:
+    """Without what stands in backquotes and is no command, as prose marks `<name>`; bash reads it later."""
+    return _BACKQUOTED.sub(lambda found: found[0] if keeps_the_grammar(found[1]) else "", text)
 
 
 def _is_python(text: str) -> bool:

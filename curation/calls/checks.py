@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from curation.calls.bash_syntax import bash_error
+from curation.calls.bash.syntax import bash_error
 from curation.calls.invented_nulls import without_nulls
 from curation.calls.repairs import is_wrapper, repeated_key, strict_json, unquote, unwrap
 from curation.calls.result_pairs import Problem, RowCall, RowTurn
@@ -46,7 +46,8 @@ def in_words(problem: Problem) -> str:
     if problem.reason == "unknown_tool":
         return f"no tool named {detail['tool']}"
     if problem.reason == "bash_syntax":
-        return f"no bash, at line {detail['line']}, column {detail['column']}: {detail['near']}"
+        kind = "no bash but another language" if detail.get("other_language") else "no bash"
+        return f"{kind}, at line {detail['line']}, column {detail['column']}: {detail['near'] or 'the end'}"
     kind = {"arguments_not_json": "no JSON: ", "schema_invalid": "unusable tools: "}.get(problem.reason, "")
     path = detail.get("path", "$")
     return f"{kind}{detail['error']}{'' if path == '$' else f' (at {path})'}"
@@ -149,10 +150,11 @@ class CallCheck:
         if self._bash == "ignore" or not isinstance(command, str):
             return None
         error = bash_error(command)
-        if error is None:
+        is_remote = where["tool"] in _REMOTE
+        if error is None or (is_remote and "other_language" in error):
             return None
         where = {**where, **error}
-        if self._bash == "drop" and where["tool"] not in _REMOTE:
+        if self._bash == "drop" and not is_remote:
             return Problem("bash_syntax", where)
         self.flags.append(where)
         return None

@@ -100,6 +100,8 @@ def test_in_python_brackets_behind_a_name_are_code_but_for_words_that_close():
         ("open the gate", None),
         ("It seems like the table does not exist.", None),
         ("look", None),
+        ("Sorry, I forgot to replace `<name of a table>`", None),
+        ("size=`du -s .`", "bash"),
     ],
 )
 def test_the_language_that_a_text_is_evidently_in(text, language):

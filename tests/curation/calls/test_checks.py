@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curation.calls.checks import in_words, offered_tools, problem_of
+from curation.calls.checks import CallCheck, in_words, offered_tools, problem_of
 from curation.calls.result_pairs import RowCall
 from curation.calls.tool_schemas import OPEN, Toolset, compile_tools
 
@@ -49,3 +49,24 @@ def test_a_call_is_judged_as_it_stands(name, arguments, reason, words):
     assert (problem and problem.reason) == reason
     assert problem is None or in_words(problem).startswith(words)
     assert call == RowCall(name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("ls | wc -l", None),
+        ("ls |", "no bash, at line 1, column 5: the end"),
+        ("print('a')", "no bash, at line 1, column 7: 'a')"),
+        ("import os", "no bash but another language, at line 1, column 1: import os"),
+    ],
+)
+def test_a_command_of_bash_is_judged_by_its_language(command, words):
+    problem = problem_of(RowCall("bash", json.dumps({"command": command})), OPEN, "drop")
+    assert (None if problem is None else in_words(problem)) == words
+
+
+def test_on_other_machines_a_shell_may_be_powershell():
+    for command, flags in (("Get-Service -Name ssh", []), ("if ($x) { Get-Date }", ["remote_bash"])):
+        check = CallCheck(OPEN, frozenset(), "drop")
+        assert check.call(1, RowCall("remote_bash", json.dumps({"command": command}))) is None
+        assert [flag["tool"] for flag in check.flags] == flags
