@@ -13,7 +13,7 @@ import polars as pl
 from curation.dataset.gate_sql import tables
 from curation.dataset.manifest import Manifest
 from curation.recipe.load import Recipe, stage_plan
-from curation.recipe.metrics import RUN_METRICS
+from curation.recipe.metrics import RUN_METRICS, shares_of_source
 from curation.recipe.model import MAX_STEPS, TrainSettings
 from curation.recipe.stages import STAGES, UNREAD
 
@@ -40,7 +40,10 @@ def measures(dataset: Path, metrics: Mapping[str, float], manifest: Manifest, re
         "tokens.max": shards["max_tokens"],
         "tokens.over_context": shards["over_context"],
     }
-    return Measures(overall, source_measures(scanned["ledger"], manifest, recipe))
+    of_ledger = source_measures(scanned["ledger"], manifest, recipe)
+    return Measures(
+        overall, {name: {**of, **shares_of_source(metrics, name)} for name, of in of_ledger.items()}
+    )
 
 
 def shard_facts(scanned: Mapping[str, pl.LazyFrame], context: int) -> dict[str, float | None]:

@@ -33,7 +33,8 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
     tasks; `fates` is the task that decided over all rows.
     """
     params = task.params
-    fates = read_frame(work / "tasks" / params["fates"] / "fates.arrow")
+    chosen = work / "tasks" / params["fates"]
+    fates, noted = (read_frame(chosen / name) for name in ("fates.arrow", "noted.arrow"))
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     read = 0
@@ -41,8 +42,10 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
         waiting = pl.DataFrame(schema=LEDGER_SCHEMA)
         for chunk in params["chunks"]:
             low = chunk["ordinal"] << 32
-            here = fates.filter(pl.col("pos").is_between(low, low + (1 << 32) - 1))
-            lines = chunk_lines(work / "tasks", chunk, here, params["source"])
+            here = pl.col("pos").is_between(low, low + (1 << 32) - 1)
+            lines = chunk_lines(
+                work / "tasks", chunk, fates.filter(here), noted.filter(here), params["source"]
+            )
             read += lines.height
             counts.update(dict(lines["fate"].value_counts().iter_rows()))
             dropped = lines.filter(pl.col("fate") == "dropped")
@@ -56,8 +59,13 @@ def write_ledger(task: Task, work: Path, out: Path) -> dict[str, Any]:
     return {"rows": read, "fates": dict(counts), "reasons": dict(reasons)}
 
 
-def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, source: str) -> pl.DataFrame:
-    """The ledger's lines of one chunk. Every input row has exactly one."""
+def chunk_lines(
+    tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, noted: pl.DataFrame, source: str
+) -> pl.DataFrame:
+    """The ledger's lines of one chunk. Every input row has exactly one.
+
+    noted: what stages over all rows noted of its rows.
+    """
     inputs = read_frame(tasks / chunk["rows"][0] / "inputs.arrow")
     notes = [notes_of(tasks / key / "kept.arrow") for key in reversed(chunk["rows"])]
     events = [fates]
@@ -69,7 +77,7 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
         )
     # The latest notes of a row hold the earlier ones.
     latest = pl.concat(notes).unique(["pos", "piece"], keep="first", maintain_order=True)
-    with_notes = pl.concat(events).join(latest, on=["pos", "piece"], how="left")
+    with_notes = with_noted(pl.concat(events).join(latest, on=["pos", "piece"], how="left"), noted)
     lives = lives_of(with_notes)
     low = chunk["ordinal"] << 32
     places = files_and_rows(chunk)
@@ -94,6 +102,16 @@ def chunk_lines(tasks: Path, chunk: Mapping[str, Any], fates: pl.DataFrame, sour
     assert lines.height == inputs.height, f"{source}: a row has two fates"
     assert not lines["fate"].null_count(), f"{source}: a row has no fate"
     return lines
+
+
+def with_noted(rows: pl.DataFrame, noted: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with the lines of `noted` at the end of their notes."""
+    if noted.is_empty():
+        return rows
+    more = rows.join(noted, on=["pos", "piece"], how="left", maintain_order="left")
+    notes = pl.concat_str("notes", "note", separator="\n", ignore_nulls=True)
+    either = pl.col("notes").is_not_null() | pl.col("note").is_not_null()
+    return more.with_columns(notes=pl.when(either).then(notes)).drop("note")
 
 
 def notes_of(kept: Path) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """samples.parquet: a bounded, seeded choice of rows, so that the report needs nothing else.
 
-Dropped rows of every reason, kept rows of every group, and near pairs, also just under the
-threshold. Ranked by digest(seed, source:file:row, piece), never by arrival.
+Dropped rows of every reason, kept rows of every group, near pairs, also just under the threshold, and
+pairs of rows whose answers differ. Ranked by digest(seed, source:file:row, piece), never by arrival.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,12 @@ from curation.task import Task
 PER_REASON = 12  # dropped rows of one source, stage and reason
 PER_GROUP = 24  # kept rows of one group
 PER_SOURCE = 4  # kept rows of one source
+PER_DIFFERENCE = 6  # pairs of one source whose answers differ in one way
 PAIRS = 40  # near pairs at or above the threshold, and as many just under it
 MAX_TEXT = 60_000  # characters of one row's messages and tools; longer rows are left out of the samples
 
-# kind is dropped, kept, near_pair or key; `other_*` is the survivor or the other row of a pair.
+# kind is dropped, kept, near_pair, conflict or key; `other_*` is the survivor or the other row of a pair, and
+# the `reason` of a conflict is by what the answers differ.
 # `messages` is canonical JSON text; null when the row could not be read. A key's `detail` is {"key",
 # "part": ignored or refused, "value"}: how its first value begins, personal data hidden.
 SAMPLE_SCHEMA: dict[str, Any] = {
@@ -58,10 +60,22 @@ Column = np.ndarray[Any, np.dtype[Any]]
 
 
 class Lookup:
-    """Finds rows by position in the work files: as the last stage that kept or dropped them left them."""
+    """Finds rows by position in the work files: as the last stage that kept or dropped them left them.
 
-    def __init__(self, tasks: Path, chunks: Sequence[Mapping[str, Any]], groups: Mapping[str, str]) -> None:
+    noted: what stages over all rows noted of rows, to stand among their notes.
+    """
+
+    def __init__(
+        self,
+        tasks: Path,
+        chunks: Sequence[Mapping[str, Any]],
+        groups: Mapping[str, str],
+        noted: pl.DataFrame | None = None,
+    ) -> None:
         self.tasks, self.groups = tasks, groups
+        self.noted = (
+            {(pos, piece): note for pos, piece, note in noted.iter_rows()} if noted is not None else {}
+        )
         self.places = Places(chunks)
         self._tables: dict[str, tuple[pa.Table, Column, Column]] = {}
 
@@ -78,7 +92,8 @@ class Lookup:
                 places = np.flatnonzero(positions == pos)
                 for place in places[pieces[places] == piece][:1]:
                     found: Record = table.slice(int(place), 1).to_pylist()[0]
-                    return found
+                    notes = [found["notes"], self.noted.get((pos, piece))]
+                    return {**found, "notes": "\n".join(filter(None, notes)) or None}
         return {"messages": None, "tools": None, "notes": None}
 
     def _table(self, name: str) -> tuple[pa.Table, Column, Column]:
@@ -94,13 +109,14 @@ def write_samples(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """Choose the samples of a run; needs the keys of every chunk's tasks, and of `choose`."""
     params = task.params
     tasks = work / "tasks"
-    lookup = Lookup(tasks, params["chunks"], params["groups"])
-    fates = read_frame(tasks / params["fates"] / "fates.arrow")
+    fates, noted = (read_frame(tasks / params["fates"] / name) for name in ("fates.arrow", "noted.arrow"))
+    lookup = Lookup(tasks, params["chunks"], params["groups"], noted)
     seed = params["seed"]
     chosen = [
         *dropped_samples(tasks, params["chunks"], fates, lookup, seed),
         *kept_samples(tasks / params["fates"], lookup, seed),
         *pair_samples(tasks, params["over_all"], fates, lookup, seed),
+        *conflict_samples(tasks, params["over_all"], params["chunks"], fates, lookup, seed),
         *key_samples(tasks, params["chunks"], lookup),
     ]
     frame = pl.DataFrame(chosen, schema=SAMPLE_SCHEMA, orient="row")
@@ -142,11 +158,7 @@ def dropped_samples(
     ]
     late = fates.filter(pl.col("fate") == "dropped").select(columns)
     every = pl.concat([*early, late.with_columns(ordinal=pl.col("pos") // (1 << 32))])
-    sources = pl.DataFrame(
-        {"ordinal": [c["ordinal"] for c in chunks], "source": [c["source"] for c in chunks]},
-        schema={"ordinal": pl.UInt64, "source": pl.String},
-    )
-    every = every.join(sources, on="ordinal", how="left")
+    every = every.join(sources_of(chunks), on="ordinal", how="left")
     found = []
     for row in ranked(every, ["source", "stage", "reason"], PER_REASON, seed, lookup).iter_rows(named=True):
         content = lookup.content(row["pos"], row["piece"])
@@ -156,6 +168,14 @@ def dropped_samples(
                 {"kind": "dropped", "fate": "dropped", **lookup.place(row["pos"]), **content, **outcome}
             )
     return found
+
+
+def sources_of(chunks: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """The source of every ordinal."""
+    return pl.DataFrame(
+        {"ordinal": [c["ordinal"] for c in chunks], "source": [c["source"] for c in chunks]},
+        schema={"ordinal": pl.UInt64, "source": pl.String},
+    )
 
 
 def kept_samples(chosen: Path, lookup: Lookup, seed: int) -> list[Record]:
@@ -183,16 +203,30 @@ def pair_samples(
     found = []
     for stage in over_all:
         for key in stage["keys"]:
-            pairs = read_frame(tasks / key / "pairs.arrow").with_columns(
-                above=pl.col("similarity") >= stage["threshold"]
-            )
-            chosen = ranked(pairs, ["above"], PAIRS, seed, lookup)
-            chosen_fates = fates_of(fates, pl.concat([chosen["pos"], chosen["other_pos"]]))
-            found += [
-                pair_sample(pair, stage["name"], chosen_fates, lookup)
-                for pair in chosen.iter_rows(named=True)
-            ]
-    return [pair for pair in found if pair]
+            pairs = read_frame(tasks / key / "pairs.arrow").filter(pl.col("by").is_null())
+            pairs = pairs.with_columns(above=pl.col("similarity") >= stage["threshold"])
+            found += shown_pairs(ranked(pairs, ["above"], PAIRS, seed, lookup), stage["name"], fates, lookup)
+    return found
+
+
+def conflict_samples(
+    tasks: Path,
+    over_all: Sequence[Mapping[str, Any]],
+    chunks: Sequence[Mapping[str, Any]],
+    fates: pl.DataFrame,
+    lookup: Lookup,
+    seed: int,
+) -> list[Record]:
+    """Pairs of rows whose answers differ, of every source and way in which they do."""
+    found = []
+    for stage in over_all:
+        for key in stage["keys"]:
+            pairs = read_frame(tasks / key / "pairs.arrow").filter(pl.col("by").is_not_null())
+            pairs = pairs.with_columns(ordinal=pl.col("pos") // (1 << 32))
+            pairs = pairs.join(sources_of(chunks), on="ordinal", how="left")
+            chosen = ranked(pairs, ["by", "source"], PER_DIFFERENCE, seed, lookup)
+            found += shown_pairs(chosen, stage["name"], fates, lookup)
+    return found
 
 
 def key_samples(tasks: Path, chunks: Sequence[Mapping[str, Any]], lookup: Lookup) -> list[Record]:
@@ -221,6 +255,13 @@ def fates_of(fates: pl.DataFrame, positions: pl.Series) -> dict[tuple[int, int],
     return {(p, n): (i, f) for p, n, i, f in here.select("pos", "piece", "id", "fate").iter_rows()}
 
 
+def shown_pairs(pairs: pl.DataFrame, stage: str, fates: pl.DataFrame, lookup: Lookup) -> list[Record]:
+    """Pairs as samples, without those too long to show."""
+    known = fates_of(fates, pl.concat([pairs["pos"], pairs["other_pos"]]))
+    samples = (pair_sample(pair, stage, known, lookup) for pair in pairs.iter_rows(named=True))
+    return [sample for sample in samples if sample]
+
+
 def pair_sample(
     pair: Record, stage: str, fates: Mapping[tuple[int, int], tuple[str | None, str]], lookup: Lookup
 ) -> Record:
@@ -232,13 +273,14 @@ def pair_sample(
     row_id, fate = fates.get(one, (None, "dropped"))
     other_id, other_fate = fates.get(other, (None, "dropped"))
     return {
-        "kind": "near_pair",
+        "kind": "conflict" if pair["by"] else "near_pair",
         **lookup.place(one[0]),
         **content,
         "piece": one[1],
         "id": row_id,
         "fate": fate,
         "stage": stage,
+        "reason": pair["by"],
         "similarity": pair["similarity"],
         **{f"other_{key}": value for key, value in lookup.place(other[0]).items() if key != "group"},
         "other_id": other_id,

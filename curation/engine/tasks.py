@@ -36,6 +36,7 @@ from curation.row import (
 from curation.sources.records import BATCH_BYTES
 from curation.stages.seam import (
     DROPS_SCHEMA,
+    FLAGS_SCHEMA,
     MASKS_SCHEMA,
     PAIRS_SCHEMA,
     Keyed,
@@ -320,7 +321,7 @@ def reduce(task: Task, work: Path, out: Path) -> dict[str, Any]:
 
 
 def write_outcome(out: Path, stage: str, outcome: Any) -> dict[str, Any]:
-    """drops.arrow, masks.arrow and pairs.arrow in the order of position, and the counts.
+    """drops.arrow, masks.arrow, flags.arrow and pairs.arrow in the order of position, and the counts.
 
     `masked` are the ordinals of the chunks with a row in masks.arrow.
     """
@@ -328,6 +329,8 @@ def write_outcome(out: Path, stage: str, outcome: Any) -> dict[str, Any]:
         drops.write(outcome.drops.sort("pos", "piece"))
     with FrameWriter(out / "masks.arrow", MASKS_SCHEMA) as masks:
         masks.write(outcome.masks.sort("pos", "piece", "turn"))
+    with FrameWriter(out / "flags.arrow", FLAGS_SCHEMA) as flags:
+        flags.write(outcome.flags.sort("pos", "piece", "note"))
     with FrameWriter(out / "pairs.arrow", PAIRS_SCHEMA) as pairs:
         pairs.write(outcome.pairs.sort("pos", "piece", "other_pos", "other_piece"))
     reasons = dict(outcome.drops["reason"].value_counts().iter_rows())

@@ -20,7 +20,7 @@ from curation.mixture.shortage import render
 from curation.places import Places
 from curation.recipe.load import Mixture
 from curation.row import digest, root_digest
-from curation.stages.seam import no_pairs
+from curation.stages.seam import FLAGS_SCHEMA, no_pairs
 from curation.task import Task
 
 # One line per written row, in shard order: where the row lies and what the mixture made of it.
@@ -46,6 +46,10 @@ FATES_SCHEMA: dict[str, Any] = {
 }
 
 
+# What stages over all rows note of a row, the other row named as in `detail`.
+NOTED_SCHEMA: dict[str, Any] = {"pos": pl.UInt64, "piece": pl.UInt32, "note": pl.String}
+
+
 class Infeasibility(Refusal):
     """The mixture cannot be had: what the ways out are computed from, and the text that tells them."""
 
@@ -55,7 +59,7 @@ class Infeasibility(Refusal):
 
 
 def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
-    """Decide every row's fate. Writes written.arrow and fates.arrow; the summary has the figures.
+    """Decide every row's fate. Writes written.arrow, fates.arrow and noted.arrow; the summary counts.
 
     Raises Infeasibility before anything is written when the mixture cannot be had.
     """
@@ -70,9 +74,8 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
     chosen = select(index.filter(~pl.col("eval")), solved, seed=params["seed"])
     written = written_rows(index, chosen, params["seed"])
     root = root_digest(written.select("split", "id", "repeat").iter_rows())
-    fates = all_fates(tasks, params, index, written)
     write_frame(out / "written.arrow", written.select("split", *WRITTEN_SCHEMA))
-    write_frame(out / "fates.arrow", fates)
+    write_fates(tasks, params, index, written, out)
     return {
         "root": root,
         "written": dict(written["split"].value_counts().iter_rows()),
@@ -84,11 +87,11 @@ def choose(task: Task, work: Path, out: Path) -> dict[str, Any]:
 def undecided(task: Task, work: Path, out: Path) -> dict[str, Any]:
     """The fates of a run whose mixture cannot be had: every row that passed the stages is unselected.
 
-    Writes fates.arrow, from which the ledger is made.
+    Writes fates.arrow and noted.arrow, from which the ledger is made.
     """
     index, _ = clustered(work / "tasks", task.params)
     nothing = index.head(0).with_columns(split=pl.lit("train"))
-    write_frame(out / "fates.arrow", all_fates(work / "tasks", task.params, index, nothing))
+    write_fates(work / "tasks", task.params, index, nothing, out)
     return {"rows": index.height}
 
 
@@ -165,8 +168,29 @@ def written_rows(index: pl.DataFrame, chosen: pl.DataFrame, seed: int) -> pl.Dat
     )
 
 
+def write_fates(
+    tasks: Path, params: Mapping[str, Any], index: pl.DataFrame, written: pl.DataFrame, out: Path
+) -> None:
+    """fates.arrow and noted.arrow of a choice."""
+    names = Names(index, params["chunks"])
+    write_frame(out / "fates.arrow", all_fates(tasks, params, index, written, names))
+    keys = [key for stage in params["over_all"] for key in stage["keys"]]
+    flags = [read_frame(tasks / key / "flags.arrow") for key in keys]
+    write_frame(out / "noted.arrow", noted(pl.concat([pl.DataFrame(schema=FLAGS_SCHEMA), *flags]), names))
+
+
+def noted(flags: pl.DataFrame, names: "Names") -> pl.DataFrame:
+    """The flags of stages over all rows as lines of notes, with the other row's name."""
+    notes = []
+    for text, other in zip(flags["note"], names.of(flags, "other"), strict=True):
+        entry = {**orjson.loads(text), "other": other}
+        notes.append(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode())
+    found = flags.with_columns(pl.Series("note", notes, dtype=pl.String)).select(*NOTED_SCHEMA)
+    return found.group_by("pos", "piece", maintain_order=True).agg(pl.col("note").str.join("\n"))
+
+
 def all_fates(
-    tasks: Path, params: Mapping[str, Any], index: pl.DataFrame, written: pl.DataFrame
+    tasks: Path, params: Mapping[str, Any], index: pl.DataFrame, written: pl.DataFrame, names: "Names"
 ) -> pl.DataFrame:
     """The fate of every row that got as far as a stage over all rows, by position."""
     splits = written.select("pos", "piece", "split").unique(["pos", "piece"])
@@ -178,7 +202,6 @@ def all_fates(
             stage=pl.when(pl.col("split").is_null()).then(pl.lit("mixture")),
         )
     )
-    names = Names(index, params["chunks"])
     alive = alive.join(names.clusters, on="pos", how="left", maintain_order="left")
     dropped = [
         over_all_drops(read_frame(tasks / key / "drops.arrow"), stage["name"], names)
@@ -192,7 +215,7 @@ def all_fates(
 
 
 class Names:
-    """What a survivor is called: its final id, or source:file:row when it has none.
+    """What another row is called: its final id, or source:file:row when it has none.
 
     clusters  `pos` and `detail` of the rows that passed the stages and whose cluster holds another
               such row: the detail names the cluster, by the place of the smallest position in it
@@ -211,20 +234,25 @@ class Names:
         """source:file:row of a position."""
         return ":".join(map(str, self.places[pos]))
 
-    def of(self, drops: pl.DataFrame) -> list[str]:
-        """The survivors of `drops`, in its order."""
-        survivors = drops.select(
-            pl.col("survivor_pos").alias("pos"), pl.col("survivor_piece").alias("piece")
-        ).join(self.index, on=["pos", "piece"], how="left", maintain_order="left")
-        return [row_id or self.place(pos) for pos, row_id in survivors.select("pos", "id").iter_rows()]
+    def of(self, rows: pl.DataFrame, which: str) -> list[str | None]:
+        """The rows that `which` of a frame names, the survivor or the other row; None where it names none."""
+        named = rows.select(pos=f"{which}_pos", piece=f"{which}_piece").join(
+            self.index, on=["pos", "piece"], how="left", maintain_order="left"
+        )
+        return [
+            None if pos is None else row_id or self.place(pos)
+            for pos, row_id in named.select("pos", "id").iter_rows()
+        ]
 
 
 def over_all_drops(drops: pl.DataFrame, stage: str, names: Names) -> pl.DataFrame:
-    """The drops of a stage over all rows as fates, each naming its survivor."""
+    """The drops of a stage over all rows as fates, each naming its survivor, if it has one."""
     details = []
-    for detail, survivor in zip(drops["detail"], names.of(drops), strict=True):
+    told = zip(drops["reason"], drops["detail"], names.of(drops, "survivor"), strict=True)
+    for reason, detail, survivor in told:
         found = orjson.loads(detail) if detail else {}
-        found["duplicate_of"] = survivor
+        key = "duplicate_of" if reason.endswith("duplicate") else "kept_instead"
+        found |= {key: survivor} if survivor else {}
         details.append(orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode())
     return drops.select(
         "pos",

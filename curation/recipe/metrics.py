@@ -155,6 +155,22 @@ METRICS: dict[str, MetricDeclaration] = {
         by="language",
         share_of=("language.kept", "language.rows"),
     ),
+    "conflicts.share": MetricDeclaration(
+        meaning="of the rows with an answer, those to whose turns another row gives a different one",
+        kind="share",
+        by="conflicts",
+        per_source=True,
+        share_of=("conflicts.differing", "conflicts.rows"),
+        of_nothing=0.0,
+    ),
+    "conflicts.contradicting_share": MetricDeclaration(
+        meaning="of the rows with an answer, those to whose turns another row gives one that contradicts it",
+        kind="share",
+        by="conflicts",
+        per_source=True,
+        share_of=("conflicts.contradicting", "conflicts.rows"),
+        of_nothing=0.0,
+    ),
     "dedupe.capped": MetricDeclaration(
         meaning="how often the search for near duplicates reached a limit, so that pairs may be missing",
         kind="count",
@@ -164,6 +180,7 @@ METRICS: dict[str, MetricDeclaration] = {
 
 # Further figures that a run leaves in gates.json for the report, by how their names begin.
 FIGURES = {
+    "conflicts.": "rows with an answer, and those of them with a differing, contradicting or reworded one",
     "dedupe.": "what the search for near duplicates did",
     "language.written.": "written rows by language",
     "pii.": "findings of personal data by kind",
@@ -267,6 +284,18 @@ def evaluated_meanings(names: Iterable[str]) -> dict[str, str]:
 
 
 Number = TypeVar("Number", int, float)
+
+
+def shares_of_source(counted: Mapping[str, float], source: str) -> dict[str, float | None]:
+    """The metrics per source that a stage counts, as `<count>.<source>`; None where it did not run."""
+    found: dict[str, float | None] = {}
+    for name, metric in METRICS.items():
+        if metric.per_source and metric.share_of is not None:
+            part, whole = metric.share_of
+            rows = counted.get(f"{whole}.{source}", 0)
+            share = counted.get(f"{part}.{source}", 0) / rows if rows else metric.of_nothing
+            found[name] = share if name in counted else None
+    return found
 
 
 def full_names(stage: str, counts: Mapping[str, Number]) -> dict[str, Number]:

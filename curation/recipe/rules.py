@@ -37,6 +37,7 @@ from curation.recipe.yaml_lines import Document, KeyPath
 # Shares may be rounded: three thirds written with six digits still add up.
 SUM_TOLERANCE = Fraction(3, 1_000_000)
 # More repeats than this need a waiver of mixture.max_repeat (DESIGN.md §5).
+PER_SOURCE = " and ".join(sorted({f"{name.partition('.')[0]}.*" for name in SOURCE_METRICS}))
 REPEATS_WITHOUT_WAIVER = 16
 REPEAT_GATE = "mixture.max_repeat"
 # `lr_end` of transformers' get_polynomial_decay_schedule_with_warmup.
@@ -177,9 +178,9 @@ def single_gate_faults(gate: Gate, at: KeyPath, recipe: RecipeModel) -> Iterator
         yield Fault(at, "needs a 'max:' or a 'min:' for the sources that bounds leaves out")
     by_source = gate.metric in SOURCE_METRICS
     if gate.per and not by_source:
-        yield Fault((*at, "per"), f"only source.* metrics are measured per source, '{gate.title}' is not")
+        yield Fault((*at, "per"), f"only {PER_SOURCE} metrics are measured per source, '{gate.title}' is not")
     if gate.bounds and not by_source:
-        yield Fault((*at, "bounds"), "only source.* metrics have a bound per source")
+        yield Fault((*at, "bounds"), f"only {PER_SOURCE} metrics have a bound per source")
     for source in gate.bounds if by_source else ():
         if source not in recipe.sources:
             yield Fault((*at, "bounds", source), f"unknown source; {meant(source, recipe.sources)}")

@@ -37,6 +37,8 @@ FaultyRun = Literal["flag", "drop"]
 Undetermined = Literal["keep", "drop"]
 LanguageSides = Literal["answer", "both"]
 TooLong = Literal["split", "drop", "cut"]
+ConflictAction = Literal["flag", "keep_one", "drop"]
+AnswerRule = Literal["first", "longest", "most_given"]
 PiiAction = Literal["mask", "drop", "flag"]
 PiiKind = Literal["email", "phone", "ip", "card", "secret"]
 PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
@@ -164,6 +166,21 @@ class NearDuplicates(StageSettings, frozen=True):
     backend: Backend = "native"
 
 
+class Conflicts(StageSettings, frozen=True):
+    """Different answers to the same turns.
+
+    action     flag the rows, keep one of them with those that say the same, or drop them all
+    rule       which answer stays: the first, the longest, or the one that most rows give; of equals the first
+    keep       sources in the order in which their rows come first; by default the recipe's
+    rewording  the share of content words in common from which answers say the same in other words
+    """
+
+    action: ConflictAction = "flag"
+    rule: AnswerRule = "first"
+    keep: SourceOrder = []
+    rewording: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.7
+
+
 class Contamination(StageSettings, frozen=True):
     """Rows that hold text of given sets: passages in common, whatever numbers and names stand in them.
 
@@ -209,6 +226,7 @@ class StageDeclaration(Step, frozen=True, kw_only=True):
     counts_as       what its drops are in source.invalid_share and source.duplicate_share
     counts_named    what stands before the names of its counts, where that is not its own name
     counts_tokens   whether it needs a tokenizer, and the rows that it keeps have their number of tokens
+    judges          whether its flags say what a row is worth, so that the report tells them by source
     without         what is to be said of a dataset that was made without it
     missed          what `aj check` says of a recipe that leaves it out
     proposed        its line in the recipe that `aj init` writes
@@ -219,6 +237,7 @@ class StageDeclaration(Step, frozen=True, kw_only=True):
     counts_as: Literal["invalid", "duplicate"] | None = None
     counts_named: str = ""
     counts_tokens: bool = False
+    judges: bool = False
     without: str = ""
     missed: str = ""
     proposed: str = ""
@@ -438,6 +457,19 @@ STAGES: dict[str, StageDeclaration] = {
         without="No stage looks for near duplicates",
         proposed="- near_duplicates",
         example="- near_duplicates: {similarity: 0.8, keep: [custom, wildchat]}",
+    ),
+    "conflicts": StageDeclaration(
+        settings=Conflicts,
+        meaning="finds rows with the same turns so far and different answers, told apart from answers that"
+        " say the same in other words; it stands before near_duplicates, which drops some of them unseen",
+        reasons={"conflicting_answer": "another row has the same turns so far and a different answer"},
+        remedies={"conflicting_answer": "conflicts: {action: flag}"},
+        notes={
+            "contradicting_answer": "another row has the same turns so far and an answer that contradicts it",
+            "other_answer": "another row has the same turns so far and an answer that says something else",
+        },
+        judges=True,
+        example="- conflicts: {action: keep_one, rule: most_given}",
     ),
     "contamination": StageDeclaration(
         settings=Contamination,

@@ -43,14 +43,25 @@ class Split:
         yield self.dropped
 
 
+FLAGS_SCHEMA: dict[str, Any] = {
+    "pos": pl.UInt64,
+    "piece": pl.UInt32,
+    "other_pos": pl.UInt64,
+    "other_piece": pl.UInt32,
+    "note": pl.String,
+}
+
+
 class Outcome(NamedTuple):
     """What a stage over all rows found.
 
     drops    pos u64, piece u32, reason str, detail str, survivor_pos u64?, survivor_piece u32?
     pairs    verified pairs: pos u64, piece u32, other_pos u64, other_piece u32, similarity f64
              (those at or above the threshold join the row's cluster; those below are kept for
-             the report only)
+             the report only); those of two answers that differ have no similarity but `by` what they do
     counts   as in Split, e.g. {"capped": 0}
+    flags    lines for the notes of rows that stay or go, each naming another row: pos u64, piece u32,
+             other_pos u64, other_piece u32, note str
     masks    turns of rows that stay and from here on carry no loss: pos u64, piece u32, turn u32
     """
 
@@ -58,6 +69,7 @@ class Outcome(NamedTuple):
     pairs: pl.DataFrame
     counts: Mapping[str, float] = MappingProxyType({})
     masks: pl.DataFrame = pl.DataFrame(schema={"pos": pl.UInt64, "piece": pl.UInt32, "turn": pl.UInt32})
+    flags: pl.DataFrame = pl.DataFrame(schema=FLAGS_SCHEMA)
 
 
 DROPS_SCHEMA: dict[str, Any] = {
@@ -75,6 +87,7 @@ PAIRS_SCHEMA: dict[str, Any] = {
     "other_pos": pl.UInt64,
     "other_piece": pl.UInt32,
     "similarity": pl.Float64,
+    "by": pl.String,
 }
 
 

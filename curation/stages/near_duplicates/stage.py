@@ -226,6 +226,7 @@ def outcome_of(
             "other_pos": pos[other],
             "other_piece": piece[other],
             "similarity": links.similarity[chosen],
+            "by": pl.repeat(None, len(one), dtype=pl.String, eager=True),
         },
         schema=PAIRS_SCHEMA,
     ).sort("pos", "piece", "other_pos", "other_piece")

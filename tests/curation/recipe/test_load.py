@@ -412,7 +412,7 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
         (
             "max: 0",
             "max: 0, per: source",
-            "r.yaml:16: gates[0].per: only source.* metrics are measured per source, 'eval.leaked_rows' is not",
+            "r.yaml:16: gates[0].per: only conflicts.* and source.* metrics are measured per source, 'eval.leaked_rows' is not",
         ),
         (
             "eval.leaked_rows, max: 0",

@@ -123,7 +123,9 @@ def test_a_metric_is_made_by_something_there_is():
         if metric.by in STAGES:
             prefix = f"{STAGES[metric.by].counts_named or metric.by}."
             assert all(count.startswith(prefix) for count in metric.share_of or (name,)), name
-        assert metric.per_source == name.startswith("source.")
+        counted_by_source = metric.by in STAGES and metric.share_of is not None
+        assert metric.per_source <= (name.startswith("source.") or counted_by_source), name
+        assert metric.per_source or not name.startswith("source."), name
 
 
 # Names that are ordinary words, too: of a column, a message key, a format of a file.

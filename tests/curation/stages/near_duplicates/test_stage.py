@@ -160,7 +160,7 @@ def test_survivors_stay_and_pairs_name_real_rows(tmp_path):
     dropped = set(drops["pos"])
     assert not dropped & set(drops["survivor_pos"])
     texts = prepare(NearDuplicates(), Context())(rows)["said"]
-    for one, _, other, _, similarity in pairs.iter_rows():
+    for one, _, other, _, similarity, _ in pairs.iter_rows():
         assert similarity == jaccard(shingles(texts[one]), shingles(texts[other]))
 
 

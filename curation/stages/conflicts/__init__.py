@@ -1,0 +1,1 @@
+"""Rows with the same turns so far and different answers."""

@@ -1,0 +1,215 @@
+"""Two answers to the same turns: whether one only rewords the other, contradicts it, or says something else.
+
+Judged by what they have in common: content words (stems without function words, those of the question left
+out), numbers, and polarity (a yes or no at the beginning, words that are denied). Reads English, and of
+other languages the words and the numbers alone.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+
+from curation.stages.conflicts.english import DENIES, EMPTY, NO, NUMBER_WORDS, OPPOSITES, YES
+from curation.stages.near_duplicates.shingles import words
+from curation.turns.thoughts import split_thought
+
+# An answer that one is compared with is a copy of it, says the same in other words, says the opposite, or
+# says something else, which may be as true.
+Relation = Literal["same", "rewording", "contradiction", "other"]
+
+MAX_CHARACTERS = 2_000  # of an answer that are read
+WORKED_OUT = 60  # content words of an answer whose last number is taken for its result
+BRIEF = 20  # content words of an answer all of which is held against the other
+FEW = 2  # content words beside the question's, with which an answer is all but its numbers
+ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
+
+_FIGURE = r"(?:(?<![\w.)])[-\u2212])?\d+(?:[.,]\d+)*"
+_FIGURES = re.compile(_FIGURE)
+_NUMBERS = re.compile(rf"{_FIGURE}|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+# Marks of lists and exponents are no numbers that an answer gives.
+_NO_NUMBER = re.compile(r"^\s*(?:\d+[.):]|step \d+:?)(?=\s)|\^\s*\{?-?\d+", re.MULTILINE | re.IGNORECASE)
+_ASKS_FOR_NUMBER = re.compile(
+    r"how (?:many|much|long|old|far|tall|high|deep|big)|\b(?:calculate|compute|solve|evaluate|convert)\b"
+    r"|(?:find|what is|what's|determine) (?:the )?[\w ]{0,30}?"
+    r"(?:sum|difference|product|value|total|number|area|volume|perimeter|average|mean|percentage|cost|price)",
+    re.IGNORECASE,
+)
+_ASKS_FOR_TEXT = re.compile(
+    r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What of a question matters for the answers to it.
+
+    for_number  whether it asks for one
+    is_open     whether it asks for a text, a list or an estimate, of which many can be right
+    """
+
+    stems: frozenset[str]
+    numbers: frozenset[str]
+    for_number: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is compared of an answer.
+
+    spoken   all its words, in order
+    stems    of its content words
+    own      those of them that are not in the question
+    numbers  as figures, in order, without those of the question
+    denied   stems of the words that it denies; not looked for in a long one
+    opens    "yes", "no", or ""
+    calls    names and arguments of its tool calls, in canonical JSON
+    """
+
+    spoken: tuple[str, ...]
+    stems: frozenset[str]
+    own: frozenset[str]
+    numbers: tuple[str, ...]
+    denied: frozenset[str]
+    opens: str
+    calls: tuple[tuple[str, str], ...]
+
+
+def read_question(text: str) -> Question:
+    """The last turn before an answer."""
+    end = text[-MAX_CHARACTERS:]
+    said = words(end)
+    return Question(
+        frozenset(map(stem, said)),
+        frozenset(numbers(end, said)),
+        bool(_ASKS_FOR_NUMBER.search(end)),
+        bool(_ASKS_FOR_TEXT.search(end)),
+    )
+
+
+def read_answer(message: dict[str, Any], question: Question) -> Answer:
+    """An assistant's turn as it is compared."""
+    _, text = split_thought(message["content"] or "")
+    text = text[:MAX_CHARACTERS]
+    said = words(text)
+    stems = frozenset(stem(word) for word in said if word not in EMPTY and not word[0].isdigit())
+    calls = tuple((call["name"], plain_json(call["arguments"])) for call in message["tool_calls"] or ())
+    opens = "yes" if said and said[0] in YES else "no" if said and said[0] in NO else ""
+    refused = denied(text) if len(stems) <= BRIEF else frozenset[str]()
+    own_numbers = tuple(n for n in numbers(text, said) if n not in question.numbers)
+    return Answer(tuple(said), stems, stems - question.stems, own_numbers, refused, opens, calls)
+
+
+def numbers(text: str, said: Sequence[str]) -> list[str]:
+    """The numbers of a text with these words, in order, without marks of thousands and closing zeros."""
+    kind = _FIGURES if NUMBER_WORDS.keys().isdisjoint(said) else _NUMBERS
+    found = kind.findall(_NO_NUMBER.sub(" ", text))
+    return [NUMBER_WORDS.get(one.lower()) or number(one) for one in found]
+
+
+def denied(text: str) -> frozenset[str]:
+    """The stems of the content words that follow a denying word closely."""
+    found = set()
+    tokens = re.findall(r"[\w']+|[.;:!?\n]", text.casefold().replace("\u2019", "'"))
+    for place, token in enumerate(tokens):
+        if token in DENIES or token.endswith("n't"):
+            for after in tokens[place + 1 : place + 4]:
+                if not after[0].isalnum():
+                    break
+                if after not in EMPTY:
+                    found.add(stem(after))
+                    break
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """A word without the endings of English plurals and tenses."""
+    for ending in ("ingly", "edly", "ing", "ied", "ies", "ed", "es", "ly", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return word.rstrip("ey") if len(word) > 4 else word
+
+
+def number(text: str) -> str:
+    """A number without marks of thousands and closing zeros."""
+    text = text.replace("\u2212", "-")
+    if re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
+        text = text.replace(",", "")
+    text = text.replace(",", ".")
+    return (text.rstrip("0").rstrip(".") or "0") if text.count(".") == 1 else text
+
+
+def plain_json(arguments: str) -> str:
+    """Arguments in canonical JSON; what is no JSON as it stands."""
+    try:
+        return orjson.dumps(orjson.loads(arguments), option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONDecodeError:
+        return arguments
+
+
+def relation(one: Answer, other: Answer, question: Question, rewording: float) -> tuple[Relation, str]:
+    """How two answers to one question relate, and by what they contradict each other.
+
+    rewording: from which share of content words on they say the same, if numbers and denials agree.
+    """
+    if one.calls != other.calls:
+        return "other", ""
+    if one.calls or (one.spoken == other.spoken and one.numbers == other.numbers):
+        return "same", ""
+    if one.opens and other.opens and one.opens != other.opens:
+        return "contradiction", "yes or no"
+    share = shared(one, other)
+    agree = set(one.numbers) <= set(other.numbers) or set(other.numbers) <= set(one.numbers)
+    if not agree and numbers_clash(one, other, question, share):
+        return "contradiction", "numbers"
+    if max(len(one.stems), len(other.stems)) <= BRIEF:
+        if share >= rewording and (denies(one, other) or denies(other, one)):
+            return "contradiction", "denial"
+        here, there = set(one.spoken), set(other.spoken)
+        if share >= ABOUT_THE_SAME and any(
+            OPPOSITES[word] in there - here for word in OPPOSITES.keys() & (here - there)
+        ):
+            return "contradiction", "opposites"
+    return ("rewording", "") if share >= rewording and agree else ("other", "")
+
+
+def denies(one: Answer, other: Answer) -> bool:
+    """Whether an answer denies what another, which denies nothing, says."""
+    return not other.denied and bool(one.denied & other.stems)
+
+
+def shared(one: Answer, other: Answer) -> float:
+    """The share of the content words of the shorter answer that the other has, the question's left out.
+
+    Of answers that have none beside the question's, of all their content words, then of all their words; all
+    is shared by those that give the same numbers and nothing else.
+    """
+    if not (one.own and other.own) and one.numbers and set(one.numbers) == set(other.numbers):
+        return 1.0
+    spoken = frozenset(one.spoken), frozenset(other.spoken)
+    for a, b in ((one.own, other.own), (one.stems, other.stems), spoken):
+        if least := min(len(a), len(b)):
+            return len(a & b) / least
+    return 0.0
+
+
+def numbers_clash(one: Answer, other: Answer, question: Question, share: float) -> bool:
+    """Whether answers whose numbers differ cannot both be right, as far as their words tell."""
+    if question.is_open:
+        return False
+    longest = max(len(one.stems), len(other.stems))
+    if longest <= BRIEF and (share >= ABOUT_THE_SAME or min(len(one.own), len(other.own)) <= FEW):
+        return True
+    # The result of a calculation comes last.
+    return (
+        question.for_number
+        and longest <= WORKED_OUT
+        and one.numbers[-1] not in other.numbers
+        and other.numbers[-1] not in one.numbers
+    )
