@@ -12,6 +12,7 @@ import polars as pl
 
 from curation.dataset.gate_sql import tables
 from curation.dataset.manifest import Manifest
+from curation.dataset.signatures import drifting
 from curation.recipe.load import Recipe, stage_plan
 from curation.recipe.metrics import RUN_METRICS, shares_of_source
 from curation.recipe.model import MAX_STEPS, TrainSettings
@@ -37,6 +38,7 @@ def measures(dataset: Path, metrics: Mapping[str, float], manifest: Manifest, re
         "mixture.max_exposure": exposure(shards, recipe.train),
         "rows.train": shards["train"],
         "rows.eval": shards["eval"],
+        "tools.drifting_names": len(drifting(scanned)),
         "tokens.max": shards["max_tokens"],
         "tokens.over_context": shards["over_context"],
     }

@@ -129,6 +129,10 @@ METRICS: dict[str, MetricDeclaration] = {
         share_of=("trajectories.gave_up", "trajectories.rows"),
         of_nothing=0.0,
     ),
+    "tools.drifting_names": MetricDeclaration(
+        meaning="names of tools that the written rows offer with several sets of parameters",
+        kind="count",
+    ),
     "length.unsourced": MetricDeclaration(
         meaning="turns masked because their call asks for a text that stands in an earlier piece alone",
         kind="count",
