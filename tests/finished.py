@@ -17,6 +17,7 @@ HOSTILE = [
     "javascript:alert(1) <a href='javascript:alert(1)'>x</a> <svg onload=alert(1)>",
     "<!-- --> ]]> <![CDATA[ &amp;lt; &#0; \x7f",
 ]
+LONG_NAME = "<i>" + "parameter" * 40
 
 
 def finished(folder: Path, **changes: Any) -> Path:
@@ -28,12 +29,12 @@ def finished(folder: Path, **changes: Any) -> Path:
 
 
 def hostile(folder: Path) -> Path:
-    """A dataset whose rows, reasons and tool calls hold hostile text, and words of a megabyte."""
+    """A dataset whose rows, reasons, tools and calls hold hostile text, and words of a megabyte."""
     recipe = small_recipe(
         folder,
         gates=[{"metric": "eval.leaked_rows", "max": 0, "name": HOSTILE[0]}],
         # Nothing is taken out before it is shown.
-        stages=["chat", "exact_duplicates", {"near_duplicates": {"similarity": 0.8}}],
+        stages=["chat", "exact_duplicates", "conflicts", {"near_duplicates": {"similarity": 0.8}}],
     )
     rows = []
     for number, text in enumerate(HOSTILE * 8):
@@ -54,6 +55,10 @@ def hostile(folder: Path) -> Path:
             },
         ]
         rows.append({"messages": messages, "tools": [{"type": "function", "function": schema}]})
+        schema = {"name": "<b>run</b>", "parameters": {"type": "object", "properties": {LONG_NAME: {}}}}
+    for text in HOSTILE:
+        turns = [{"role": "user", "content": HOSTILE[0]}, {"role": "assistant", "content": f"{text} 12"}]
+        rows.append({"messages": turns})
     long = conversation(9000)
     long["messages"][0]["content"] = "w" * 1_000_000
     write_jsonl(folder / "data/two.jsonl", [*rows, long, "<script>document.title = 'owned'</script>"])

@@ -38,6 +38,12 @@ class Drift:
         return sum(sum(one.rows.values()) for one in self.signatures)
 
     @property
+    def common(self) -> frozenset[tuple[str, bool]]:
+        """The parameters that are the same in every signature."""
+        first, *others = (frozenset(one.parameters) for one in self.signatures)
+        return first.intersection(*others)
+
+    @property
     def sources(self) -> list[str]:
         """The sources that offer it, in the order of their names."""
         return sorted({source for one in self.signatures for source in one.rows})

@@ -500,3 +500,11 @@ MASKED = {
     "gave_up": "it gives up",
     "unsourced_in_piece": "its call asks for a text that stands in an earlier piece of its row alone",
 }
+# By what the answers of two rows with the same turns so far differ.
+DIFFERENCES = {
+    "numbers": "different numbers",
+    "yes or no": "yes against no",
+    "denial": "one denies what the other says",
+    "opposites": "opposite words",
+    "other": "different answers",
+}

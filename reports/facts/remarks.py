@@ -15,6 +15,7 @@ from curation.recipe.stages import STAGES
 from curation.visible import percent
 from reports.facts.ledger_facts import LedgerFacts
 from reports.facts.shard_facts import ShardFacts
+from reports.facts.worth_facts import WorthFacts
 
 Level = Literal["stop", "look", "note"]
 LEVELS: tuple[Level, ...] = ("stop", "look", "note")
@@ -85,7 +86,12 @@ def verdict(manifest: Manifest, gates: GatesFile) -> Verdict:
 
 
 def remarks(
-    manifest: Manifest, gates: GatesFile, recipe: Recipe, shards: ShardFacts, ledger: LedgerFacts
+    manifest: Manifest,
+    gates: GatesFile,
+    recipe: Recipe,
+    shards: ShardFacts,
+    ledger: LedgerFacts,
+    worth: WorthFacts,
 ) -> Iterator[Remark]:
     """Everything worth a look."""
     for gate in gates.gates:
@@ -98,6 +104,7 @@ def remarks(
     for name, source in manifest.sources.items():
         yield from source_remarks(name, source)
     yield from training_remarks(manifest, recipe, shards)
+    yield from worth_remarks(worth)
     yield from run_remarks(gates.metrics, recipe)
     if shards.shared_ids:
         yield Remark("stop", f"{shards.shared_ids:,} eval rows stand in train too", "leakage")
@@ -169,6 +176,19 @@ def source_remarks(name: str, source: SourceCounts) -> Iterator[Remark]:
         yield Remark("note", f"{name}: {written:,} rows under no stated licence", "sources")
     elif written and RESTRICTED.search(source.licence or ""):
         yield Remark("note", f"{name}: {written:,} rows under {source.licence}", "sources")
+
+
+def worth_remarks(worth: WorthFacts) -> Iterator[Remark]:
+    """What a model would learn two ways."""
+    contradicting = sum(one.contradicting for one in worth.conflicts)
+    other = sum(one.differing for one in worth.conflicts) - contradicting
+    if contradicting:
+        yield Remark("look", f"{contradicting:,} rows are contradicted by rows with the same turns", "worth")
+    if other:
+        yield Remark("note", f"{other:,} rows have the turns of others and another answer", "worth")
+    if worth.drifts:
+        names = f"{len(worth.drifts):,} tool{'s are' if len(worth.drifts) > 1 else ' is'}"
+        yield Remark("look", f"{names} offered under one name with several sets of parameters", "worth")
 
 
 def run_remarks(metrics: dict[str, Any], recipe: Recipe) -> Iterator[Remark]:

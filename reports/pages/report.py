@@ -23,19 +23,21 @@ from curation.dataset.gates import GateResult, GatesFile, SourceResult
 from curation.dataset.manifest import Manifest, read_recipe, shard_files
 from curation.recipe.load import Recipe, stage_plan
 from curation.recipe.metrics import METRICS
-from curation.recipe.stages import NOTES, PII_KINDS, REASONS
+from curation.recipe.stages import DIFFERENCES, NOTES, PII_KINDS, REASONS
 from reports.facts.changes import changes_since, read_baseline
 from reports.facts.ledger_facts import ledger_facts
 from reports.facts.remarks import Remark, remarks, verdict
 from reports.facts.shard_facts import shard_facts
 from reports.facts.shortage_facts import shortage_facts
+from reports.facts.worth_facts import worth_facts
 from reports.pages import charts
 from reports.pages.word_diff import word_diff
-from reports.rows.shown import said, shown
+from reports.rows.shown import parted, said, shown
 
 # Bytes of HTML for each kind of sample, so that the page stays under 2 MB whatever the rows hold.
-KEPT_BYTES, DROPPED_BYTES, PAIR_BYTES = 480_000, 520_000, 340_000
+KEPT_BYTES, DROPPED_BYTES, PAIR_BYTES, CONFLICT_BYTES = 440_000, 480_000, 320_000, 120_000
 PAIRS = 14  # of each side of the threshold
+CONFLICTS = 12  # pairs of rows whose answers contradict each other, and as many that only differ
 
 
 def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
@@ -43,6 +45,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
     recipe = read_recipe(dataset, manifest)
     shards = shard_facts(dataset, manifest, recipe.train.max_seq_length, gates.metrics)
     ledger = ledger_facts(dataset)
+    worth = worth_facts(dataset, manifest, recipe, gates.metrics)
     samples = pl.read_parquet(dataset / "samples.parquet", glob=False)
     page = environment()
     card: Any = page.get_template("row.html.jinja").module
@@ -54,10 +57,12 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "metrics": gates.metrics,
         "shards": shards,
         "ledger": ledger,
+        "worth": worth,
+        "conflicts": conflict_views(samples, pair.pair),
         "stages": stage_plan(recipe),
         "context": recipe.train.max_seq_length,
         "verdict": verdict(manifest, gates),
-        "remarks": sorted(remarks(manifest, gates, recipe, shards, ledger), key=Remark.order),
+        "remarks": sorted(remarks(manifest, gates, recipe, shards, ledger, worth), key=Remark.order),
         "baseline": read_baseline(dataset),
         "changes": changes_since(read_baseline(dataset), manifest, gates, recipe),
         "shortage": shortage_facts(manifest, recipe),
@@ -216,11 +221,38 @@ def pair_views(
     }
 
 
+def conflict_views(samples: pl.DataFrame, make: Callable[..., Markup]) -> dict[str, list[Markup]]:
+    """Rows whose answers differ, side by side: those that contradict each other, and the others."""
+    pairs = samples.filter(pl.col("kind") == "conflict").with_columns(
+        turn=pl.int_range(pl.len()).over("source", "reason")
+    )
+    pairs = pairs.sort("turn", "source", "reason", maintain_order=True)
+    other = pl.col("reason") == "other"
+    return {
+        name: list(
+            within(
+                CONFLICT_BYTES // 2,
+                pairs.filter(chosen).head(CONFLICTS).iter_rows(named=True),
+                lambda pair: conflict_view(pair, make),
+            )
+        )
+        for name, chosen in (("contradicting", ~other), ("other", other))
+    }
+
+
 def pair_list(pairs: pl.DataFrame, make: Callable[..., Markup]) -> list[Markup]:
     """Pairs spread over the whole range of similarities."""
     step = max(pairs.height // PAIRS, 1)
     views = pairs.gather_every(step).head(PAIRS).iter_rows(named=True)
     return list(within(PAIR_BYTES // 2, views, lambda p: pair_view(p, make)))
+
+
+def conflict_view(pair: dict[str, Any], make: Callable[..., Markup]) -> Markup:
+    """What two rows both say, and below it side by side what they answer."""
+    (asked, cut), (left, cut_left), (right, cut_right) = parted(pair["messages"], pair["other_messages"])
+    diff = word_diff(left, right)
+    is_cut = cut or cut_left or cut_right or diff.cut
+    return make(pair, diff, is_cut, DIFFERENCES[pair["reason"]], asked)
 
 
 def pair_view(pair: dict[str, Any], make: Callable[..., Markup]) -> Markup:

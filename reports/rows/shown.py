@@ -14,6 +14,7 @@ MAX_TEXT = 1_200  # characters of one message
 MAX_TURNS = 8  # messages of one row: the first six and the last two
 MAX_EVIDENCE = 700  # characters of the evidence
 SAID_IN_PAIR = 8_000  # characters compared of one row of a pair
+SAID_IN_ANSWER = 1_500  # characters of what one of two rows with different answers says
 
 Sample = Mapping[str, Any]
 
@@ -145,12 +146,33 @@ def offered_names(tools: str | None) -> list[str]:
 
 
 def said(messages: str | None) -> tuple[str, bool]:
-    """All that a row says, a line a message, as near duplicates are shown; and whether it was cut."""
-    if not messages:
-        return "", False
+    """All that a row says, as near duplicates are shown; and whether it was cut."""
+    return lines_of(decode(messages), SAID_IN_PAIR) if messages else ("", False)
+
+
+def parted(one: str, other: str) -> tuple[tuple[str, bool], tuple[str, bool], tuple[str, bool]]:
+    """What two rows both say first, and what each says from there on, as two answers are shown."""
+    left, right = decode(one), decode(other)
+    alike = [plain(a) == plain(b) for a, b in zip(left, right, strict=False)]
+    start = next((place for place, same in enumerate(alike) if not same), len(alike))
+    return (
+        lines_of(left[:start], SAID_IN_ANSWER),
+        lines_of(left[start:], SAID_IN_ANSWER),
+        lines_of(right[start:], SAID_IN_ANSWER),
+    )
+
+
+def plain(message: Message) -> tuple[Any, ...]:
+    """A message as the eye takes it: white space and letter case left aside."""
+    content = " ".join((message["content"] or "").split()).casefold()
+    return message["role"], content, message["tool_calls"]
+
+
+def lines_of(messages: list[Message], room: int) -> tuple[str, bool]:
+    """A line a message, up to so many characters; and whether anything was cut."""
     hide = Hiding()
-    lines, room = [], SAID_IN_PAIR
-    for message in decode(messages):
+    lines = []
+    for message in messages:
         calls = " ".join(f"{c['name']} {c['arguments']}" for c in message["tool_calls"] or ())
         text, more = cut(f"{message['role']}: {message['content'] or ''} {calls}".strip(), room)
         lines.append(hide.text(text))

@@ -39,7 +39,9 @@ _ASKS_FOR_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_TEXT = re.compile(
-    r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example)\b", re.IGNORECASE
+    r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example"
+    r"|how (?:to|(?:do|can|should|would) (?:i|we|you|one)))\b",
+    re.IGNORECASE,
 )
 
 
