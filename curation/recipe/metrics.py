@@ -143,6 +143,13 @@ METRICS: dict[str, MetricDeclaration] = {
         kind="count",
         by="pii",
     ),
+    "answers.faulty_share": MetricDeclaration(
+        meaning="of the rows that the stage sees, those with an answer that has a fault it looks for",
+        kind="share",
+        by="answers",
+        share_of=("answers.faulty", "answers.rows"),
+        of_nothing=0.0,
+    ),
     "tokens.max": MetricDeclaration(
         meaning="the tokens of the longest row",
         kind="count",

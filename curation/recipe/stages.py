@@ -42,6 +42,27 @@ AnswerRule = Literal["first", "longest", "most_given"]
 PiiAction = Literal["mask", "drop", "flag"]
 PiiKind = Literal["email", "phone", "ip", "card", "secret"]
 PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
+AnswerFault = Literal[
+    "cut_off",
+    "unended",
+    "open_fence",
+    "repetition",
+    "template_rest",
+    "blank",
+    "other_speaker",
+    "refusal",
+    "as_an_ai",
+    "echo",
+    "no_words",
+    "missing_text",
+    "lost_letters",
+    "open_thought",
+    "doubled_thought",
+    "empty_thought",
+    "thought_loop",
+    "thought_repeated",
+]
+ANSWER_KINDS: tuple[AnswerFault, ...] = get_args(AnswerFault)
 
 
 class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -142,6 +163,19 @@ class Pii(StageSettings, frozen=True):
     kinds: list[PiiKind] = msgspec.field(default_factory=lambda: list(PII_KINDS))
 
 
+class Answers(StageSettings, frozen=True):
+    """Answers that are not worth training on, by what is wrong with them.
+
+    drop  kinds of faults for which a row goes
+    mask  kinds of faults that take the loss from the turn that has one
+    flag  kinds of faults that are noted, the row left as it is, or all
+    """
+
+    drop: list[AnswerFault] = []
+    mask: list[AnswerFault] = []
+    flag: Literal["all"] | list[AnswerFault] = "all"
+
+
 class ExactDuplicates(StageSettings, frozen=True):
     """Equal messages and tools.
 
@@ -202,6 +236,30 @@ class Exclude(StageSettings, frozen=True):
     """
 
     file: Annotated[DataPath, msgspec.Meta(min_length=1)]
+
+
+# What may be wrong with an answer → that in words.
+ANSWER_FAULTS: Mapping[str, str] = {
+    "cut_off": "an answer breaks off: it ends on a word like `the` or `and`, on a colon that announces more,"
+    " or inside a bracket",
+    "unended": "the last sentence of a long answer has no end, though the others have",
+    "open_fence": "a code fence is opened and never closed",
+    "repetition": "an answer says the same again and again",
+    "template_rest": "the rest of a template in question or answer, such as `<noinput>` or `{{name}}`",
+    "blank": "an answer leaves a blank to be filled in, such as `[Your Name]`, where nobody asked for one",
+    "other_speaker": "an answer goes on with the next speaker's turn, such as `Human:`",
+    "refusal": "an answer declines what was asked",
+    "as_an_ai": "an answer speaks of itself as a language model",
+    "echo": "an answer is the question again",
+    "no_words": "an answer says nothing: it is punctuation alone",
+    "missing_text": "question or answer speaks of a text, a picture or a table that is not there",
+    "lost_letters": "letters of an answer were lost before it came here",
+    "open_thought": "a thought is never closed",
+    "doubled_thought": "a thought inside or right behind another, or closed twice",
+    "empty_thought": "a thought without a word",
+    "thought_loop": "a thought says the same again and again",
+    "thought_repeated": "an answer is its thought again",
+}
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -439,6 +497,17 @@ STAGES: dict[str, StageDeclaration] = {
         proposed="- pii: {action: mask}      # addresses, phone numbers, secrets; drop and flag are others",
         example="- pii: {action: mask, kinds: [email, phone, secret]}",
     ),
+    "answers": StageDeclaration(
+        settings=Answers,
+        meaning="looks for answers that are not worth training on, and notes them",
+        reasons=ANSWER_FAULTS,
+        remedies={
+            kind: f"`{kind}` under `mask` or `flag` of the stage, not under `drop`" for kind in ANSWER_FAULTS
+        },
+        notes=ANSWER_FAULTS,
+        proposed="- answers                  # cut off, looping, left over from a template: noted, none goes",
+        example="- answers: {drop: [cut_off, open_fence, repetition], mask: [no_words]}",
+    ),
     "exact_duplicates": StageDeclaration(
         settings=ExactDuplicates,
         meaning="keeps one of the rows with equal messages and tools",
@@ -493,6 +562,7 @@ MASKED = {
     "marked": "its makers say so",
     "joined": "it was joined with one that carries none",
     "copy": "it carries none in a row that equals this one",
+    "answer": "the stage `answers` finds a fault in it that the recipe masks",
     "context": "an earlier piece of its row has it to train on",
     "invalid_call": "its call is none that its tools take",
     "error_result": "the result of its call says error",

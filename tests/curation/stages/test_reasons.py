@@ -13,6 +13,8 @@ from curation.recipe.stages import NOTES, READING, REASONS, STAGES
 CURATION = Path(__file__).resolve().parents[3] / "curation"
 # What rooms below the stages say on behalf of one.
 WHOSE = {"calls": "tools", "turns": "chat"}
+# Files of `answers` that yield what they found as (kind, evidence), a reason or a note as the recipe says.
+KINDS_YIELDED = {"faults", "thoughts"}
 # As functions of the code name it: the place of a reason among their arguments.
 REASON_OF = {"Rejected": 0, "Problem": 0, "Fault": 0, "Fate": 2}
 
@@ -57,6 +59,9 @@ def emitted(path: Path) -> tuple[set[str], set[str]]:
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value in ("repair", "flag"):
                     notes |= {text for text in constants(value) if isinstance(value, ast.Constant)}
+        elif path.stem in KINDS_YIELDED and isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
+            kinds = set(constants(node.value.elts[0]))
+            reasons, notes = reasons | kinds, notes | kinds
         elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             first, *others = node.value.elts or [None]
             if isinstance(first, ast.Constant) and any(isinstance(other, ast.Dict) for other in others):
