@@ -24,12 +24,13 @@ _REMOTE = frozenset({"remote_bash", "remote_bash_all"})
 _SHELLS = _REMOTE | {"bash"}
 
 
-def offered_tools(own: str | None, given: Toolset, *, repair: bool) -> Toolset:
+def offered_tools(own: str | None, given: Toolset, *, repair: bool, formats: bool = False) -> Toolset:
     """The tools that a row's calls are checked against: its own, or those given where it has none.
 
-    own: a JSON array of definitions; an empty one counts as none. repair: as in `compile_tools`.
+    own: a JSON array of definitions; an empty one counts as none. repair, formats: as in
+    `compile_tools`.
     """
-    found = compile_tools(own, repair=repair) if own is not None else given
+    found = compile_tools(own, repair=repair, formats=formats) if own is not None else given
     return found if found.tools or found.is_open or found.problem is not None else given
 
 

@@ -46,9 +46,15 @@ def given_to(offered: Mapping[str, str], data_root: Path) -> GivenTools:
     return GivenTools(found.pop("", Toolset()), found)
 
 
-def given_tools(schema: Definitions, sources: Mapping[str, Definitions]) -> GivenTools:
-    """The toolsets of definitions as lists, as their JSON text, or "any". Raises CurationError."""
-    return GivenTools(_toolset(schema), {name: _toolset(given) for name, given in sources.items()})
+def given_tools(
+    schema: Definitions, sources: Mapping[str, Definitions], *, formats: bool = False
+) -> GivenTools:
+    """The toolsets of definitions as lists, as their JSON text, or "any". Raises CurationError.
+
+    formats: as in `compile_tools`.
+    """
+    by_source = {name: _toolset(given, formats=formats) for name, given in sources.items()}
+    return GivenTools(_toolset(schema, formats=formats), by_source)
 
 
 def definitions(schema: str, data_root: Path) -> str:
@@ -61,10 +67,10 @@ def as_text(given: Definitions) -> str:
     return compact(given.encode() if isinstance(given, str) else orjson.dumps(list(given)))
 
 
-def _toolset(given: Definitions) -> Toolset:
+def _toolset(given: Definitions, *, formats: bool = False) -> Toolset:
     if given == ANY_TOOL:
         return OPEN
-    found = compile_tools(as_text(given), repair=False)
+    found = compile_tools(as_text(given), repair=False, formats=formats)
     if found.problem is not None:
         where = found.problem.get("path", "$")
         raise CurationError(f"tools: the given definitions are unusable: {where}: {found.problem['error']}")

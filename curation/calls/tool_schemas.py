@@ -86,17 +86,18 @@ class Toolset:
         return self.tools.get(name) or (_ANY_TOOL if self.is_open else None)
 
 
-def compile_tools(text: str, *, repair: bool) -> Toolset:
+def compile_tools(text: str, *, repair: bool, formats: bool = False) -> Toolset:
     """The toolset of a JSON array of definitions: OpenAI's, bare, or with `input_schema`.
 
-    repair: put type names of programming languages and tables of parameters right, and take out nulls that
-    nobody wrote. Texts of usual
-    length are compiled once.
+    repair: put words of programming languages and of OpenAPI and tables of parameters right, and take out
+    nulls that nobody wrote. formats: check `format` too, an annotation else. Texts of usual length are
+    compiled once.
     """
-    return _compiled_once(text, repair) if len(text) <= _CACHED_LENGTH else _compiled(text, repair)
+    compiled = _compiled_once if len(text) <= _CACHED_LENGTH else _compiled
+    return compiled(text, repair, formats)
 
 
-def _compiled(text: str, repair: bool) -> Toolset:
+def _compiled(text: str, repair: bool, formats: bool) -> Toolset:
     try:
         definitions = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -109,7 +110,7 @@ def _compiled(text: str, repair: bool) -> Toolset:
         try:
             nulls += _clean_definition(definition) if repair else 0
             repairs += _repair_definition(definition) if repair else 0
-            tool = _compile_definition(definition)
+            tool = _compile_definition(definition, formats=formats)
             # What cannot be written cannot be repaired either: refuse it here, not on the way out.
             _dumped(definition)
         except SchemaError as error:
@@ -167,22 +168,28 @@ def _is_schema(name: str, schema: dict[str, Any]) -> bool:
     return True
 
 
-def _compile_definition(definition: Any) -> Tool:
+def _compile_definition(definition: Any, *, formats: bool) -> Tool:
     function = _function(definition)
     parameters = function.get(_parameters_key(function))
     # A function without parameters, as OpenAI allows, says nothing about its arguments.
-    return compile_schema(function["name"], _NO_PARAMETERS if parameters is None else parameters)
+    schema = _NO_PARAMETERS if parameters is None else parameters
+    return compile_schema(function["name"], schema, formats=formats)
 
 
-def compile_schema(name: str, schema: Any) -> Tool:
-    """A tool from the JSON Schema of its arguments. Raises SchemaError where it is none."""
+def compile_schema(name: str, schema: Any, *, formats: bool = False) -> Tool:
+    """A tool from the JSON Schema of its arguments. Raises SchemaError where it is none.
+
+    formats: whether `format` is checked; it is an annotation else, in any draft, as 2020-12 says.
+    """
     if not isinstance(schema, dict | bool):
         raise SchemaError(f"{name}: the parameters are no JSON Schema but {type(schema).__name__}")
     try:
         text = _dumped(schema)
         has_references = b'"$ref"' in text or b'Ref"' in text
         references = (References(schema),) if has_references and isinstance(schema, dict) else ()
-        validator = jsonschema_rs.validator_for(schema, offline=True, pattern_options=_PATTERNS)
+        validator = jsonschema_rs.validator_for(
+            schema, offline=True, pattern_options=_PATTERNS, validate_formats=formats
+        )
     except SchemaError as error:
         raise SchemaError(f"{name}: {error}") from error
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:

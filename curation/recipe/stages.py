@@ -101,6 +101,7 @@ class Tools(StageSettings, frozen=True):
     bash_syntax  what happens to a call of bash whose command is not bash
     invalid      what happens to a row with a call that its tools do not take: drop it, or mask the turn that
                  calls (it carries no loss, what follows does)
+    formats      whether arguments are checked against `format` in their schema, an annotation else
     """
 
     schema: ToolSchema = "aj_tools"
@@ -108,6 +109,7 @@ class Tools(StageSettings, frozen=True):
     repair: bool | list[ToolRepair] = True
     bash_syntax: BashSyntax = "drop"
     invalid: Annotated[InvalidCall, LATER] = "drop"
+    formats: Annotated[bool, LATER] = False
 
 
 class Trajectories(StageSettings, frozen=True):
@@ -419,7 +421,7 @@ STAGES: dict[str, StageDeclaration] = {
             "bash_syntax": "the right `action` of the source, or tools: {bash_syntax: flag}",
         },
         notes={
-            "types": "type names of programming languages and tables of parameters in tool schemas put right",
+            "types": "words of programming languages and OpenAPI, and tables, in tool schemas put right",
             "json": "loose JSON in arguments made strict",
             "nesting": "arguments one level too deep",
             "nulls": "keys with null that nobody wrote, in arguments and tool schemas, taken out",

@@ -61,6 +61,7 @@ def tools(
     repair: bool | Sequence[str] = True,
     bash_syntax: BashSyntax = "drop",
     invalid: InvalidCall = "drop",
+    formats: bool = False,
     written: Sequence[str] = (),
 ) -> Split:
     """Keep the rows whose tool calls are right or can be put right.
@@ -73,7 +74,7 @@ def tools(
     Raises CurationError if the given definitions are unusable.
     """
     kinds = _REPAIRS if repair is True else frozenset(repair or ())
-    given = given_tools(schema, sources or {})
+    given = given_tools(schema, sources or {}, formats=formats)
     for name in written:
         takes = (pl.col("source") == name) & pl.col("tools").is_null()
         rows = rows.with_columns(
@@ -85,7 +86,16 @@ def tools(
     index = rows.select(pl.arg_where(calling | pl.col("tools").is_not_null())).to_series()
     chosen = rows[index].select("messages", "tools", "source", calling.alias("calling"))
     verdicts = [
-        _examine(messages, own, given.of(source), kinds, bash_syntax, calling, invalid == "mask")
+        _examine(
+            messages,
+            own,
+            given.of(source),
+            kinds,
+            bash_syntax,
+            calling,
+            masks=invalid == "mask",
+            formats=formats,
+        )
         for messages, own, source, calling in chosen.with_columns(
             pl.col("messages").cast(pl.Binary)
         ).iter_rows()
@@ -139,9 +149,11 @@ def _examine(
     kinds: frozenset[str],
     bash: BashSyntax,
     calling: bool,
+    *,
     masks: bool,
+    formats: bool,
 ) -> _Verdict:
-    offered = offered_tools(own, given, repair="types" in kinds)
+    offered = offered_tools(own, given, repair="types" in kinds, formats=formats)
     if offered.problem is not None:
         return _Verdict(problem=Problem("schema_invalid", offered.problem))
     repaired_tools = offered.repaired if own is not None else None
@@ -251,6 +263,7 @@ def _bind(settings: Tools, context: Context) -> RowsFn:
         repair=settings.repair,
         bash_syntax=settings.bash_syntax,
         invalid=settings.invalid,
+        formats=settings.formats,
     )
 
 

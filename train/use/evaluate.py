@@ -89,14 +89,15 @@ class RowLoss(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """How the recipe's tools stage judges calls: its `bash_syntax`, its `schema` and `sources`."""
+    """How the recipe's tools stage judges calls: its `bash_syntax`, `schema`, `sources` and `formats`."""
 
     bash: BashSyntax
     given: GivenTools
+    formats: bool
 
     def tools(self, row: EvalRow) -> Tools:
         """What the calls of a row are checked against."""
-        return Tools(row.tools, self.bash, self.given.of(row.source))
+        return Tools(row.tools, self.bash, self.given.of(row.source), formats=self.formats)
 
 
 class Asked(NamedTuple):
@@ -225,7 +226,8 @@ def judge_of(recipe: Recipe) -> Judge:
         return "[]" if schema in absent else definitions(schema, root)
 
     sources = {name: read(schema) for name, schema in settings.sources.items()}
-    return Judge(settings.bash_syntax, given_tools(read(settings.schema), sources))
+    given = given_tools(read(settings.schema), sources, formats=settings.formats)
+    return Judge(settings.bash_syntax, given, settings.formats)
 
 
 def eval_rows(admitted: Admitted) -> list[EvalRow]:

@@ -113,11 +113,18 @@ def refuse_constant(name: str) -> None:
 class Tools:
     """The tools that a row offers, as the tools stage reads them.
 
-    bash: its setting `bash_syntax`. given: the tools of a row without its own.
+    bash, formats: its settings. given: the tools of a row without its own.
     """
 
-    def __init__(self, tools: str | None, bash: BashSyntax = "drop", given: Toolset = NOTHING) -> None:
-        self.offered, self.bash = offered_tools(tools, given, repair=True), bash
+    def __init__(
+        self,
+        tools: str | None,
+        bash: BashSyntax = "drop",
+        given: Toolset = NOTHING,
+        *,
+        formats: bool = False,
+    ) -> None:
+        self.offered, self.bash = offered_tools(tools, given, repair=True, formats=formats), bash
 
     def problem(self, call: AnswerCall) -> str | None:
         """Why a call is not valid; null when it is."""

@@ -57,3 +57,48 @@ def test_unknown_names_stay_for_the_validator_to_refuse():
 
 def test_a_list_of_names_keeps_its_order_and_loses_repeats():
     assert repair_types({"type": ["float", "number", "None"]}) == ({"type": ["number", "null"]}, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        (
+            {"type": "string", "enum": ["a"], "nullable": True},
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        (
+            {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+            {"type": "number", "exclusiveMinimum": 0},
+        ),
+        ({"type": "number", "maximum": 9, "exclusiveMaximum": False}, {"type": "number", "maximum": 9}),
+        (
+            {
+                "properties": {"a": {"type": "string", "required": True}, "b": {"required": False}},
+                "required": ["c"],
+            },
+            {"properties": {"a": {"type": "string"}, "b": {}}, "required": ["c", "a"]},
+        ),
+    ],
+)
+def test_what_openapi_says_becomes_what_it_means(said, meant):
+    repaired, count = repair_types({"type": "object", "properties": {"x": said}})
+    assert repaired["properties"]["x"] == meant
+    assert count == 2 if "properties" in said else count == 1
+    assert repair_types(repaired) == (repaired, 0)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"nullable": True},
+        {"type": "string", "nullable": False},
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "properties": {"a": {"minimum": 0, "exclusiveMinimum": True}},
+        },
+        {"properties": {"required": {"type": "boolean"}}, "required": ["required"]},
+    ],
+)
+def test_what_means_the_same_in_json_schema_stays(schema):
+    assert repair_types(schema) == (schema, 0)

@@ -427,3 +427,12 @@ def test_results_of_no_call_drop_a_row_however_its_invalid_calls_are_treated():
     messages = [*tried_again(("g", "{}")), row.message("tool", "lost", tool_call_id="z")]
     split = tools(row.frame([messages], [WEATHER]), schema="any", invalid="mask")
     assert split.dropped["reason"].to_list() == ["orphan_result"]
+
+
+@pytest.mark.parametrize("draft", [None, "http://json-schema.org/draft-07/schema#"])
+@pytest.mark.parametrize(("formats", "kept"), [(False, 1), (True, 0)])
+def test_a_format_is_checked_where_the_recipe_asks_under_every_draft(draft, formats, kept):
+    schema = {"type": "object", "properties": {"day": {"type": "string", "format": "date"}}}
+    case = called('{"day": "tomorrow"}')
+    case["tools"] = [{"name": "f", "parameters": {**schema, **({"$schema": draft} if draft else {})}}]
+    assert tools(frame_of(case), schema="[]", formats=formats).kept.height == kept
