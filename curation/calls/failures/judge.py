@@ -161,7 +161,8 @@ class Result:
         lines = _lines(said)
         if len(said) <= _SHOWN:
             said = "\n".join(lines)
-        if (code := _exit_code(lines)) is not None:
+        code = _exit_code(lines)
+        if code is not None and not (self.reads and len(lines) == 1):
             return self._of_code(code, said)
         if self.reads:
             return self._of_reading(said, lines)
