@@ -15,9 +15,9 @@ CMDLET = (
 )
 # First, with or without more: a docstring, a cmdlet, what is left of `x |= 1`.
 _FIRST = re.compile(rf"[A-Za-z]?(?:\"\"\"|''')|{CMDLET}\Z|=\Z")
-# Alone: a sentence in quotes, a label, a decorator, `i++`.
+# Alone: a sentence in quotes, a label, an item of a list, a decorator, `i++`.
 _ALONE = re.compile(
-    r"(['\"])(?:use strict|[^'\"$/\\\s]+(?:\s+[^'\"$/\\\s]+){2,}\s*)\1|(?:try|else|finally|default):"
+    r"(['\"])(?:use strict|[^'\"$/\\\s]+(?:\s+[^'\"$/\\\s]+){2,}\s*)\1|(?:try|else|finally|default):|.+,"
     r"|@[A-Za-z_][\w.]{2,}|[A-Za-z_][\w.\[\]]*(?<![gc+])(?:\+\+|--)"
 )
 _KEY = re.compile(r"[\[{(]*['\"]?[A-Za-z_][\w.-]*['\"]?\]?:")
