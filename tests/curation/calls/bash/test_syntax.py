@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from curation.calls.bash.syntax import bash_error, keeps_the_grammar
 
-needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+
+def version_of_bash() -> str:
+    if shutil.which("bash") is None:
+        return "none"
+    return subprocess.run(["bash", "-c", "echo $BASH_VERSION"], capture_output=True, text=True).stdout.strip()
+
+
+# Others differ in details: 3.2 knows neither `|&` nor `;&`, 5.3 has `${ ls; }`.
+needs_bash = pytest.mark.skipif(
+    not version_of_bash().startswith("5.2"), reason=f"needs bash 5.2, and here is {version_of_bash()}"
+)
 
 
 def bash_reads(command: str) -> bool:
@@ -158,7 +168,7 @@ def test_what_nests_as_in_no_command_is_refused_at_once(part):
 
 @needs_bash
 @pytest.mark.parametrize("command", WORDS + COMPOUND + REDIRECTED)
-@pytest.mark.parametrize("cut", [0, 1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("cut", [0, 1, 3, 8])
 def test_what_is_left_of_a_command_is_bash_where_bash_says_so(command, cut):
     # The front, and the command without a part inside it.
     for text in (command[: len(command) - cut], command[:cut] + command[cut + 2 :]):
@@ -205,7 +215,7 @@ PARTS = [
 
 @needs_bash
 @given(st.lists(st.sampled_from(PARTS), max_size=9), st.sampled_from([" ", " ", ""]))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_parts_in_any_order_are_bash_where_bash_says_so(parts, between):
     text = between.join(parts)
     assert keeps_the_grammar(text) == bash_reads(text)
