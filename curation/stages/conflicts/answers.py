@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from curation.stages.conflicts.english import DENIES, EMPTY, NO, NUMBER_WORDS, OPPOSITES, YES
+from curation.stages.conflicts.english import DENIES, DENYING, EMPTY, NO, NUMBER_WORDS, OPPOSITES, YES
 from curation.stages.near_duplicates.shingles import words
 from curation.turns.thoughts import split_thought
 
@@ -25,6 +25,8 @@ MAX_CHARACTERS = 2_000  # of an answer that are read
 WORKED_OUT = 60  # content words of an answer whose last number is taken for its result
 BRIEF = 20  # content words of an answer all of which is held against the other
 FEW = 2  # content words beside the question's, with which an answer is all but its numbers
+WORD_FOR_WORD = 0.9  # content words in common, of all in both, from which one is a changed copy of the other
+FEW_OF_OPEN = 8  # content words up to which answers to an open question are alike by chance
 ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
 
 _FIGURE = r"(?:(?<![\w.)])[-\u2212])?\d+(?:[.,]\d+)*"
@@ -67,6 +69,7 @@ class Answer:
     stems    of its content words
     own      those of them that are not in the question
     numbers  as figures, in order, without those of the question
+    denials  how many of its words deny something
     denied   stems of the words that it denies; not looked for in a long one
     opens    "yes", "no", or ""
     calls    names and arguments of its tool calls, in canonical JSON
@@ -76,6 +79,7 @@ class Answer:
     stems: frozenset[str]
     own: frozenset[str]
     numbers: tuple[str, ...]
+    denials: int
     denied: frozenset[str]
     opens: str
     calls: tuple[tuple[str, str], ...]
@@ -103,7 +107,9 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
     opens = "yes" if said and said[0] in YES else "no" if said and said[0] in NO else ""
     refused = denied(text) if len(stems) <= BRIEF else frozenset[str]()
     own_numbers = tuple(n for n in numbers(text, said) if n not in question.numbers)
-    return Answer(tuple(said), stems, stems - question.stems, own_numbers, refused, opens, calls)
+    denials = sum(word in DENYING for word in said)
+    own = stems - question.stems
+    return Answer(tuple(said), stems, own, own_numbers, denials, refused, opens, calls)
 
 
 def numbers(text: str, said: Sequence[str]) -> list[str]:
@@ -166,6 +172,8 @@ def relation(one: Answer, other: Answer, question: Question, rewording: float) -
         return "same", ""
     if one.opens and other.opens and one.opens != other.opens:
         return "contradiction", "yes or no"
+    if by := change(one, other, question):
+        return "contradiction", by
     share = shared(one, other)
     agree = set(one.numbers) <= set(other.numbers) or set(other.numbers) <= set(one.numbers)
     if not agree and numbers_clash(one, other, question, share):
@@ -173,12 +181,27 @@ def relation(one: Answer, other: Answer, question: Question, rewording: float) -
     if max(len(one.stems), len(other.stems)) <= BRIEF:
         if share >= rewording and (denies(one, other) or denies(other, one)):
             return "contradiction", "denial"
-        here, there = set(one.spoken), set(other.spoken)
-        if share >= ABOUT_THE_SAME and any(
-            OPPOSITES[word] in there - here for word in OPPOSITES.keys() & (here - there)
-        ):
+        if share >= ABOUT_THE_SAME and opposed(one, other):
             return "contradiction", "opposites"
     return ("rewording", "") if share >= rewording and agree else ("other", "")
+
+
+def change(one: Answer, other: Answer, question: Question) -> str:
+    """By what an answer changes another that has nearly the same words, at any length; "" if by nothing."""
+    common = len(one.stems & other.stems)
+    if common < WORD_FOR_WORD * len(one.stems | other.stems) or (question.is_open and common < FEW_OF_OPEN):
+        return ""
+    if len(one.numbers) == len(other.numbers) and set(one.numbers) != set(other.numbers):
+        return "numbers"
+    if (one.denials - other.denials) % 2:
+        return "denial"
+    return "opposites" if opposed(one, other) else ""
+
+
+def opposed(one: Answer, other: Answer) -> bool:
+    """Whether an answer has a word that the other lacks, and lacks its opposite, which the other has."""
+    here, there = set(one.spoken), set(other.spoken)
+    return any(OPPOSITES[word] in there - here for word in OPPOSITES.keys() & (here - there))
 
 
 def denies(one: Answer, other: Answer) -> bool:

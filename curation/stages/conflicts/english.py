@@ -14,6 +14,11 @@ _DENIES = """
     not no never cannot cant can't dont don't doesnt doesn't isnt isn't arent aren't wasnt wasn't wont won't
     without neither nor unable avoid prevent stop hardly lack lacks
 """
+# The parts of isn't and its like are words of their own.
+_DENYING = """
+    not no never cannot neither nor without unable hardly isn aren wasn weren don doesn didn won wouldn
+    couldn shouldn hasn haven hadn mustn
+"""
 _OPPOSITES = """
     increase decrease, increases decreases, increased decreased, higher lower, high low, more less,
     most least,
@@ -37,6 +42,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 FUNCTION_WORDS, DENIES = frozenset(_FUNCTION.split()), frozenset(_DENIES.split())
+DENYING = frozenset(_DENYING.split())
 OPPOSITES = dict(_pairs(_OPPOSITES)) | {other: one for one, other in _pairs(_OPPOSITES)}
 NUMBER_WORDS = dict(_pairs(_NUMBERS))
 YES = frozenset({"yes", "yeah", "yep", "true", "correct", "right"})
