@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from curation.stages.conflicts.english import DENIES, DENYING, EMPTY, NO, NUMBER_WORDS, OPPOSITES, YES
+from curation.stages.conflicts.english import DENIES, DENYING, EMPTY, HEDGES, NO, NUMBER_WORDS, OPPOSITES, YES
 from curation.stages.near_duplicates.shingles import words
 from curation.turns.thoughts import split_thought
 
@@ -26,10 +26,13 @@ WORKED_OUT = 60  # content words of an answer whose last number is taken for its
 BRIEF = 20  # content words of an answer all of which is held against the other
 FEW = 2  # content words beside the question's, with which an answer is all but its numbers
 WORD_FOR_WORD = 0.9  # content words in common, of all in both, from which one is a changed copy of the other
-FEW_OF_OPEN = 8  # content words up to which answers to an open question are alike by chance
+BY_CHANCE = 8  # content words up to which answers that nobody asked for in so many words are alike by chance
+LIKE_LENGTH = 0.6  # content words of the shorter answer, of the longer's, from which they say as much
+ROUNDED = 0.01  # by how much of it a number may be rounded
 ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
 
-_FIGURE = r"(?:(?<![\w.)])[-\u2212])?\d+(?:[.,]\d+)*"
+# A minus is one only where no range or dash is meant.
+_FIGURE = r"(?:(?:(?<==)|(?<== )|(?<=is )|(?<=\()|^)[-\u2212])?\d+(?:[.,]\d+)*"
 _FIGURES = re.compile(_FIGURE)
 _NUMBERS = re.compile(rf"{_FIGURE}|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 # Marks of lists and exponents are no numbers that an answer gives.
@@ -40,8 +43,12 @@ _ASKS_FOR_NUMBER = re.compile(
     r"(?:sum|difference|product|value|total|number|area|volume|perimeter|average|mean|percentage|cost|price)",
     re.IGNORECASE,
 )
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:-|\u2013|to)\s*(\d+(?:\.\d+)?)")
+# Words that deny nothing.
+_IDIOM = re.compile(r"\bno (?:doubt|matter|(?:more|less|fewer|later) than)\b|\bnot only\b", re.IGNORECASE)
 _ASKS_FOR_TEXT = re.compile(
-    r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example"
+    r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example|suggest|recommend|describe"
+    r"|create|design|offer|name an?|name some"
     r"|how (?:to|(?:do|can|should|would) (?:i|we|you|one)))\b",
     re.IGNORECASE,
 )
@@ -52,12 +59,14 @@ class Question:
     """What of a question matters for the answers to it.
 
     for_number  whether it asks for one
+    is_question whether it has the mark of a question
     is_open     whether it asks for a text, a list or an estimate, of which many can be right
     """
 
     stems: frozenset[str]
     numbers: frozenset[str]
     for_number: bool
+    is_question: bool
     is_open: bool
 
 
@@ -65,6 +74,7 @@ class Question:
 class Answer:
     """What is compared of an answer.
 
+    text     its beginning
     spoken   all its words, in order
     stems    of its content words
     own      those of them that are not in the question
@@ -75,6 +85,7 @@ class Answer:
     calls    names and arguments of its tool calls, in canonical JSON
     """
 
+    text: str
     spoken: tuple[str, ...]
     stems: frozenset[str]
     own: frozenset[str]
@@ -93,6 +104,7 @@ def read_question(text: str) -> Question:
         frozenset(map(stem, said)),
         frozenset(numbers(end, said)),
         bool(_ASKS_FOR_NUMBER.search(end)),
+        "?" in end,
         bool(_ASKS_FOR_TEXT.search(end)),
     )
 
@@ -100,7 +112,7 @@ def read_question(text: str) -> Question:
 def read_answer(message: dict[str, Any], question: Question) -> Answer:
     """An assistant's turn as it is compared."""
     _, text = split_thought(message["content"] or "")
-    text = text[:MAX_CHARACTERS]
+    text = _IDIOM.sub(" ", text[:MAX_CHARACTERS])
     said = words(text)
     stems = frozenset(stem(word) for word in said if word not in EMPTY and not word[0].isdigit())
     calls = tuple((call["name"], plain_json(call["arguments"])) for call in message["tool_calls"] or ())
@@ -109,7 +121,7 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
     own_numbers = tuple(n for n in numbers(text, said) if n not in question.numbers)
     denials = sum(word in DENYING for word in said)
     own = stems - question.stems
-    return Answer(tuple(said), stems, own, own_numbers, denials, refused, opens, calls)
+    return Answer(text, tuple(said), stems, own, own_numbers, denials, refused, opens, calls)
 
 
 def numbers(text: str, said: Sequence[str]) -> list[str]:
@@ -175,11 +187,11 @@ def relation(one: Answer, other: Answer, question: Question, rewording: float) -
     if by := change(one, other, question):
         return "contradiction", by
     share = shared(one, other)
-    agree = set(one.numbers) <= set(other.numbers) or set(other.numbers) <= set(one.numbers)
+    agree = numbers_agree(one, other)
     if not agree and numbers_clash(one, other, question, share):
         return "contradiction", "numbers"
     if max(len(one.stems), len(other.stems)) <= BRIEF:
-        if share >= rewording and (denies(one, other) or denies(other, one)):
+        if share >= rewording and of_like_length(one, other) and (denies(one, other) or denies(other, one)):
             return "contradiction", "denial"
         if share >= ABOUT_THE_SAME and opposed(one, other):
             return "contradiction", "opposites"
@@ -189,17 +201,26 @@ def relation(one: Answer, other: Answer, question: Question, rewording: float) -
 def change(one: Answer, other: Answer, question: Question) -> str:
     """By what an answer changes another that has nearly the same words, at any length; "" if by nothing."""
     common = len(one.stems & other.stems)
-    if common < WORD_FOR_WORD * len(one.stems | other.stems) or (question.is_open and common < FEW_OF_OPEN):
+    by_chance = common < BY_CHANCE and (question.is_open or not asks_for(one, question))
+    if common < WORD_FOR_WORD * len(one.stems | other.stems) or by_chance:
         return ""
-    if len(one.numbers) == len(other.numbers) and set(one.numbers) != set(other.numbers):
+    as_many = len(one.numbers) == len(other.numbers) and set(one.numbers) != set(other.numbers)
+    if as_many and not all(map(are_near, one.numbers, other.numbers)):
         return "numbers"
     if (one.denials - other.denials) % 2:
         return "denial"
     return "opposites" if opposed(one, other) else ""
 
 
+def asks_for(answer: Answer, question: Question) -> bool:
+    """Whether a question is one, or has a word of the answer, as a move in a game has none."""
+    return question.is_question or question.for_number or bool(answer.stems & question.stems)
+
+
 def opposed(one: Answer, other: Answer) -> bool:
     """Whether an answer has a word that the other lacks, and lacks its opposite, which the other has."""
+    if (one.denials - other.denials) % 2:
+        return False
     here, there = set(one.spoken), set(other.spoken)
     return any(OPPOSITES[word] in there - here for word in OPPOSITES.keys() & (here - there))
 
@@ -224,17 +245,51 @@ def shared(one: Answer, other: Answer) -> float:
     return 0.0
 
 
+def of_like_length(one: Answer, other: Answer) -> bool:
+    """Whether neither answer has much more to say than the other."""
+    few, many = sorted((len(one.stems), len(other.stems)))
+    return few >= LIKE_LENGTH * many
+
+
+def numbers_agree(one: Answer, other: Answer) -> bool:
+    """Whether all numbers of an answer stand in the other, or are rounded there, or lie in a range of it."""
+    here, there = set(one.numbers), set(other.numbers)
+    return (
+        here <= there
+        or there <= here
+        or all(is_given(number, one, other) for number in here)
+        or all(is_given(number, other, one) for number in there)
+    )
+
+
+def is_given(number: str, one: Answer, other: Answer) -> bool:
+    """Whether a number of an answer is given by another, rounded, or within a range if this one has none."""
+    if any(are_near(number, given) for given in other.numbers):
+        return True
+    ranges = [] if _RANGE.search(one.text) else _RANGE.findall(other.text)
+    return number.count(".") < 2 and any(float(low) <= float(number) <= float(high) for low, high in ranges)
+
+
+def are_near(one: str, other: str) -> bool:
+    """Whether two numbers are the same, or one with decimals is rounded to the other."""
+    if one == other or "." not in one + other or max(one.count("."), other.count(".")) > 1:
+        return one == other
+    return abs(float(one) - float(other)) <= ROUNDED * abs(float(one))
+
+
 def numbers_clash(one: Answer, other: Answer, question: Question, share: float) -> bool:
     """Whether answers whose numbers differ cannot both be right, as far as their words tell."""
     if question.is_open:
         return False
     longest = max(len(one.stems), len(other.stems))
-    if longest <= BRIEF and (share >= ABOUT_THE_SAME or min(len(one.own), len(other.own)) <= FEW):
-        return True
+    if longest <= BRIEF and asks_for(one, question):
+        return share >= ABOUT_THE_SAME or min(len(one.own), len(other.own)) <= FEW
     # The result of a calculation comes last.
     return (
         question.for_number
         and longest <= WORKED_OUT
-        and one.numbers[-1] not in other.numbers
-        and other.numbers[-1] not in one.numbers
+        and HEDGES.isdisjoint(one.spoken)
+        and HEDGES.isdisjoint(other.spoken)
+        and not is_given(one.numbers[-1], one, other)
+        and not is_given(other.numbers[-1], other, one)
     )

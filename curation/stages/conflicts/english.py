@@ -9,10 +9,11 @@ _FUNCTION = """
     that the their theirs them then there therefore these they this those though through thus to too
     typically under until up upon us usually ve very was we were what when where whether which while who
     whom whose why will with within would you your yours include including includes answer sure called known
+    like look looking need ok okay please prefer search shall want
 """
 _DENIES = """
     not no never cannot cant can't dont don't doesnt doesn't isnt isn't arent aren't wasnt wasn't wont won't
-    without neither nor unable avoid prevent stop hardly lack lacks
+    without neither nor unable avoid prevent stop hardly lack lacks eliminate eliminates
 """
 # The parts of isn't and its like are words of their own.
 _DENYING = """
@@ -45,6 +46,11 @@ FUNCTION_WORDS, DENIES = frozenset(_FUNCTION.split()), frozenset(_DENIES.split()
 DENYING = frozenset(_DENYING.split())
 OPPOSITES = dict(_pairs(_OPPOSITES)) | {other: one for one, other in _pairs(_OPPOSITES)}
 NUMBER_WORDS = dict(_pairs(_NUMBERS))
+# Who says so gives no number for certain.
+HEDGES = frozenset(
+    {"ai", "assuming", "cannot", "depend", "depending", "depends", "difficult", "estimate", "estimated"}
+    | {"unable", "unknown", "varies", "vary"}
+)
 YES = frozenset({"yes", "yeah", "yep", "true", "correct", "right"})
 NO = frozenset({"no", "nope", "false", "incorrect", "wrong"})
 EMPTY = FUNCTION_WORDS | DENIES | NUMBER_WORDS.keys()

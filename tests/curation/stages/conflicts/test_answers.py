@@ -1,6 +1,8 @@
 """Two answers to one question: a rewording, a contradiction, or something else."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curation.row import message
 from curation.stages.conflicts.answers import read_answer, read_question, relation
@@ -19,6 +21,12 @@ def related(question: str, one: str, other: str, rewording: float = 0.7) -> tupl
     [
         ("Can goats eat yew?", "Yes, they can eat it.", "No, it kills them.", "yes or no"),
         ("How deep is a bean sown?", "Sow it 5 cm deep.", "Sow it 2 cm deep.", "numbers"),
+        (
+            "Write of the orchard.",
+            "The orchard by the old mill has 40 apple trees, a stone wall, bees, a well and one gate.",
+            "The orchard by the old mill has 90 apple trees, a stone wall, bees, a well and one gate.",
+            "numbers",
+        ),
         ("How deep is a bean sown?", "About five centimetres.", "About two centimetres.", "numbers"),
         ("What is 7 - 9?", "The result is -2.", "The result is 2.", "numbers"),
         (
@@ -52,6 +60,8 @@ def test_answers_that_cannot_both_be_right_contradict_each_other(question, one, 
         ("How far apart?", "2.50 m", "Some 2.5 m apart from each other."),
         ("How many?", "1,500 trees", "It is 1500 trees."),
         ("Name the steps.", "1. Dig\n2. Sow\n3. Water", "Dig, sow, water."),
+        ("What is the root?", "It is 6.4031242.", "It is about 6.4."),
+        ("How many seeds?", "Some 30 seeds.", "From 20 to 50 seeds."),
         ("What does it cost?", "It costs 3 coins.", "It costs 3 coins, or 5 with the basket."),
     ],
 )
@@ -64,6 +74,8 @@ def test_the_same_in_other_words_is_a_rewording(question, one, other):
     [
         ("Which tree is old?", "The yew by the church.", "An oak near our mill."),
         ("Hello!", "Hello! How can I help?", "Which priority do you have today?"),
+        ("You stand by a gate.", "seed 383", "seed 254"),
+        ("How many stars?", "Nobody can tell; it depends.", "There are 3000 to be seen."),
         ("Write a list of two numbers.", "Numbers: 3 and 8", "Numbers: 4 and 9"),
     ],
 )
@@ -71,8 +83,19 @@ def test_answers_that_may_both_be_right_are_only_different(question, one, other)
     assert related(question, one, other) == ("other", "")
 
 
+PIECES = "not no yes 3 2.5 -4 1,5 1.2.3 two wet dry it soil can't \u0664 9e9 5-7"
+WORDS = st.lists(st.sampled_from(PIECES.split()))
+
+
+@given(WORDS.map(" ".join) | st.text(), WORDS.map(" ".join) | st.text(), st.text())
+def test_any_two_texts_relate_in_one_way_from_both_sides(one, other, question):
+    related(question, one, other)
+    assert related(question, one, one) == ("same", "")
+
+
 def test_marks_and_thoughts_make_no_difference():
     assert related("Who?", "The smith.", "the  smith") == ("same", "")
+    assert related("How often?", "No more than twice a year.", "Twice a year.") == ("same", "")
     assert related("Who?", "<think>\nhm\n</think>\n\nThe smith.", "The smith.") == ("same", "")
 
 
