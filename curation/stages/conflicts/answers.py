@@ -22,6 +22,7 @@ from curation.turns.thoughts import split_thought
 Relation = Literal["same", "rewording", "contradiction", "other"]
 
 MAX_CHARACTERS = 2_000  # of an answer that are read
+LAST = 150  # characters of the end of an answer in which its result stands
 WORKED_OUT = 60  # content words of an answer whose last number is taken for its result
 BRIEF = 20  # content words of an answer all of which is held against the other
 FEW = 2  # content words beside the question's, with which an answer is all but its numbers
@@ -43,12 +44,12 @@ _ASKS_FOR_NUMBER = re.compile(
     r"(?:sum|difference|product|value|total|number|area|volume|perimeter|average|mean|percentage|cost|price)",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:-|\u2013|to)\s*(\d+(?:\.\d+)?)")
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\s?\S{1,3}(?: \([^)]*\))?)?\s*(?:-|\u2013|to)\s*(\d+(?:\.\d+)?)")
 # Words that deny nothing.
 _IDIOM = re.compile(r"\bno (?:doubt|matter|(?:more|less|fewer|later) than)\b|\bnot only\b", re.IGNORECASE)
 _ASKS_FOR_TEXT = re.compile(
     r"\b(?:code|function|program|script|algorithm|list|generate|write|estimate|example|suggest|recommend|describe"
-    r"|create|design|offer|name an?|name some"
+    r"|create|design|offer|name an?|name some|python|sql|query|regex|links"
     r"|how (?:to|(?:do|can|should|would) (?:i|we|you|one)))\b",
     re.IGNORECASE,
 )
@@ -79,6 +80,7 @@ class Answer:
     stems    of its content words
     own      those of them that are not in the question
     numbers  as figures, in order, without those of the question
+    ends     whether it ends on a number, as where a calculation has its result
     denials  how many of its words deny something
     denied   stems of the words that it denies; not looked for in a long one
     opens    "yes", "no", or ""
@@ -90,6 +92,7 @@ class Answer:
     stems: frozenset[str]
     own: frozenset[str]
     numbers: tuple[str, ...]
+    ends: bool
     denials: int
     denied: frozenset[str]
     opens: str
@@ -121,7 +124,8 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
     own_numbers = tuple(n for n in numbers(text, said) if n not in question.numbers)
     denials = sum(word in DENYING for word in said)
     own = stems - question.stems
-    return Answer(text, tuple(said), stems, own, own_numbers, denials, refused, opens, calls)
+    ends = bool(own_numbers) and _FIGURES.search(text, max(len(text) - LAST, 0)) is not None
+    return Answer(text, tuple(said), stems, own, own_numbers, ends, denials, refused, opens, calls)
 
 
 def numbers(text: str, said: Sequence[str]) -> list[str]:
@@ -281,12 +285,16 @@ def numbers_clash(one: Answer, other: Answer, question: Question, share: float) 
     """Whether answers whose numbers differ cannot both be right, as far as their words tell."""
     if question.is_open:
         return False
+    if question.for_number and are_near(one.numbers[-1], other.numbers[-1]):
+        return False
     longest = max(len(one.stems), len(other.stems))
     if longest <= BRIEF and asks_for(one, question):
         return share >= ABOUT_THE_SAME or min(len(one.own), len(other.own)) <= FEW
     # The result of a calculation comes last.
     return (
         question.for_number
+        and one.ends
+        and other.ends
         and longest <= WORKED_OUT
         and HEDGES.isdisjoint(one.spoken)
         and HEDGES.isdisjoint(other.spoken)
