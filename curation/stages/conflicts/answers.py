@@ -6,7 +6,7 @@ other languages the words and the numbers alone.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -27,7 +27,7 @@ WORKED_OUT = 60  # content words of an answer whose last number is taken for its
 BRIEF = 20  # content words of an answer all of which is held against the other
 FEW = 2  # content words beside the question's, with which an answer is all but its numbers
 WORD_FOR_WORD = 0.9  # content words in common, of all in both, from which one is a changed copy of the other
-BY_CHANCE = 8  # content words up to which answers that nobody asked for in so many words are alike by chance
+BY_CHANCE = 9  # content words up to which answers that nobody asked for in so many words are alike by chance
 LIKE_LENGTH = 0.6  # content words of the shorter answer, of the longer's, from which they say as much
 ROUNDED = 0.01  # by how much of it a number may be rounded
 ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
@@ -102,7 +102,7 @@ class Answer:
 def read_question(text: str) -> Question:
     """The last turn before an answer."""
     end = text[-MAX_CHARACTERS:]
-    said = words(end)
+    said = set(words(end))
     return Question(
         frozenset(map(stem, said)),
         frozenset(numbers(end, said)),
@@ -117,18 +117,19 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
     _, text = split_thought(message["content"] or "")
     text = _IDIOM.sub(" ", text[:MAX_CHARACTERS])
     said = words(text)
-    stems = frozenset(stem(word) for word in said if word not in EMPTY and not word[0].isdigit())
+    different = set(said)
+    stems = frozenset([stem(word) for word in different - EMPTY if not word[0].isdigit()])
     calls = tuple((call["name"], plain_json(call["arguments"])) for call in message["tool_calls"] or ())
     opens = "yes" if said and said[0] in YES else "no" if said and said[0] in NO else ""
     refused = denied(text) if len(stems) <= BRIEF else frozenset[str]()
-    own_numbers = tuple(n for n in numbers(text, said) if n not in question.numbers)
-    denials = sum(word in DENYING for word in said)
+    own_numbers = tuple([n for n in numbers(text, different) if n not in question.numbers])
+    denials = 0 if DENYING.isdisjoint(different) else sum(word in DENYING for word in said)
     own = stems - question.stems
     ends = bool(own_numbers) and _FIGURES.search(text, max(len(text) - LAST, 0)) is not None
     return Answer(text, tuple(said), stems, own, own_numbers, ends, denials, refused, opens, calls)
 
 
-def numbers(text: str, said: Sequence[str]) -> list[str]:
+def numbers(text: str, said: Collection[str]) -> list[str]:
     """The numbers of a text with these words, in order, without marks of thousands and closing zeros."""
     kind = _FIGURES if NUMBER_WORDS.keys().isdisjoint(said) else _NUMBERS
     found = kind.findall(_NO_NUMBER.sub(" ", text))
