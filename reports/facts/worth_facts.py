@@ -10,11 +10,12 @@ from curation.dataset.gate_sql import tables
 from curation.dataset.manifest import Manifest
 from curation.dataset.signatures import Drift, drifting
 from curation.recipe.load import Recipe, stage_plan
+from curation.recipe.metrics import METRICS
 from curation.recipe.stages import STAGES
 from reports.facts.dataset_tables import ledger
 
 # What it finds has a table of its own.
-CONFLICTS = "conflicts"
+CONFLICTS = METRICS["conflicts.share"].by
 
 
 @dataclass(frozen=True)

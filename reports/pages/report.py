@@ -58,7 +58,7 @@ def report(dataset: Path, manifest: Manifest, gates: GatesFile) -> bytes:
         "shards": shards,
         "ledger": ledger,
         "worth": worth,
-        "conflicts": conflict_views(samples, pair.pair),
+        "differing": conflict_views(samples, pair.pair),
         "stages": stage_plan(recipe),
         "context": recipe.train.max_seq_length,
         "verdict": verdict(manifest, gates),
