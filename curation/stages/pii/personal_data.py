@@ -6,24 +6,28 @@ counts, by kind:
 email   an address with a top-level domain of letters that is no file suffix (`icon@2x.png`,
         `getty@tty1.service`). Not `git@host:` and not the target of ssh, scp, sftp or rsync: these
         name machines.
-phone   an international number with + and separators or at least ten digits; three, three and four
-        digits parted by hyphens or dots, or with the first three in parentheses; other groupings of
-        7 to 15 digits only after a word such as "phone", "call" or "mobile".
+phone   see curation/stages/pii/phones.py
 ip      IPv4 with four octets up to 255, globally unique IPv6 (2000::/3). Left alone, for they name
         nobody and agents work with them: private, loopback, link-local, shared, multicast and mask
         addresses, public resolvers, versions ("v1.2.3.4") and four single digits outside addresses.
 card    13 to 19 digits, plain or in the groups in which cards print them, with the prefix and the
         length of an issuer and a valid check digit (ISO/IEC 7812-1, annex B).
-secret  see curation/stages/pii/secret_keys.py
+secret  see curation/stages/pii/secret_keys.py and token_prefixes.py
 """
 
 import re
 from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from curation.recipe.stages import PII_KINDS, PiiKind
-from curation.stages.pii.secret_keys import find_secrets
+from curation.recipe.stages import PiiKind
+from curation.stages.pii.phones import find_phones
+from curation.stages.pii.secret_keys import find_assigned
+from curation.stages.pii.token_prefixes import find_tokens
+
+# What is looked for at once. Secrets are of two sorts, so that a text with a name such as "key" is not
+# searched for a hundred prefixes.
+Sort = Literal["token", "assigned", "card", "email", "ip", "phone"]
 
 
 class Finding(NamedTuple):
@@ -35,130 +39,87 @@ class Finding(NamedTuple):
     value: str
 
 
-Finder = Callable[[str], Iterator[Finding]]
+# (start, end, value) in a text, in order.
+Finder = Callable[[str], Iterator[tuple[int, int, str]]]
 
 
-def find(text: str, kinds: frozenset[PiiKind] = frozenset(PII_KINDS)) -> list[Finding]:
-    """What a text holds, in order and without overlap.
+def find(text: str, sorts: frozenset[Sort] | None = None) -> list[Finding]:
+    """What a text holds, in order and without overlap; all sorts where none are given.
 
     Secrets win over other kinds at the same place, then cards, e-mails, addresses, phones.
     """
     found: list[Finding] = []
-    for kind, finder in _FINDERS.items():
-        if kind in kinds:
-            for finding in finder(text):
-                if all(finding.end <= other.start or finding.start >= other.end for other in found):
-                    found.append(finding)
+    for sort, finder in _FINDERS.items():
+        if sorts is None or sort in sorts:
+            for start, end, value in finder(text):
+                if all(end <= other.start or start >= other.end for other in found):
+                    found.append(Finding(start, end, KINDS[sort], value))
     return sorted(found)
 
 
+# The letters of an address: Latin, Greek and Cyrillic. Others, such as Chinese or Thai ones, stand beside an
+# address without a space.
+_LETTER = r"A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f"
+_SIGN = rf"{_LETTER}0-9_"
 _EMAIL = re.compile(
-    r"(?<![\w.+%-])[A-Za-z0-9_](?:[A-Za-z0-9._%+'-]{0,62}[A-Za-z0-9_+-])?"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>[A-Za-z]{2,24})(?![\w-]|\.\w|@)"
+    rf"(?<![{_SIGN}])(?<![{_SIGN}][.+%-])[{_SIGN}](?:[{_SIGN}.%+'-]{{0,62}}[{_SIGN}+-])?"
+    rf"@(?P<domain>(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?\.)+)"
+    r"(?P<top>xn--[a-z0-9-]{2,59}|[A-Za-z]{2,24}|[\u0370-\u052f]{2,24})"
+    rf"(?![{_LETTER}0-9]|[_-][{_LETTER}0-9]|\.[{_LETTER}0-9]|@)"
 )
 _SUFFIXES = (
     "png jpg jpeg gif svg webp bmp ico pdf js jsx ts tsx css scss html htm json yaml yml xml csv txt md py "
     "rb go rs java cpp hpp sh zip tar gz log service socket target timer mount slice scope path device"
 )
 _FILE_SUFFIXES = frozenset(_SUFFIXES.split())
+# Of these suffixes, what are countries: Serbia, Moldova, Paraguay, Saint Helena.
+_COUNTRIES = frozenset(("rs", "md", "py", "sh"))
+_SIZE = re.compile(r"[0-9.]+x?\.")
 _LOGIN = re.compile(r"\b(?:ssh|scp|sftp|rsync|mosh|ssh-copy-id|autossh)\b[^\n]*$")
+_REMOTE_PATH = re.compile(r":[A-Za-z0-9_~/.$]")
 
 
-def find_emails(text: str) -> Iterator[Finding]:
+def find_emails(text: str) -> Iterator[tuple[int, int, str]]:
     if "@" not in text:
         return
     for match in _EMAIL.finditer(text):
-        if match["top"].lower() in _FILE_SUFFIXES:
+        top = match["top"].lower()
+        if top in _FILE_SUFFIXES and (top not in _COUNTRIES or _SIZE.fullmatch(match["domain"])):
             continue
         local, after = match.group().partition("@")[0], text[match.end() : match.end() + 2]
-        if after[:1] == ":" and (local == "git" or after[1:].strip()):
+        if after[:1] == ":" and (local == "git" or _REMOTE_PATH.match(after)):
             continue
         if _LOGIN.search(_before(text, match.start(), 120)):
             continue
-        yield Finding(match.start(), match.end(), "email", match.group().lower())
+        yield match.start(), match.end(), match.group().lower()
 
 
-_DIGITS = re.compile(r"[0-9][0-9 ().-]{5}")
-# Where _PHONE can match: far faster to find.
-_PHONE_START = re.compile(r"[+(\d](?<![\w+./@#$=&%-].)(?=[\d ().\u2011-]{6})", re.DOTALL)
-_PHONE = re.compile(
-    r"(?<![\w+./@#$=&%-])(?:"
-    r"(?P<international>\+[1-9]\d{0,2}(?P<separator>[ .\u2011-]|(?=\())?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}"
-    r"(?:[ .\u2011-]?\d{2,5}){1,5})"
-    r"|(?P<american>(?:1[ .-])?(?:\(\d{3}\)[ -]?|\d{3}(?P<mark>[.-]))\d{3}(?(mark)(?P=mark)|[ .-])\d{4})"
-    r"|(?P<other>\(?\d{2,5}\)?(?:[ .-]?\d{2,6}){1,4})"
-    r")(?!\w|[.,:/-]\d|[%\u00b0])"
-)
-_PHONE_WORD = re.compile(
-    r"(?<![A-Za-z])(?:cell|mobile)?(?:phone|telephone|tel|mobile|cell|fax|whatsapp|hotline|landline|call|text|"
-    r"dial|reach|contact)(?:[ _-]*(?:number|num|no|nr|us|me|him|her|them|at|on|is|was|now))*"
-    r"\.?[\"']?[ \t]*[:=#]?[ \t]*[\"']?$",
-    re.IGNORECASE,
-)
-_DATE = re.compile(
-    r"\+?(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d"
-    r"|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)"
-)
-# The country calling codes of one and two digits; all others have three (ITU-T E.164 list).
-_CODES = (
-    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 "
-    "81 82 84 86 90 91 92 93 94 95 98"
-)
-_SHORT_CODES = frozenset(_CODES.split())
-_LONG_CODES = re.compile(r"2[1-69]\d|3[578]\d|42\d|5[09]\d|6[789]\d|8[0578]\d|9[679]\d")
-
-
-def find_phones(text: str) -> Iterator[Finding]:
-    if not _DIGITS.search(text):
-        return
-    for match in _phones(text):
-        said = match.group()
-        digits = re.sub(r"[^0-9]", "", said)
-        if not 7 <= len(digits) <= 15 or _DATE.match(said):
-            continue
-        if match["international"]:
-            plausible = _is_international(digits, said)
-        elif match["american"]:
-            plausible = len(set(digits)) > 1
-        else:
-            spoken = _PHONE_WORD.search(_before(text, match.start(), 48))
-            plausible = bool(spoken) and _is_spoken(digits, said)
-        if plausible:
-            yield Finding(match.start(), match.end(), "phone", digits)
-
-
-def _phones(text: str) -> Iterator[re.Match[str]]:
-    """_PHONE.finditer(text)."""
-    end = 0
-    for start in _PHONE_START.finditer(text):
-        if start.start() >= end and (match := _PHONE.match(text, start.start())):
-            end = match.end()
-            yield match
-
-
-def _is_international(digits: str, said: str) -> bool:
-    code = digits[:1] in _SHORT_CODES or digits[:2] in _SHORT_CODES or bool(_LONG_CODES.match(digits))
-    parted = len(re.findall(r"\d+", said)) >= 3
-    return code and (len(digits) >= 10 or (parted and len(digits) >= 8))
-
-
-def _is_spoken(digits: str, said: str) -> bool:
-    """Whether digits after a phone word are grouped as a number is written down."""
-    groups = re.findall(r"\d+", said)
-    if len(groups) == 1:
-        return len(digits) >= 9
-    return len(groups[-1]) >= 3 and not re.search(r"\.\d{1,2}$", said)
-
-
+# Letters of other scripts stand beside figures without a space.
+_BESIDE = r"A-Za-z0-9_\u00c0-\u024f"
 _DOTTED = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]")
-_IPV4 = re.compile(r"(?<![\w.+-])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d|-\d)")
-_IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]|\.\d)")
-_VERSION = re.compile(
-    r"(?:\bv(?:er(?:sion)?)?s?\.?|\brelease|\bbuild|\bfirmware|\brevision|\bsection|\bchapter|[=~^<>]=|[\w)]/)\s*[:=]?\s*[\"']?$",
-    re.IGNORECASE,
+_IPV4 = re.compile(rf"(?<![{_BESIDE}.+-])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![{_BESIDE}]|\.\d|-\d)")
+_IPV6 = re.compile(
+    rf"(?<![{_BESIDE}:.])[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?![{_BESIDE}:]|\.\d)"
 )
+_VERSION = re.compile(
+    r"(?:\bv(?:8|er(?:sion)?)?s?\.?|\brelease|\bbuild|\bfirmware|\brevision|\bsection|\bchapter"
+    r"|\boids?\b[^\n\d]{0,16}|\boid_\w{1,24}|\b(?:up|down)(?:grad|dat)(?:e[ds]?|ing)\b[^\n]{0,24}"
+    r"|[=~^<>]=|[\w)]/)\s*[:=]?\s*[\"']?$",
+    re.IGNORECASE | re.ASCII,
+)
+_DRAWN_BEFORE = re.compile(r"(?<![\d.])-?\d*\.\d+[ ,-]$")
+_DRAWN_AFTER = re.compile(r"[ ,]?-?\d*\.\d+(?![\d.])")
+_ADDRESS_WORD = re.compile(
+    r"\b(?:ips?|ipv4|addr(?:ess(?:es)?)?|inet|hosts?|hostname|client|peer|remote|gateway|proxy|dns|nameserver|login|"
+    r"from|connect(?:ed|ing|ions?)?|ping|ssh|curl|wget|nmap|traceroute|whois|dig|firewall|block(?:ed)?|listen)\b",
+    re.IGNORECASE | re.ASCII,
+)
+# With nothing after the bits of a network, it is no one's address.
+_NETWORK = re.compile(r"/([12]?\d|3[01])(?!\d)")
+_PORT = re.compile(r":\d{2,5}\b")
 _URL_OR_LABEL = re.compile(
-    r"(?:://|@|\bip(?:v4)?\b(?: address(?:es)?)?[^\n\d]{0,16}|\bhost\b[^\n\d]{0,8})$", re.IGNORECASE
+    r"(?:://|@|\bip(?:v4)?\b(?: address(?:es)?)?[^\n\d]{0,16}|\bhost\b[^\n\d]{0,8})$",
+    re.IGNORECASE | re.ASCII,
 )
 _NETWORKS = (
     "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3 "
@@ -168,29 +129,54 @@ _NETWORKS = (
 _NOBODYS = tuple(map(IPv4Network, _NETWORKS.split()))
 
 
-def find_addresses(text: str) -> Iterator[Finding]:
+def _is_no_address(said: str, context: str, after: str) -> bool:
+    """Whether four figures are a version, an object identifier, a section or a place in a drawing.
+
+    Of addresses chosen at random one of fifty has four figures under a hundred, as these have.
+    """
+    if (
+        len(said) == 7
+        or _VERSION.search(context)
+        or _DRAWN_BEFORE.search(context)
+        or _DRAWN_AFTER.match(after)
+    ):
+        return True
+    return all(len(figure) < 3 for figure in said.split(".")) and not (
+        _ADDRESS_WORD.search(context) or _PORT.match(after)
+    )
+
+
+def find_addresses(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _IPV4.finditer(text) if _DOTTED.search(text) else ():
-        context = _before(text, match.start(), 32)
-        labelled = bool(_URL_OR_LABEL.search(context))
-        if not labelled and (len(match.group()) == 7 or _VERSION.search(context)):
+        context, after = _before(text, match.start(), 48), text[match.end() : match.end() + 8]
+        if not _URL_OR_LABEL.search(context) and _is_no_address(match.group(), context, after):
             continue
+        said = match.group()
+        if after.startswith(".in-addr"):
+            said = ".".join(reversed(said.split(".")))
         try:
-            address = IPv4Address(match.group())
+            address = IPv4Address(said)
         except AddressValueError:
             continue
-        if not any(address in network for network in _NOBODYS):
-            yield Finding(match.start(), match.end(), "ip", str(address))
+        network = _NETWORK.match(after)
+        if network and int(address) % 2 ** (32 - int(network[1])) == 0:
+            continue
+        if not any(address in nobodys for nobodys in _NOBODYS):
+            yield match.start(), match.end(), str(address)
     for match in _IPV6.finditer(text) if text.count(":") >= 3 else ():
+        if match.group().endswith("::"):  # a network
+            continue
         try:
-            yield Finding(match.start(), match.end(), "ip", str(IPv6Address(match.group())))
+            yield match.start(), match.end(), str(IPv6Address(match.group()))
         except AddressValueError:
             continue
 
 
 _CARD_DIGITS = re.compile(r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{2}")
 _CARD = re.compile(
-    r"(?<![\w.+-])(?<!\d[ /])(?:\d{4}(?P<mark>[ -]?)\d{4}(?P=mark)\d{4}(?P=mark)\d{4}(?:(?P=mark)\d{3})?"
-    r"|\d{4}(?P<short>[ -]?)\d{6}(?P=short)\d{4,5})(?![\w-]|\.\d| \d{4})"
+    r"(?<![A-Za-z0-9_.+-])(?<!\d[ /])"
+    r"(?:\d{4}(?P<mark>[ -]?)\d{4}(?P=mark)\d{4}(?P=mark)\d{4}(?:(?P=mark)\d{3})?"
+    r"|\d{4}(?P<short>[ -]?)\d{6}(?P=short)\d{4,5})(?![A-Za-z0-9_-]|\.\d| \d{4})"
 )
 # Issuer prefixes with the lengths they use: Visa, Mastercard (two ranges), American Express,
 # Discover, Diners Club, JCB, UnionPay (ISO/IEC 7812 issuer identification numbers).
@@ -200,11 +186,20 @@ _ISSUERS = re.compile(
 )
 
 
-def find_cards(text: str) -> Iterator[Finding]:
+def find_cards(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _CARD.finditer(text) if _CARD_DIGITS.search(text) else ():
         digits = re.sub(r"\D", "", match.group())
-        if _ISSUERS.fullmatch(digits) and has_check_digit(digits):
-            yield Finding(match.start(), match.end(), "card", digits)
+        if _ISSUERS.fullmatch(digits) and has_check_digit(digits) and not _is_a_firm(text, match, digits):
+            yield match.start(), match.end(), digits
+
+
+_CARD_WORD = re.compile(r"\b(?:cards?|cc|credit|debit|diners|carte|tarjeta|cart[aã]o|karte)\b", re.IGNORECASE)
+
+
+def _is_a_firm(text: str, match: re.Match[str], digits: str) -> bool:
+    """Whether fourteen digits in a row are a French firm's (SIRET): the first nine have a check digit too."""
+    bare = match.group() == digits and len(digits) == 14
+    return bare and has_check_digit(digits[:9]) and not _CARD_WORD.search(_before(text, match.start(), 48))
 
 
 def has_check_digit(digits: str) -> bool:
@@ -217,15 +212,20 @@ def _before(text: str, start: int, length: int) -> str:
     return text[max(0, start - length) : start]
 
 
-def _find_secrets(text: str) -> Iterator[Finding]:
-    return (Finding(start, end, "secret", value) for start, end, value in find_secrets(text))
-
-
 # In order of precedence.
-_FINDERS: dict[PiiKind, Finder] = {
-    "secret": _find_secrets,
+_FINDERS: dict[Sort, Finder] = {
+    "token": find_tokens,
+    "assigned": find_assigned,
     "card": find_cards,
     "email": find_emails,
     "ip": find_addresses,
     "phone": find_phones,
+}
+KINDS: dict[Sort, PiiKind] = {
+    "token": "secret",
+    "assigned": "secret",
+    "card": "card",
+    "email": "email",
+    "ip": "ip",
+    "phone": "phone",
 }

@@ -10,7 +10,7 @@ already has. Reason: `personal_data`, with the counts by kind as detail.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,36 +21,52 @@ import polars as pl
 from curation.recipe.stages import PII_KINDS, Pii, PiiAction, PiiKind
 from curation.row import Message, decode, encode, note
 from curation.stages.pii.json_strings import edit_strings
-from curation.stages.pii.personal_data import find
+from curation.stages.pii.personal_data import KINDS, Sort, find
+from curation.stages.pii.phone_words import look_ahead
+from curation.stages.pii.token_prefixes import MINGLED, SEPARATED, SEPARATOR, TELLING, Token
 from curation.stages.rewriting import Rejected, Rewritten, Verdict, rewrite_together
 from curation.stages.seam import Context, Rows, RowsFn, Split
+
+
+def _any_of(tokens: Iterable[Token]) -> str:
+    return "|".join(re.escape(mark) for token in tokens for mark in token.marks.split())
+
 
 # What a text, or the JSON text of a row, must hold for anything of a kind to be in it: one of its
 # groups of patterns, and of this each. The first of a group is looked for in all rows, so it is one
 # that the regex engine finds fast: few literals, or digits.
-_PHONE_LIKE = (
-    r"\+[0-9]|[0-9]{3}[.)-][ -]?[0-9]{3}[ .-][0-9]{4}"
-    r"|(?i:phone|tel|mobile|cell|fax|whatsapp|hotline|call|text|dial|reach|contact|landline)[^0-9]{1,40}[0-9(]"
-)
-_SECRET_NAME = r"(?i:key|secret|token|passwo?r?d|pwd|credential)"
-_SUSPECT: dict[PiiKind, tuple[tuple[str, ...], ...]] = {
-    "email": ((r"[A-Za-z0-9_+-]@[A-Za-z0-9]",),),
+_FIGURES = r"[0-9][0-9 ()./\u{a0}\u{202f}-]{5,12}[0-9]"
+_NAME = r"[Kk]ey|KEY|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Pp]ass[wWp]|PASS[WP]|[Pp]wd|PWD|[Cc]red|CRED"
+_TOKEN = r"AKIA|ASIA|AIza|SG\.|:AA|eyJ|xox"
+_SECRET = rf"{_NAME}|{_TOKEN}|slack\.com/|earer|://"
+_VALUE = r"[^\s\x22'`\\]{8}"
+_SUSPECT: dict[Sort, tuple[tuple[str, ...], ...]] = {
+    "email": ((r"[A-Za-z0-9_+\u{80}-\u{fff}-]@[A-Za-z0-9\u{80}-\u{fff}]",),),
     "phone": (
-        (r"[0-9][0-9 ().-]{5}[0-9]", _PHONE_LIKE),
-        (r"\+[0-9 ().\u{2011}-]{9}", r"\+[0-9]"),
+        (
+            _FIGURES,
+            rf"\+[0-9]|[0-9]{{3}}[.)-][ -]?[0-9]{{3}}[ .-][0-9]{{4}}|{look_ahead()}"
+            r"|[0-9] ?-? ?(?i-u:office|fax|mobile|cell)",
+        ),
+        (r"\+[0-9 ().\u{a0}\u{202f}\u{2011}-]{9}", r"\+[0-9]"),
     ),
     "ip": (
-        (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",),
+        (_FIGURES, r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"),
         (r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",),
     ),
-    "card": ((r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]",),),
-    "secret": (
+    "card": ((_FIGURES, r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]"),),
+    "token": (
+        (_SECRET, rf"{_TOKEN}|PRIVATE KEY"),
+        (SEPARATOR, _any_of(SEPARATED)),
+        (MINGLED, _any_of(TELLING)),
+    ),
+    "assigned": (
+        (_SECRET, r"slack\.com/|earer[\s\\]|://[^ /:@]+:[^ /@]+@"),
         (
-            r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k_(?:live|test)_|sk-|AIza|hf_|npm_"
-            r"|SG\.|:AA|eyJ|PRIVATE KEY|slack\.com/services|earer[\s\\]",
+            _SECRET,
+            rf"(?:{_NAME})[A-Za-z0-9_.-]*(?:\\+[nrt]|[\\\x22'`\s])*(?:[:=>?.+|]|[Ss]tring|,)"
+            rf"(?:\\+[nrt]|[\\\x22'`\s:=>])*{_VALUE}|--[A-Za-z-]*(?:{_NAME})[A-Za-z-]* {_VALUE}",
         ),
-        (r"://", r"://[^ /:@]+:[^ /@]+@"),
-        (_SECRET_NAME, rf"{_SECRET_NAME}[A-Za-z0-9_.-]*(?:\\+[nrt]|[\\\x22'\s])*[:=]"),
     ),
 }
 # Inside arguments anything may be escaped.
@@ -68,10 +84,12 @@ def pii(rows: pl.DataFrame, *, action: PiiAction = "mask", kinds: Sequence[PiiKi
     `found`, and the findings by kind. Idempotent.
     """
     messages = rows["messages"]
-    suspects = messages.str.contains(rf"\\{_ESCAPE}")
-    for kind in kinds:
-        suspects = suspects | _may_hold(messages, kind)
-    split = rewrite_together(rows, suspects, partial(_verdicts, action=action, kinds=frozenset(kinds)))
+    suspects = messages.str.contains(r"\\u00", literal=True) | messages.str.contains(r"\\/", literal=True)
+    firsts: dict[str, pl.Series] = {}
+    for places in (places for sort in _sorts(kinds) for places in _places(messages, sort, firsts)):
+        if not places.is_empty():
+            suspects = suspects.scatter(places, True)
+    split = rewrite_together(rows, suspects, partial(_verdicts, action=action, sorts=_sorts(kinds)))
     found = found_in(pl.concat([split.kept["notes"], split.dropped["notes"]]))
     return replace(split, counts={"found": found.total(), **found})
 
@@ -87,21 +105,27 @@ def found_in(notes: pl.Series) -> Counter[str]:
     return found
 
 
-def _may_hold(texts: pl.Series, kind: PiiKind) -> pl.Series:
-    """Which texts may hold data of a kind."""
-    may_hold = pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True)
-    for first, *others in _SUSPECT[kind]:
-        places = texts.str.contains(first).arg_true()
+def _sorts(kinds: Iterable[PiiKind]) -> frozenset[Sort]:
+    return frozenset(sort for sort, kind in KINDS.items() if kind in kinds)
+
+
+def _places(texts: pl.Series, sort: Sort, firsts: dict[str, pl.Series]) -> list[pl.Series]:
+    """Where texts may hold data of a sort. firsts: the places of first patterns, shared by the sorts."""
+    found = []
+    for first, *others in _SUSPECT[sort]:
+        if first not in firsts:
+            firsts[first] = texts.str.contains(first).arg_true()
+        places = firsts[first]
         for pattern in others:
             places = places.filter(texts[places].str.contains(pattern))
-        may_hold = may_hold.scatter(places, True)
-    return may_hold
+        found.append(places)
+    return found
 
 
-def _verdicts(rows: pl.DataFrame, *, action: PiiAction, kinds: frozenset[PiiKind]) -> Iterator[Verdict]:
+def _verdicts(rows: pl.DataFrame, *, action: PiiAction, sorts: frozenset[Sort]) -> Iterator[Verdict]:
     conversations = [decode(text) for text in rows["messages"]]
     # A row has many messages, and most of them nothing that is worth a closer look.
-    suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], kinds)
+    suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], sorts)
     cells = zip(conversations, rows["messages"], rows["tools"], rows["notes"], strict=True)
     for messages, *row in cells:
         mask = Mask(row[0], suspects)
@@ -136,23 +160,24 @@ def _texts(message: Message) -> Iterator[str]:
         yield call["arguments"]
 
 
-def _suspects(texts: Sequence[str], kinds: frozenset[PiiKind]) -> dict[str, frozenset[PiiKind]]:
-    """The texts that may hold anything, with its kinds."""
+def _suspects(texts: Sequence[str], sorts: frozenset[Sort]) -> dict[str, frozenset[Sort]]:
+    """The texts that may hold anything, with its sorts."""
     column = pl.Series(texts, dtype=pl.String)
-    found = {text: kinds for text in column.filter(column.str.contains(_ESCAPE))}
-    for kind in kinds:
-        for text in column.filter(_may_hold(column, kind)):
-            found[text] = found.get(text, frozenset()) | {kind}
+    found = {text: sorts for text in column.filter(column.str.contains(_ESCAPE))}
+    firsts: dict[str, pl.Series] = {}
+    for sort in sorts:
+        for text in column[pl.concat(_places(column, sort, firsts)).unique()]:
+            found[text] = found.get(text, frozenset()) | {sort}
     return found
 
 
 class Mask:
     """Masks one row: remembers which value got which placeholder, and counts what it found.
 
-    suspects: the texts to search, and for which kinds.
+    suspects: the texts to search, and for which sorts.
     """
 
-    def __init__(self, row: str, suspects: Mapping[str, frozenset[PiiKind]]) -> None:
+    def __init__(self, row: str, suspects: Mapping[str, frozenset[Sort]]) -> None:
         self.found: Counter[str] = Counter()
         self._row = row
         self._suspects = suspects
@@ -161,22 +186,22 @@ class Mask:
 
     def message(self, message: Message) -> None:
         """Mask content, speaker and arguments of a message in place."""
-        if kinds := self._suspects.get(message["content"]):
-            message["content"] = self.text(message["content"], kinds)
-        if message["role"] != "tool" and (kinds := self._suspects.get(message["name"])):
-            message["name"] = self.text(message["name"], kinds)
+        if sorts := self._suspects.get(message["content"]):
+            message["content"] = self.text(message["content"], sorts)
+        if message["role"] != "tool" and (sorts := self._suspects.get(message["name"])):
+            message["name"] = self.text(message["name"], sorts)
         for call in message["tool_calls"] or ():
-            if kinds := self._suspects.get(call["arguments"]):
-                call["arguments"] = self.arguments(call["arguments"], kinds)
+            if sorts := self._suspects.get(call["arguments"]):
+                call["arguments"] = self.arguments(call["arguments"], sorts)
 
-    def text(self, text: str, kinds: frozenset[PiiKind], before: str = "", after: str = "") -> str:
+    def text(self, text: str, sorts: frozenset[Sort], before: str = "", after: str = "") -> str:
         """`text` masked. `before` and `after` are what it stands in and only help to understand it."""
         skip = len(before)
         # Once more after a change: a value may only be one when its neighbour is gone.
         while True:
             whole = before + text + after
             parts, at = [], skip
-            for finding in find(whole, kinds):
+            for finding in find(whole, sorts):
                 if finding.start >= skip and finding.end <= skip + len(text):
                     parts += [whole[at : finding.start], self.placeholder(finding.kind, finding.value)]
                     at = finding.end
@@ -184,14 +209,14 @@ class Mask:
                 return text
             text = "".join(parts) + whole[at : skip + len(text)]
 
-    def arguments(self, text: str, kinds: frozenset[PiiKind]) -> str:
+    def arguments(self, text: str, sorts: frozenset[Sort]) -> str:
         """Tool-call arguments masked: strings, and card numbers written as numbers, which become 0."""
 
         def masked(value: str, before: str) -> str:
-            return self.text(value, kinds, f'{before}"', '"') if before else self.text(value, kinds)
+            return self.text(value, sorts, f'{before}"', '"') if before else self.text(value, sorts)
 
         text = edit_strings(text, masked)
-        return _NUMBER.sub(self._number, text) if "card" in kinds else text
+        return _NUMBER.sub(self._number, text) if "card" in sorts else text
 
     def _number(self, match: re.Match[str]) -> str:
         figures = match.group()
