@@ -148,8 +148,8 @@ def phones(languages: Iterable[str] = PHONE_WORDS) -> Iterator[Planted]:
         plain = (
             {lib.national_significant_number(number) for number in examples} if language == "en" else set()
         )
-        for number, text in enumerate(sorted({*said, *plain})):
-            word = PHONE_WORDS[language][number % len(PHONE_WORDS[language])]
+        for place, text in enumerate(sorted({*said, *plain})):
+            word = PHONE_WORDS[language][place % len(PHONE_WORDS[language])]
             yield Planted(f"phone behind a word, {language}", "phone", word.format(text), text)
             if language == "en" and said.get(text) == lib.PhoneNumberFormat.INTERNATIONAL:
                 yield Planted("phone with + and code", "phone", f"That is {text}.", text)
@@ -194,6 +194,7 @@ def sentences(times: int = 20) -> Iterator[Planted]:
 
     def phone() -> str:
         number = lib.example_number(rng.choice(regions))
+        assert number is not None
         form = rng.choice((lib.PhoneNumberFormat.NATIONAL, lib.PhoneNumberFormat.INTERNATIONAL))
         return str(lib.format_number(number, form))
 

@@ -73,7 +73,8 @@ def sides(driver, table) -> tuple[bool, bool]:
     ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     light = round(sum(map(int, re.findall(r"\d+", ground)[:3])) / 3)
     # No line and no word goes all the way down, as the shade does; a scrollbar lies below.
-    height = table.find_element("tag name", "table").size["height"]
+    # What does not fit the window is not in the picture.
+    height = min(table.find_element("tag name", "table").size["height"], picture.height)
     edges = [[picture.getpixel((x, y)) for y in range(4, height - 4)] for x in (1, picture.width - 2)]
     first, last = (all(abs(pixel - light) > 16 for pixel in edge) for edge in edges)
     return first, last
