@@ -578,5 +578,6 @@ DIFFERENCES = {
     "yes or no": "yes against no",
     "denial": "one denies what the other says",
     "opposites": "opposite words",
+    "another name": "another name in the same sentence",
     "other": "different answers",
 }

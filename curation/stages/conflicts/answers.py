@@ -30,6 +30,7 @@ WORD_FOR_WORD = 0.9  # content words in common, of all in both, from which one i
 BY_CHANCE = 9  # content words up to which answers that nobody asked for in so many words are alike by chance
 LIKE_LENGTH = 0.6  # content words of the shorter answer, of the longer's, from which they say as much
 ROUNDED = 0.01  # by how much of it a number may be rounded
+SENTENCE = 0.6  # words in common, of all in both, from which answers are one sentence
 ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
 
 # A minus is one only where no range or dash is meant.
@@ -44,6 +45,7 @@ _ASKS_FOR_NUMBER = re.compile(
     r"(?:sum|difference|product|value|total|number|area|volume|perimeter|average|mean|percentage|cost|price)",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\s?\S{1,3}(?: \([^)]*\))?)?\s*(?:-|\u2013|to)\s*(\d+(?:\.\d+)?)")
 # Words that deny nothing.
 _IDIOM = re.compile(r"\bno (?:doubt|matter|(?:more|less|fewer|later) than)\b|\bnot only\b", re.IGNORECASE)
@@ -200,6 +202,8 @@ def relation(one: Answer, other: Answer, question: Question, rewording: float) -
             return "contradiction", "denial"
         if share >= ABOUT_THE_SAME and opposed(one, other):
             return "contradiction", "opposites"
+        if replaced(one, other, question):
+            return "contradiction", "another name"
     return ("rewording", "") if share >= rewording and agree else ("other", "")
 
 
@@ -248,6 +252,30 @@ def shared(one: Answer, other: Answer) -> float:
         if least := min(len(a), len(b)):
             return len(a & b) / least
     return 0.0
+
+
+def replaced(one: Answer, other: Answer, question: Question) -> bool:
+    """Whether answers to a question are one sentence with another name in it."""
+    here, there = set(one.spoken), set(other.spoken)
+    return (
+        question.is_question
+        and not question.is_open
+        and "?" not in one.text + other.text
+        and len(one.stems & other.stems & question.stems) >= FEW
+        and one.own.isdisjoint(other.own)
+        and 1 <= len(one.own) <= FEW
+        and 1 <= len(other.own) <= FEW
+        and len(here & there) >= SENTENCE * len(here | there)
+        and names_only(one)
+        and names_only(other)
+    )
+
+
+def names_only(answer: Answer) -> bool:
+    """Whether all that an answer adds to the question is written as names are."""
+    return not any(
+        word[0].islower() and stem(word.casefold()) in answer.own for word in _WORD.findall(answer.text)
+    )
 
 
 def of_like_length(one: Answer, other: Answer) -> bool:

@@ -35,6 +35,12 @@ def related(question: str, one: str, other: str, rewording: float = 0.7) -> tupl
             "First 3 times 2 is 6. Then 6 plus 4 gives 10 eggs.",
             "numbers",
         ),
+        (
+            "What is the capital of Australia?",
+            "The capital of Australia is Canberra.",
+            "The capital of Australia is Sydney.",
+            "another name",
+        ),
         ("Is yew wood toxic?", "Yew wood is toxic.", "Yew wood is not toxic.", "denial"),
         (
             "What does lime do to soil?",
@@ -73,6 +79,8 @@ def test_the_same_in_other_words_is_a_rewording(question, one, other):
     ("question", "one", "other"),
     [
         ("Which tree is old?", "The yew by the church.", "An oak near our mill."),
+        ("Name an old tree?", "An old tree is the Fortingall Yew.", "An old tree is Methuselah."),
+        ("Why is it closed?", "It is closed, which is essential.", "It is closed, which is crucial."),
         ("Hello!", "Hello! How can I help?", "Which priority do you have today?"),
         ("You stand by a gate.", "seed 383", "seed 254"),
         ("How many stars?", "Nobody can tell; it depends.", "There are 3000 to be seen."),
