@@ -39,6 +39,7 @@ _FIGURES = re.compile(_FIGURE)
 _NUMBERS = re.compile(rf"{_FIGURE}|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 # Marks of lists and exponents are no numbers that an answer gives.
 _NO_NUMBER = re.compile(r"^\s*(?:\d+[.):]|step \d+:?)(?=\s)|\^\s*\{?-?\d+", re.MULTILINE | re.IGNORECASE)
+_ASKS = re.compile(r"^\s*(?:what|whats|which|who|whose|when|where|why|how)\b", re.MULTILINE | re.IGNORECASE)
 _ASKS_FOR_NUMBER = re.compile(
     r"how (?:many|much|long|old|far|tall|high|deep|big)|\b(?:calculate|compute|solve|evaluate|convert)\b"
     r"|(?:find|what is|what's|determine) (?:the )?[\w ]{0,30}?"
@@ -62,7 +63,7 @@ class Question:
     """What of a question matters for the answers to it.
 
     for_number  whether it asks for one
-    is_question whether it has the mark of a question
+    is_question  whether it has the mark or the first word of one
     is_open     whether it asks for a text, a list or an estimate, of which many can be right
     """
 
@@ -109,7 +110,7 @@ def read_question(text: str) -> Question:
         frozenset(map(stem, said)),
         frozenset(numbers(end, said)),
         bool(_ASKS_FOR_NUMBER.search(end)),
-        "?" in end,
+        "?" in end or bool(_ASKS.search(end)),
         bool(_ASKS_FOR_TEXT.search(end)),
     )
 

@@ -27,6 +27,7 @@ def related(question: str, one: str, other: str, rewording: float = 0.7) -> tupl
             "The orchard by the old mill has 90 apple trees, a stone wall, bees, a well and one gate.",
             "numbers",
         ),
+        ("which year was the mill built", "1975", "1984", "numbers"),
         ("How deep is a bean sown?", "About five centimetres.", "About two centimetres.", "numbers"),
         ("What is 7 - 9?", "The result is -2.", "The result is 2.", "numbers"),
         (
