@@ -48,7 +48,7 @@ _LOWER, _BLANK = bytes(range(256)).lower(), b" \t?!"
 
 
 def prepare(rows: pl.DataFrame, *, order: Mapping[str, int]) -> pl.DataFrame:
-    """The rows, with the key of what stands before the assistant's first turn; without those that have none.
+    """The rows, with the key of what stands before the assistant's first turn, null where there is none.
 
     Rows that differ in it have no later context in common either.
     """
@@ -58,7 +58,7 @@ def prepare(rows: pl.DataFrame, *, order: Mapping[str, int]) -> pl.DataFrame:
         end = messages.rfind(_NEXT, 0, said) if said >= 0 else -1
         before = messages[len(_FIRST) : end].split(_NEXT) if end >= 0 else []
         keys.append(int.from_bytes(digest_of((tools or "").encode(), before), "big") if end >= 0 else None)
-    found = rows.select(
+    return rows.select(
         "pos",
         "piece",
         rank=pl.col("source").replace_strict(order, default=len(order), return_dtype=pl.UInt32),
@@ -66,7 +66,6 @@ def prepare(rows: pl.DataFrame, *, order: Mapping[str, int]) -> pl.DataFrame:
         context=pl.Series(keys, dtype=pl.UInt64),
         messages="messages",
     )
-    return found.filter(pl.col("context").is_not_null())
 
 
 def digest_of(start: bytes, messages: Iterable[str]) -> bytes:
@@ -261,7 +260,7 @@ def gone(
 
 def find_conflicts(paths: Sequence[Path], *, settings: Conflicts) -> Outcome:
     """What all prepared rows say of each other: flags, drops, pairs to be shown, and counts by source."""
-    every = pl.concat([read_frame(path) for path in paths])
+    every = pl.concat([read_frame(path) for path in paths]).filter(pl.col("context").is_not_null())
     several = every.filter(pl.len().over("context") > 1)
     rows = several.filter(pl.col("messages").n_unique().over("context") > 1).sort("rank", "pos", "piece")
     judged = [(shared, judge(shared, settings.rewording)) for shared in shared_contexts(rows)]

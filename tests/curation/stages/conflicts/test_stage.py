@@ -42,6 +42,14 @@ def flags_of(found: Outcome) -> dict[int, str]:
     return {pos: " ".join(filter(None, (one["flag"], one.get("by")))) for pos, one in told.items()}
 
 
+def test_a_row_without_a_question_is_counted_and_compared_with_nothing(tmp_path):
+    texts = [[message("assistant", text)] for text in (RIPE, UNRIPE)]
+    rows = frame([*texts, *asked(RIPE, UNRIPE)])
+    prepare = STAGE.prepare(Conflicts(), Context(sources=tuple(dict.fromkeys(rows["source"]))))
+    assert prepare(rows).height == rows.height
+    assert set(flags_of(outcome(rows, tmp_path))) == {2, 3}
+
+
 def test_contradictions_are_told_from_other_answers_and_rewordings_are_only_counted(tmp_path):
     rows = frame(
         [*asked(RIPE, UNRIPE), *asked(RIPE, ELSE, question="When?"), *asked(RIPE, REWORDED, question="So?")]
