@@ -18,7 +18,9 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
-Kind = Literal["source", "source order", "path", "tool schema", "test set", "languages", "context", "package"]
+Kind = Literal[
+    "source", "source order", "path", "tool schema", "test set", "languages", "public", "context", "package"
+]
 
 
 def _names(kind: Kind) -> msgspec.Meta:
@@ -35,6 +37,8 @@ ToolSchema = Annotated[str, _names("tool schema")]
 # Such a path, or the name of a test set that a package brings.
 TestSet = Annotated[str, _names("test set")]
 Languages = Annotated[list[str], _names("languages")]
+# Addresses, numbers and secrets that are no one's, or domains, networks and patterns of them.
+Public = Annotated[list[str], _names("public")]
 # More than the training's max_seq_length is cautioned against.
 ContextTokens = Annotated[int, msgspec.Meta(ge=1, extra={"names": "context"})]
 # Who does the work: we, or a package of that name, which an extra of that name brings.
@@ -125,6 +129,11 @@ def _named(value: Any, info: Any, path: KeyPath) -> Iterator[Named]:
             yield from _named(inner, info.value_type, (*path, key))
 
 
+# What the stage `pii` can find: an address or a domain, figures as numbers and IP addresses have them, a
+# secret; or a pattern, with `*` for any number of signs.
+FINDABLE = re.compile(
+    r"\S*[@*]\S*|@?(?:[\w-]+\.)+\w{2,24}|[+(]?\d[\d ()./\-]{4,}\d|[0-9A-Fa-f:]+(?:/\d+)?|\S{8,}"
+)
 # What the language stage can say of a row: the labels of its judges as ISO 639-1 codes, or py3langid's
 # own three letters where there is none (test_language.py holds it to them).
 LANGUAGES = frozenset(

@@ -15,6 +15,7 @@ from curation.recipe.conform import Fault, conform, meant, suggestion
 from curation.recipe.kinds import (
     BUILT_IN_SCHEMAS,
     BUILT_IN_TEMPLATES,
+    FINDABLE,
     LANGUAGE_NAMES,
     LANGUAGES,
     Named,
@@ -138,6 +139,18 @@ def named_faults(one: Named, at: KeyPath, recipe: RecipeModel) -> Iterator[Fault
         yield from inside_faults(one.value, at)
     elif one.kind == "languages":
         yield from language_faults(one.value, at)
+    elif one.kind == "public":
+        yield from public_faults(one.value, at)
+
+
+def public_faults(keep: list[str], at: KeyPath) -> Iterator[Fault]:
+    """Values and patterns that the stage `pii` never finds, or under which it would find nothing."""
+    for index, value in enumerate(keep):
+        if sum(map(str.isalnum, value)) < 3:
+            yield Fault((*at, index), f"'{value[:60]}' would keep nearly everything; name what is public")
+        elif not FINDABLE.fullmatch(value):
+            hint = "write an address, a number, a domain such as example.com, or a pattern such as support@*"
+            yield Fault((*at, index), f"pii never finds '{value[:60]}'; {hint}")
 
 
 def language_faults(keep: list[str], at: KeyPath) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from curation.recipe.kinds import (
     DataPath,
     Languages,
     Positive,
+    Public,
     Share,
     SourceName,
     SourceOrder,
@@ -159,10 +160,13 @@ class Pii(StageSettings, frozen=True):
 
     action  mask in place, drop the row, or flag it and leave it as it is
     kinds   what is looked for
+    keep    what is public and stays as it is written: addresses, numbers or secrets, domains such as
+            example.com (with all addresses there), networks, or patterns such as "support@*"
     """
 
     action: PiiAction = "mask"
     kinds: list[PiiKind] = msgspec.field(default_factory=lambda: list(PII_KINDS))
+    keep: Annotated[Public, LATER] = msgspec.field(default_factory=list)
 
 
 class Answers(StageSettings, frozen=True):
@@ -497,7 +501,7 @@ STAGES: dict[str, StageDeclaration] = {
         },
         without="No stage looks for personal data",
         proposed="- pii: {action: mask}      # addresses, phone numbers, secrets; drop and flag are others",
-        example="- pii: {action: mask, kinds: [email, phone, secret]}",
+        example="- pii: {action: mask, kinds: [email, phone, secret], keep: [firma.example, 0800 111 222]}",
     ),
     "answers": StageDeclaration(
         settings=Answers,

@@ -23,6 +23,7 @@ from curation.row import Message, decode, encode, note
 from curation.stages.pii.json_strings import edit_strings
 from curation.stages.pii.personal_data import KINDS, Sort, find
 from curation.stages.pii.phone_words import look_ahead
+from curation.stages.pii.public import Public
 from curation.stages.pii.token_prefixes import MINGLED, SEPARATED, SEPARATOR, TELLING, Token
 from curation.stages.rewriting import Rejected, Rewritten, Verdict, rewrite_together
 from curation.stages.seam import Context, Rows, RowsFn, Split
@@ -76,8 +77,14 @@ _PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE|IP|CARD|SECRET)_(\d{1,9})\]")
 _NUMBER = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\w.+-])\d{13,19}(?![\w.+-])', re.DOTALL)
 
 
-def pii(rows: pl.DataFrame, *, action: PiiAction = "mask", kinds: Sequence[PiiKind] = PII_KINDS) -> Split:
-    """Rows without personal data of the given kinds: masked, dropped or flagged.
+def pii(
+    rows: pl.DataFrame,
+    *,
+    action: PiiAction = "mask",
+    kinds: Sequence[PiiKind] = PII_KINDS,
+    keep: Sequence[str] = (),
+) -> Split:
+    """Rows without personal data of the given kinds: masked, dropped or flagged. What is in `keep` stays.
 
     Needs `messages`, `notes`. A masked row's note is {"stage": "pii", "repair": "mask", "masked":
     {kind: count}}, any other's {"flag": "personal_data", "found": {kind: count}}. Counts all that was
@@ -89,7 +96,8 @@ def pii(rows: pl.DataFrame, *, action: PiiAction = "mask", kinds: Sequence[PiiKi
     for places in (places for sort in _sorts(kinds) for places in _places(messages, sort, firsts)):
         if not places.is_empty():
             suspects = suspects.scatter(places, True)
-    split = rewrite_together(rows, suspects, partial(_verdicts, action=action, sorts=_sorts(kinds)))
+    decide = partial(_verdicts, action=action, sorts=_sorts(kinds), public=Public(keep))
+    split = rewrite_together(rows, suspects, decide)
     found = found_in(pl.concat([split.kept["notes"], split.dropped["notes"]]))
     return replace(split, counts={"found": found.total(), **found})
 
@@ -122,13 +130,15 @@ def _places(texts: pl.Series, sort: Sort, firsts: dict[str, pl.Series]) -> list[
     return found
 
 
-def _verdicts(rows: pl.DataFrame, *, action: PiiAction, sorts: frozenset[Sort]) -> Iterator[Verdict]:
+def _verdicts(
+    rows: pl.DataFrame, *, action: PiiAction, sorts: frozenset[Sort], public: Public
+) -> Iterator[Verdict]:
     conversations = [decode(text) for text in rows["messages"]]
     # A row has many messages, and most of them nothing that is worth a closer look.
     suspects = _suspects([t for c in conversations for m in c for t in _texts(m)], sorts)
     cells = zip(conversations, rows["messages"], rows["tools"], rows["notes"], strict=True)
     for messages, *row in cells:
-        mask = Mask(row[0], suspects)
+        mask = Mask(row[0], suspects, public)
         for message in messages:
             mask.message(message)
         found = dict(sorted(mask.found.items()))
@@ -174,13 +184,14 @@ def _suspects(texts: Sequence[str], sorts: frozenset[Sort]) -> dict[str, frozens
 class Mask:
     """Masks one row: remembers which value got which placeholder, and counts what it found.
 
-    suspects: the texts to search, and for which sorts.
+    suspects: the texts to search, and for which sorts. public: what stays as it is.
     """
 
-    def __init__(self, row: str, suspects: Mapping[str, frozenset[Sort]]) -> None:
+    def __init__(self, row: str, suspects: Mapping[str, frozenset[Sort]], public: Public) -> None:
         self.found: Counter[str] = Counter()
         self._row = row
         self._suspects = suspects
+        self._public = public
         self._names: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
 
@@ -202,7 +213,8 @@ class Mask:
             whole = before + text + after
             parts, at = [], skip
             for finding in find(whole, sorts):
-                if finding.start >= skip and finding.end <= skip + len(text):
+                inside = finding.start >= skip and finding.end <= skip + len(text)
+                if inside and not self._public(finding, whole[finding.start : finding.end]):
                     parts += [whole[at : finding.start], self.placeholder(finding.kind, finding.value)]
                     at = finding.end
             if not parts:
@@ -220,7 +232,9 @@ class Mask:
 
     def _number(self, match: re.Match[str]) -> str:
         figures = match.group()
-        if figures[0] == '"' or not find(figures, frozenset(("card",))):
+        if figures[0] == '"' or not (found := find(figures, frozenset(("card",)))):
+            return figures
+        if self._public(found[0], figures):
             return figures
         self.found["card"] += 1
         return "0"
@@ -240,7 +254,7 @@ class Mask:
 
 def _bind(settings: Any, context: Context) -> RowsFn:
     assert isinstance(settings, Pii)
-    return partial(pii, action=settings.action, kinds=tuple(settings.kinds))
+    return partial(pii, action=settings.action, kinds=tuple(settings.kinds), keep=tuple(settings.keep))
 
 
 STAGE = Rows(bind=_bind)

@@ -363,6 +363,14 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
             "r.yaml:12: stages[0].language.keep: keeps no language; write [en], or remove the stage",
         ),
         (
+            "  - normalise",
+            "  - pii: {keep: ['*', hello, firma.example, 0800 111 222, 2001:db8::/32, support@*]}",
+            "r.yaml: 2 faults\n"
+            "  r.yaml:12: stages[0].pii.keep[0]: '*' would keep nearly everything; name what is public\n"
+            "  r.yaml:12: stages[0].pii.keep[1]: pii never finds 'hello'; write an address, a number, a domain "
+            "such as example.com, or a pattern such as support@*",
+        ),
+        (
             "max_tokens: 2048",
             "max_token: 2048",
             "r.yaml:13: stages[1].length.max_token: unknown key; did you mean 'max_tokens'?",
