@@ -21,9 +21,10 @@ from curation.turns.thoughts import split_thought
 # says something else, which may be as true.
 Relation = Literal["same", "rewording", "contradiction", "other"]
 
-MAX_CHARACTERS = 2_000  # of an answer that are read
+MAX_CHARACTERS = 1_200  # of an answer that are read
 LAST = 150  # characters of the end of an answer in which its result stands
 WORKED_OUT = 60  # content words of an answer whose last number is taken for its result
+SHORT = 400  # characters of a text in which numbers are read in words, too
 BRIEF = 20  # content words of an answer all of which is held against the other
 FEW = 2  # content words beside the question's, with which an answer is all but its numbers
 WORD_FOR_WORD = 0.9  # content words in common, of all in both, from which one is a changed copy of the other
@@ -33,10 +34,11 @@ ROUNDED = 0.01  # by how much of it a number may be rounded
 SENTENCE = 0.6  # words in common, of all in both, from which answers are one sentence
 ABOUT_THE_SAME = 0.5  # share of content words from which numbers and denials speak of one thing
 
-# A minus is one only where no range or dash is meant.
-_FIGURE = r"(?:(?:(?<==)|(?<== )|(?<=is )|(?<=\()|^)[-\u2212])?\d+(?:[.,]\d+)*"
-_FIGURES = re.compile(_FIGURE)
-_NUMBERS = re.compile(rf"{_FIGURE}|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+_DIGITS = r"[-\u2212]?\d+(?:[.,]\d+)*"
+_FIGURES = re.compile(_DIGITS)
+_NUMBERS = re.compile(rf"{_DIGITS}|\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+# What a minus follows, where it is neither of a range nor a dash.
+_BEFORE_MINUS = ("=", "= ", "(", "is ")
 # Marks of lists and exponents are no numbers that an answer gives.
 _NO_NUMBER = re.compile(r"^\s*(?:\d+[.):]|step \d+:?)(?=\s)|\^\s*\{?-?\d+", re.MULTILINE | re.IGNORECASE)
 _ASKS = re.compile(r"^\s*(?:what|whats|which|who|whose|when|where|why|how)\b", re.MULTILINE | re.IGNORECASE)
@@ -47,6 +49,7 @@ _ASKS_FOR_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\s?\S{1,3}(?: \([^)]*\))?)?\s*(?:-|\u2013|to)\s*(\d+(?:\.\d+)?)")
 # Words that deny nothing.
 _IDIOM = re.compile(r"\bno (?:doubt|matter|(?:more|less|fewer|later) than)\b|\bnot only\b", re.IGNORECASE)
@@ -118,7 +121,9 @@ def read_question(text: str) -> Question:
 def read_answer(message: dict[str, Any], question: Question) -> Answer:
     """An assistant's turn as it is compared."""
     _, text = split_thought(message["content"] or "")
-    text = _IDIOM.sub(" ", text[:MAX_CHARACTERS])
+    text = text[:MAX_CHARACTERS]
+    if any(mark in text for mark in (" than", " only", " doubt", " matter")):
+        text = _IDIOM.sub(" ", text)
     said = words(text)
     different = set(said)
     stems = frozenset([stem(word) for word in different - EMPTY if not word[0].isdigit()])
@@ -133,10 +138,18 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
 
 
 def numbers(text: str, said: Collection[str]) -> list[str]:
-    """The numbers of a text with these words, in order, without marks of thousands and closing zeros."""
-    kind = _FIGURES if NUMBER_WORDS.keys().isdisjoint(said) else _NUMBERS
-    found = kind.findall(_NO_NUMBER.sub(" ", text))
-    return [NUMBER_WORDS.get(one.lower()) or number(one) for one in found]
+    """The numbers of a text with these words, in order, without marks of thousands and closing zeros.
+
+    Those in words are left out of a long text: they seldom count anything there.
+    """
+    in_words = len(text) < SHORT and not NUMBER_WORDS.keys().isdisjoint(said)
+    kind = _NUMBERS if in_words else _FIGURES
+    if not kind.search(text):
+        return []
+    plain = _NO_NUMBER.sub(" ", text)
+    return [
+        number(found[0], plain[max(found.start() - 3, 0) : found.start()]) for found in kind.finditer(plain)
+    ]
 
 
 def denied(text: str) -> frozenset[str]:
@@ -164,12 +177,14 @@ def stem(word: str) -> str:
     return word.rstrip("ey") if len(word) > 4 else word
 
 
-def number(text: str) -> str:
-    """A number without marks of thousands and closing zeros."""
-    text = text.replace("\u2212", "-")
-    if re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
-        text = text.replace(",", "")
-    text = text.replace(",", ".")
+def number(text: str, before: str) -> str:
+    """A figure or a number word in one spelling; before: what stands right before it."""
+    if word := NUMBER_WORDS.get(text.lower()):
+        return word
+    if text[0] in "-\u2212":
+        text = f"-{text[1:]}" if not before or before.endswith(_BEFORE_MINUS) else text[1:]
+    if "," in text:
+        text = text.replace(",", "" if _THOUSANDS.fullmatch(text) else ".")
     return (text.rstrip("0").rstrip(".") or "0") if text.count(".") == 1 else text
 
 

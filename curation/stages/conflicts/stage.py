@@ -106,7 +106,7 @@ class Shared:
 
 def shared_contexts(rows: pl.DataFrame) -> list[Shared]:
     """The contexts with several answers among rows in keep order, in which rows are known by their place."""
-    found: dict[bytes, Shared] = {}
+    found: dict[int | bytes, Shared] = {}
     for row, (key, messages) in enumerate(rows.select("context", "messages").iter_rows()):
         for context, turn, asked, answer in answers_of(key, messages):
             shared = found.get(context)
@@ -121,17 +121,20 @@ def shared_contexts(rows: pl.DataFrame) -> list[Shared]:
     return [shared for shared in found.values() if len(shared.answers) > 1]
 
 
-def answers_of(key: int, messages: str) -> Iterator[tuple[bytes, int, str, str]]:
+def answers_of(key: int, messages: str) -> Iterator[tuple[int | bytes, int, str, str]]:
     """Every turn of the assistant's that carries loss: context, place, the message before it, and itself.
 
     key: of the context of the first, whether or not it carries loss.
     """
     parts = messages[len(_FIRST) : -1].split(_NEXT)
+    if len(parts) == 2 and NO_LOSS not in parts[1]:
+        yield key, 1, parts[0], parts[1]
+        return
     first = next(turn for turn, part in enumerate(parts) if _ASSISTANT in part)
     state = blake2b(key.to_bytes(8, "big"), digest_size=8)
     for turn, part in enumerate(parts[first:], start=first):
         if _ASSISTANT in part and NO_LOSS not in part:
-            yield state.digest(), turn, parts[turn - 1], part
+            yield state.digest() if turn > first else key, turn, parts[turn - 1], part
         if turn + 1 < len(parts):
             state.update(folded(part))
 
