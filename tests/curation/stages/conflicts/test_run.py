@@ -77,3 +77,13 @@ def test_a_row_that_goes_names_the_row_that_stays(tmp_path):
     first = json.loads(lines_of(none)[0]["detail"])
     assert "kept_instead" not in first
     assert first["flags"][0]["other"] == "two:data/two.jsonl:21"
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_byte(flagged):
+    folder = flagged.dataset.parent
+    two = curate(folder / "recipe.yaml", documents=no_documents, out=folder / "two", workers=2)
+    for path in sorted(flagged.dataset.rglob("*.*")):
+        if path.name != "timings.json":
+            other = two.dataset / path.relative_to(flagged.dataset)
+            assert other.read_bytes() == path.read_bytes(), path.name
