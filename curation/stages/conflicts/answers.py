@@ -121,7 +121,7 @@ def read_question(text: str) -> Question:
 def read_answer(message: dict[str, Any], question: Question) -> Answer:
     """An assistant's turn as it is compared."""
     _, text = split_thought(message["content"] or "")
-    text = text[:MAX_CHARACTERS]
+    is_whole, text = len(text) <= MAX_CHARACTERS, text[:MAX_CHARACTERS]
     if any(mark in text for mark in (" than", " only", " doubt", " matter")):
         text = _IDIOM.sub(" ", text)
     said = words(text)
@@ -133,7 +133,7 @@ def read_answer(message: dict[str, Any], question: Question) -> Answer:
     own_numbers = tuple([n for n in numbers(text, different) if n not in question.numbers])
     denials = 0 if DENYING.isdisjoint(different) else sum(word in DENYING for word in said)
     own = stems - question.stems
-    ends = bool(own_numbers) and _FIGURES.search(text, max(len(text) - LAST, 0)) is not None
+    ends = is_whole and bool(own_numbers) and bool(_FIGURES.search(text, max(len(text) - LAST, 0)))
     return Answer(text, tuple(said), stems, own, own_numbers, ends, denials, refused, opens, calls)
 
 
