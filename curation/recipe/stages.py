@@ -440,6 +440,7 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "trajectories": StageDeclaration(
         settings=Trajectories,
+        judges=True,
         meaning="finds runs of an agent that fail: calls whose result says error, calls made again, runs that"
         " give up; flags them, masks the turns or drops the rows",
         reasons={
@@ -505,6 +506,7 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "answers": StageDeclaration(
         settings=Answers,
+        judges=True,
         meaning="looks for answers that are not worth training on, and notes them",
         reasons=ANSWER_FAULTS,
         remedies={
