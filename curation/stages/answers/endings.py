@@ -47,7 +47,7 @@ FENCE = "``" + "`"
 
 def open_fence(said: str) -> str | None:
     """The opening of a code fence that is never closed, not even at the end of a line."""
-    if len(_TICKS.findall(said)) % 2 == 0:
+    if said.count(FENCE) % 2 == 0 or len(_TICKS.findall(said)) % 2 == 0:
         return None
     opened = None
     for fence in _FENCE.finditer(said):

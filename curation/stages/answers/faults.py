@@ -1,7 +1,7 @@
 """What is wrong with one answer: each kind of curation/recipe/stages.py with its evidence."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 
 from curation.stages.answers import wordings
 from curation.stages.answers.endings import ENDS, FENCE, LONG, cut_off, open_fence, unended
@@ -10,9 +10,10 @@ from curation.stages.answers.thoughts import MARKS as THOUGHT_MARKS
 from curation.stages.answers.thoughts import Parts, parts_of, thought_faults
 
 THOUGHT = "thought"
-# Words of a row's text → what is looked for where it has one of them.
+# What is looked for → the words of which a text has one where it is found.
+MARKS_OF = {**wordings.MARKS, THOUGHT: THOUGHT_MARKS}
 MARKS: dict[str, set[str]] = {}
-for _kind, _marks in {**wordings.MARKS, THOUGHT: THOUGHT_MARKS}.items():
+for _kind, _marks in MARKS_OF.items():
     for _mark in _marks:
         MARKS.setdefault(_mark, set()).add(_kind)
 
@@ -24,6 +25,12 @@ NOTHING = 12  # characters of an answer that may say nothing
 ECHO_SLACK, ECHO_WORDS = 4, 3  # characters that an echo may lack, words that it has
 LOST = "\ufffd"
 Found = tuple[str, str]  # kind and evidence
+
+
+def marked_in(marked: Set[str], asked: str, text: str) -> Set[str]:
+    """Of what a row has words of, that of which one turn and its question have some."""
+    lower = f"{asked}\n{text}".lower()
+    return {kind for kind in marked if any(map(lower.__contains__, MARKS_OF[kind]))}
 
 
 def may_have_faults(asked: str, text: str) -> bool:
@@ -38,10 +45,10 @@ def may_have_faults(asked: str, text: str) -> bool:
     )
 
 
-def faults_of(asked: str, text: str, marked: Collection[str], *, calls: bool, first: bool) -> Iterator[Found]:
+def faults_of(asked: str, text: str, marked: Set[str], *, calls: bool, first: bool) -> Iterator[Found]:
     """What is wrong with an answer and with its question.
 
-    asked: what the user said last; marked: what the row has words of; calls: whether the turn calls a tool;
+    asked: what the user said last; marked: what they have words of; calls: whether the turn calls a tool;
     first: whether nothing was said before the question.
     """
     parts = parts_of(text) if THOUGHT in marked else Parts([], text.strip())
@@ -75,7 +82,7 @@ def _form(asked: str, said: str, calls: bool) -> Iterator[Found]:
         yield "lost_letters", said[max(0, place - 20) : place + 20]
     if len(said) <= NOTHING and not calls and not _WORD.search(said) and _is_nothing(said):
         yield "no_words", said
-    if _is_echo(asked, said):
+    if abs(len(asked) - len(said)) <= ECHO_SLACK and _is_echo(asked, said):
         yield "echo", said
 
 
@@ -85,7 +92,5 @@ def _is_nothing(said: str) -> bool:
 
 
 def _is_echo(asked: str, said: str) -> bool:
-    if abs(len(asked) - len(said)) > ECHO_SLACK:
-        return False
     words = _WORDS.findall(said.casefold())
     return len(words) >= ECHO_WORDS and words == _WORDS.findall(asked.casefold())

@@ -10,6 +10,7 @@ LINES, DIFFERENT = 12, 0.25  # so many lines, of which so few are different ones
 _PROBE = 16
 FEW_PLACES = 600  # characters of a text in which a loop covers its middle or its end
 _SPACE = re.compile(r"(?:^|\n)\s*\d+[.)]\s+|\s+")  # and the numbers of a list's items
+_NUMBERED = re.compile(r"\n\s*\d+[.)]\s")
 _LETTER = re.compile(r"[^\W\d_]")
 _LINE_WORDS = 4
 
@@ -23,7 +24,7 @@ def loop(text: str) -> str | None:
         or (size > FEW_PLACES and (_again(text, size * 3 // 4) or _again(text, size // 4)))
     ):
         return None
-    plain = _SPACE.sub(" ", text)
+    plain = _SPACE.sub(" ", text) if _NUMBERED.search(text) else " ".join(text.split())
     size = len(plain)
     places = (size - _PROBE, size * 3 // 4, size // 2, size // 4)
     return next(filter(None, (_unit(plain, place) for place in places)), None) or _line(text)

@@ -12,7 +12,7 @@ looked for in English, Chinese, German, French, Spanish and Portuguese, other wo
 Chinese.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,14 +23,15 @@ import polars as pl
 from curation.recipe.stages import ANSWER_KINDS, Answers
 from curation.row import close_row, note, open_row
 from curation.row import mask as take_loss
-from curation.stages.answers.faults import MARKS, faults_of, may_have_faults
+from curation.stages.answers.faults import MARKS, faults_of, marked_in, may_have_faults
+from curation.stages.answers.suspects import suspects
 from curation.stages.rewriting import Rejected, Rewritten, Verdict, rewrite_together
 from curation.stages.seam import Context, Rows, RowsFn, Split
 from curation.visible import cut
 
 NO_CALLS = b"null"
+NONE: Set[str] = frozenset()
 EVIDENCE = 60  # characters of it
-_ANY_MARK = "(?i)" + "|".join(sorted(map(pl.escape_regex, MARKS)))
 
 
 class Turn(msgspec.Struct, gc=False):
@@ -60,31 +61,36 @@ def answers(
     is unchanged. Idempotent.
     """
     looked_for = {*drop, *mask, *flag}
-    found = [
-        {kind: fault for kind, fault in faults.items() if kind in looked_for}
-        for faults in map(_row_faults, rows["messages"], _marked(rows["messages"]))
-    ]
-    faulty = pl.Series(map(bool, found), dtype=pl.Boolean)
-    verdicts = filter(None, found)
+    messages = rows["messages"]
+    marked = _marked(messages)
+    places = suspects(messages).scatter(list(marked), True).arg_true()
+    found: dict[int, Faults] = {}
+    for place, text in zip(places, messages[places], strict=True):
+        faults = _row_faults(text, marked.get(place, NONE))
+        if asked_for := {kind: fault for kind, fault in faults.items() if kind in looked_for}:
+            found[place] = asked_for
+    faulty = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True).scatter(list(found), True)
+    verdicts = iter(found.values())
 
     def decide(part: pl.DataFrame) -> Iterator[Verdict]:
         for text, tools, notes in part.select("messages", "tools", "notes").iter_rows():
             yield _verdict(next(verdicts), text, tools, notes, drop=drop, masked=mask, flag=flag)
 
     split = rewrite_together(rows, faulty, decide)
-    return replace(split, counts={"rows": rows.height, "faulty": int(faulty.sum())})
+    return replace(split, counts={"rows": rows.height, "faulty": len(found)})
 
 
-def _marked(messages: pl.Series) -> Iterator[Collection[str]]:
-    """What each row has words of."""
-    places = messages.str.contains(_ANY_MARK).arg_true()
+def _marked(messages: pl.Series) -> dict[int, Set[str]]:
+    """What rows have words of, by their place; without those that have none."""
+    places = messages.str.contains_any(list(MARKS), ascii_case_insensitive=True).arg_true()
     marks = messages[places].str.extract_many(list(MARKS), ascii_case_insensitive=True, overlapping=True)
-    found = dict(zip(places, marks.to_list(), strict=True))
-    for place in range(len(messages)):
-        yield {kind for mark in set(found.get(place, ())) for kind in MARKS[mark.lower()]}
+    return {
+        place: {kind for mark in set(found) for kind in MARKS[mark.lower()]}
+        for place, found in zip(places, marks.to_list(), strict=True)
+    }
 
 
-def _row_faults(text: str, marked: Collection[str]) -> Faults:
+def _row_faults(text: str, marked: Set[str]) -> Faults:
     """What is wrong with the turns of a row that carry loss."""
     faults: Faults = {}
     asked, first = "", True
@@ -93,11 +99,12 @@ def _row_faults(text: str, marked: Collection[str]) -> Faults:
         if turn.role == "user":
             asked, first = said, first and not asked
         elif turn.role == "assistant":
-            looked_at = said and turn.weight is None and (first or marked or may_have_faults(asked, said))
-            if looked_at:
-                calls = bytes(turn.tool_calls) != NO_CALLS
-                for kind, evidence in faults_of(asked, said, marked, calls=calls, first=first):
-                    faults.setdefault(kind, ([], evidence))[0].append(place)
+            if said and turn.weight is None:
+                here = marked_in(marked, asked, said) if marked and not first else marked
+                if first or here or may_have_faults(asked, said):
+                    calls = bytes(turn.tool_calls) != NO_CALLS
+                    for kind, evidence in faults_of(asked, said, here, calls=calls, first=first):
+                        faults.setdefault(kind, ([], evidence))[0].append(place)
             first = False
     return faults
 

@@ -1,7 +1,7 @@
 """What an answer says that none should: rests of templates, refusals, another speaker's turn."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def _any(words: str) -> str:
@@ -29,13 +29,14 @@ _WHOSE = _any(
 _WHAT = _any("name date time address position title information info location link website number")
 _ALONE = _any("name company date time address location city")
 _BLANK = re.compile(
-    r"(?<![\w\])])(?<!\w\()\[(?:"
+    r"\[(?<![\w\])]\[)(?<!\w\(\[)(?:"
     r"(?:please |to )?(?:your|insert|fill in|include|provide|(?:enter|add) (?:your|the|an?))\b[^\]\n]{0,60}"
     rf"|(?:the |full |first |last )?{_ALONE}|(?:{_WHOSE} ){{1,3}}{_WHAT}"
     r"|[您你]的[^\]\n]{1,12}|(?:Ihre?|Deine?|Votre|Tu|Su|Seu|Il tuo) [^\]\n]{1,30}"
-    r")\](?![(\[])|\b(?-i:INSERT [A-Z ]{2,40} HERE)\b",
+    r")\](?![(\[])",
     re.IGNORECASE,
 )
+_INSERT = re.compile(r"\bINSERT [A-Z ]{2,40} HERE\b")
 _BLANKS_ASKED = re.compile(r"template|placeholder|boilerplate|fill[- ]in|\[[^\]\n]+\]|模板", re.IGNORECASE)
 
 _AI = r"(?:AI\b|A\.I\.|artificial intelligence\b)"
@@ -128,6 +129,7 @@ _ASKS = re.compile(
     r"|(?:以下|下面)的?(?:文本|文章|句子|段落|图片|代码|列表)[\W_]*$",
     re.IGNORECASE,
 )
+ASK_MARKS = ("ollowing", "ttached", "以下", "下面")
 SHORT = 200  # characters of a question that are too few to hold the text as well
 BEGINNING = 300
 
@@ -147,13 +149,29 @@ MARKS = {
         "|have the ability|have the capa|am not |must decline|对不起|抱歉|no puedo|não posso|ne peux|kann ich"
         "|ich kann"
     ),
-    "other_speaker": _one_of("instruction:|# human:|# user:|# assistant:|response:|nhuman:|nuser:|指令|说明"),
+    "other_speaker": _one_of("instruction:|# human:|# user:|# assistant:|response:|human:|user:|指令|说明"),
     "missing_text": _one_of(
         "please provide|please share|please paste|please send|please upload|you have not|you haven't"
         "|you did not|you didn't|no text |请提供|according to the |figure |fig. |in table |to table |diagram "
         "|attached"
     ),
 }
+
+
+def _around(said: str, marks: tuple[str, ...]) -> str:
+    """A text, or of a long one what stands around some words in lower case: patterns take their time."""
+    if len(said) < 2 * SHORT:
+        return said
+    lower = said.lower()
+    places = sorted(place for mark in marks for place in _places(lower, mark))
+    return "\n".join(said[max(0, place - SHORT) : place + SHORT] for place in places)
+
+
+def _places(text: str, mark: str) -> Iterator[int]:
+    place = text.find(mark)
+    while place >= 0:
+        yield place
+        place = text.find(mark, place + SHORT // 2)
 
 
 def template_rest(text: str) -> str | None:
@@ -166,13 +184,13 @@ def template_rest(text: str) -> str | None:
 
 def blank(asked: str, said: str) -> str | None:
     """A blank that is left to be filled in, where nobody asked for a template."""
-    found = _BLANK.search(said)
+    found = _BLANK.search(said) or _INSERT.search(said)
     return found.group() if found and not _BLANKS_ASKED.search(asked) else None
 
 
 def as_an_ai(asked: str, said: str) -> str | None:
     """How an answer speaks of itself as a model."""
-    found = _AS_AN_AI.search(said)
+    found = _AS_AN_AI.search(_around(said, MARKS["as_an_ai"]))
     return found.group() if found and found.group() not in asked else None
 
 

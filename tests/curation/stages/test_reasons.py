@@ -13,7 +13,7 @@ from curation.recipe.stages import NOTES, READING, REASONS, STAGES
 CURATION = Path(__file__).resolve().parents[3] / "curation"
 # What rooms below the stages say on behalf of one.
 WHOSE = {"calls": "tools", "turns": "chat"}
-# Files of `answers` that yield what they found as (kind, evidence), a reason or a note as the recipe says.
+# Files that yield what they found, its kind first, which is a reason or a note as the recipe says.
 KINDS_YIELDED = {"faults", "thoughts"}
 # As functions of the code name it: the place of a reason among their arguments.
 REASON_OF = {"Rejected": 0, "Problem": 0, "Fault": 0, "Fate": 2}

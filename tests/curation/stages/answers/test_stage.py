@@ -3,6 +3,7 @@
 import orjson
 import polars as pl
 import pytest
+from faulty_answers import FAULTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,3 +116,9 @@ def test_no_batch_changes_what_is_found_and_a_second_run_finds_nothing_new(talks
     assert whole.dropped.equals(pl.concat([part.dropped for part in parts]))
     assert whole.kept.height + whole.dropped.height == rows.height
     assert answers(whole.kept, drop=drop, mask=mask).kept.equals(whole.kept)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in FAULTS.items() for text in texts])
+def test_whatever_is_wrong_is_seen_in_a_row_of_one_answer_and_behind_others(kind, text):
+    rows = frame([row(text), [*row(SOUND), *row(text)]])
+    assert [kind in dict(found) for found in flags(answers(rows))] == [True, True]
