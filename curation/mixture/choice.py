@@ -180,10 +180,10 @@ def write_fates(
 
 
 def noted(flags: pl.DataFrame, names: "Names") -> pl.DataFrame:
-    """The flags of stages over all rows as lines of notes, with the other row's name."""
+    """The flags of stages over all rows as lines of notes, with the other row's name where they have one."""
     notes = []
     for text, other in zip(flags["note"], names.of(flags, "other"), strict=True):
-        entry = {**orjson.loads(text), "other": other}
+        entry = orjson.loads(text) | ({"other": other} if other else {})
         notes.append(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode())
     found = flags.with_columns(pl.Series("note", notes, dtype=pl.String)).select(*NOTED_SCHEMA)
     return found.group_by("pos", "piece", maintain_order=True).agg(pl.col("note").str.join("\n"))

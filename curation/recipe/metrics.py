@@ -150,6 +150,13 @@ METRICS: dict[str, MetricDeclaration] = {
         share_of=("answers.faulty", "answers.rows"),
         of_nothing=0.0,
     ),
+    "same_answers.same_share": MetricDeclaration(
+        meaning="of the rows that the stage sees, those with what their whole source has in common",
+        kind="share",
+        by="same_answers",
+        share_of=("same_answers.same", "same_answers.rows"),
+        of_nothing=0.0,
+    ),
     "tokens.max": MetricDeclaration(
         meaning="the tokens of the longest row",
         kind="count",

@@ -63,6 +63,7 @@ AnswerFault = Literal[
     "thought_loop",
     "thought_repeated",
 ]
+SameFault = Literal["one_answer", "same_answer_beginning", "same_question_beginning"]
 ANSWER_KINDS: tuple[AnswerFault, ...] = get_args(AnswerFault)
 
 
@@ -182,6 +183,17 @@ class Answers(StageSettings, frozen=True):
     flag: Literal["all"] | list[AnswerFault] = "all"
 
 
+class SameAnswers(StageSettings, frozen=True):
+    """What the rows of a whole source have in common.
+
+    share  of a source's rows, from which an answer that they all give is noted
+    drop   what rows go for; by default it is noted alone
+    """
+
+    share: Share = 0.5
+    drop: list[SameFault] = []
+
+
 class ExactDuplicates(StageSettings, frozen=True):
     """Equal messages and tools.
 
@@ -265,6 +277,14 @@ ANSWER_FAULTS: Mapping[str, str] = {
     "empty_thought": "a thought without a word",
     "thought_loop": "a thought says the same again and again",
     "thought_repeated": "an answer is its thought again",
+}
+
+
+# What the rows of a source may have in common → that in words.
+SAME_FAULTS: Mapping[str, str] = {
+    "one_answer": "a large part of the source's rows give this answer",
+    "same_answer_beginning": "nearly all of the source's answers begin with these words",
+    "same_question_beginning": "nearly all of the source's questions begin with these words",
 }
 
 
@@ -515,6 +535,14 @@ STAGES: dict[str, StageDeclaration] = {
         notes=ANSWER_FAULTS,
         proposed="- answers                  # cut off, looping, left over from a template: noted, none goes",
         example="- answers: {drop: [cut_off, open_fence, repetition], mask: [no_words]}",
+    ),
+    "same_answers": StageDeclaration(
+        settings=SameAnswers,
+        meaning="looks for what the rows of a whole source have in common, and notes it",
+        reasons=SAME_FAULTS,
+        notes=SAME_FAULTS,
+        proposed="- same_answers             # one answer or one beginning in a whole source: noted",
+        example="- same_answers: {share: 0.8, drop: [one_answer]}",
     ),
     "exact_duplicates": StageDeclaration(
         settings=ExactDuplicates,

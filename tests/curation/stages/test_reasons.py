@@ -14,7 +14,7 @@ CURATION = Path(__file__).resolve().parents[3] / "curation"
 # What rooms below the stages say on behalf of one.
 WHOSE = {"calls": "tools", "turns": "chat"}
 # Files that yield what they found, its kind first, which is a reason or a note as the recipe says.
-KINDS_YIELDED = {"faults", "thoughts"}
+KINDS_YIELDED = {"faults", "thoughts", "same_answers"}
 # As functions of the code name it: the place of a reason among their arguments.
 REASON_OF = {"Rejected": 0, "Problem": 0, "Fault": 0, "Fate": 2}
 
