@@ -383,6 +383,7 @@ STAGES: dict[str, StageDeclaration] = {
         notes={
             "text": "Unicode, line ends or invisible characters put in order",
             "replacement_character": "letters lost before the text came here",
+            "mojibake": "text that was read in the wrong encoding, of which some could not be mended",
         },
         proposed="- normalise",
         example="- normalise: {replacement: drop}",

@@ -4,14 +4,12 @@ What changes, under the name by which the row's note counts it:
 
 ansi        terminal colour and cursor sequences are removed
 newline     CRLF, CR, VT, FF, U+2028 and U+2029 become a line feed
-mojibake    UTF-8 that was read as cp1252 or latin-1 (punctuation, accents of Western letters,
-            emoji) is read as UTF-8
+mojibake    UTF-8 that was read as another encoding is read as UTF-8 (mojibake.py)
 cp1252      U+0080 to U+009F become the characters that cp1252 meant by these bytes
 control     other control characters and non-characters are removed
-nbsp        U+00A0 becomes a space
-invisible   zero-width spaces, joiners, marks and tags that show nothing are removed; joiners that
-            follow an emoji or a letter of a script that shapes its letters stay, and so do
-            zero-width spaces after Thai, Lao, Myanmar and Khmer, where they part words
+nbsp        U+00A0 becomes a space, and so does a Braille blank that stands in no Braille
+invisible   characters that show nothing are removed, but for those that shape what stands beside
+            them (invisible.py)
 bidi        embeddings, overrides and isolates are removed
 fence       a Markdown fence that PowerShell ate (a backtick, U+0008, "ash") is restored
 nfc         Unicode normalisation form C
@@ -31,6 +29,8 @@ import polars as pl
 
 from curation.recipe.stages import LostLetters, Normalise, TextForm
 from curation.row import decode, encode, note
+from curation.stages.invisible import BRAILLE_BLANK, HIDDEN, remove_invisible
+from curation.stages.mojibake import HINT, left, mend
 from curation.stages.rewriting import Rejected, Rewritten, rewrite
 from curation.stages.seam import Context, Rows, RowsFn, Split
 
@@ -38,41 +38,17 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _NEWLINE = re.compile("\r*\n|[\r\x0b\x0c\u2028\u2029]")
 _EATEN_FENCE = re.compile(r"`\x08ash\n(.*?)^`$", re.DOTALL | re.MULTILINE)
 
-# Letters and signs whose look depends on a joiner after them. Hangul jamo are left out on
-# purpose: they compose, and what follows them must not depend on when.
-_JOINED = (
-    "\u0590-\u109f\u1200-\u1cff\u2190-\u2bff\ufe0f\ua800-\ua95f\ua980-\uabff"
-    "\U00010a00-\U00010a5f\U00011000-\U00011fff\U0001f000-\U0001faff"
+# The last two of each plane are no characters.
+_NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(p + 0xFFFE)}{chr(p + 0xFFFF)}" for p in range(0, 0x110000, 0x10000)
 )
-_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _ODD = re.compile(
-    "(?P<flag>\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
-    "|(?P<nbsp>\u00a0)"
-    "|(?P<cp1252>[\x80-\x9f])"
-    "|(?P<bidi>[\u202a-\u202e\u2066-\u2069])"
-    "|(?P<invisible>[\u00ad\u180e\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-    f"|(?<![{_JOINED}])[\u200c\u200d]|(?<![{_SPACELESS}])\u200b)"
-    "|(?P<control>[\x00-\x08\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff])"
+    "(?P<nbsp>\u00a0)|(?P<cp1252>[\x80-\x9f])|(?P<bidi>[\u202a-\u202e\u2066-\u2069])"
+    f"|(?P<control>[\x00-\x08\x0e-\x1f\x7f{_NO_CHARACTERS}])"
 )
 # One class of characters is found far faster than the alternation above.
-_ANY_ODD = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\xa0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
-)
-_DIRECTION = re.compile("[\u200e\u200f\u061c]")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-
-# The continuation bytes 80 to BF as cp1252 and latin-1 read them. A no-break space counts only
-# after another one, because French puts one between a letter and a closing quotation mark.
-_BYTES = {bytes([byte]).decode("cp1252", "ignore"): byte for byte in range(0x80, 0xC0)}
-_BYTES |= {chr(byte): byte for byte in range(0x80, 0x100)}
-_AFTER = "".join(re.escape(c) for c, byte in _BYTES.items() if c and byte < 0xC0)
-_FIRST_AFTER = _AFTER.replace(re.escape("\xa0"), "")
-_MOJIBAKE = re.compile(
-    f"[\xc2\xc3][{_AFTER}]|[\xe2\xef][{_FIRST_AFTER}][{_AFTER}]|\xf0[{_FIRST_AFTER}][{_AFTER}]{{2}}"
-)
-
-_MISREAD = re.compile("[\xc2\xc3\xe2\xef\xf0]")
+_ANY_ODD = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028-\u202e\u2066-\u2069{_NO_CHARACTERS}]")
+_ANY_INVISIBLE = re.compile(f"[{HIDDEN}{BRAILLE_BLANK}]")
 
 _LEADING = re.compile(r"(?:[ \t]*\n)+")
 _PATCH = re.compile(r"^@@ -\d", re.MULTILINE)
@@ -95,11 +71,7 @@ _SUSPECT = (
     r"\"name\":\"(?:[ ]|[^\"]*[ ]\")",
 )
 # And this only in texts that are not ASCII.
-_SUSPECT_WIDE = (
-    r"[\u{c2}\u{c3}\u{e2}\u{ef}\u{f0}][^\x00-\u{7f}\u{c0}-\u{151}]"
-    r"|[\u{80}-\u{a0}\u{ad}\u{61c}\u{180e}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}"
-    r"\u{fdd0}-\u{fdef}\u{fff9}-\u{ffff}\u{e0000}-\u{e007f}]"
-)
+_SUSPECT_WIDE = f"{HINT}|[\x80-\xa0\u2028-\u202e\u2066-\u2069\ufffd{_NO_CHARACTERS}{HIDDEN}{BRAILLE_BLANK}]"
 _ODD_ESCAPES = re.compile(r"\\[bfru]|\x7f")
 _REPLACEMENT = "\ufffd"
 
@@ -108,8 +80,8 @@ def normalise(rows: pl.DataFrame, *, form: TextForm = "NFC", replacement: LostLe
     """Rows with clean text; those with U+FFFD are flagged, or dropped with `replacement_character`.
 
     Needs `messages`, `tools`, `notes`. A changed row gets a note {"stage": "normalise", "repair":
-    "text", "changed": {kind: count}}, a flagged one {"flag": "replacement_character", "count": n}.
-    Idempotent.
+    "text", "changed": {kind: count}}, a flagged one {"flag": "replacement_character", "count": n},
+    and with "mojibake" where some is left that cannot be mended. Idempotent.
     """
     suspects = _suspects(rows["messages"], form)
     return rewrite(rows, suspects, partial(_clean_row, form=form, drops=replacement == "drop"))
@@ -147,13 +119,16 @@ def _clean_row(
         kinds = {kind: changed[kind] for kind in sorted(changed) if changed[kind]}
         notes = note(notes, stage="normalise", repair="text", changed=kinds)
     if lost:
-        notes = _flag(notes, lost)
+        notes = _flag(notes, "replacement_character", lost)
+    misread = sum(left(m["content"]) for m in messages if m["content"])
+    if misread:
+        notes = _flag(notes, "mojibake", misread)
     return Rewritten(new, tools, notes)
 
 
-def _flag(notes: str | None, lost: int) -> str:
+def _flag(notes: str | None, flag: str, count: int) -> str:
     """`notes` with the flag, once: a second run finds the same characters again."""
-    line = note(None, stage="normalise", flag="replacement_character", count=lost)
+    line = note(None, stage="normalise", flag=flag, count=count)
     if notes and line in notes.split("\n"):
         return notes
     return line if notes is None else f"{notes}\n{line}"
@@ -178,7 +153,9 @@ def _clean_characters(text: str, form: TextForm, changed: Counter[str]) -> str:
     if not text.isascii():
         text = _reread(text, changed)
         text = _compose(text, form, changed)
-    return _remove_odd(text, changed) if _ANY_ODD.search(text) else text
+    if _ANY_ODD.search(text):
+        text = _remove_odd(text, changed)
+    return remove_invisible(text, changed) if _ANY_INVISIBLE.search(text) else text
 
 
 def _remove_odd(text: str, changed: Counter[str]) -> str:
@@ -189,26 +166,14 @@ def _remove_odd(text: str, changed: Counter[str]) -> str:
     # A lone line feed matches too, and replacing it changes nothing.
     unbroken = _NEWLINE.sub("\n", text)
     changed["newline"] += unbroken != text
-    text = _ODD.sub(partial(_replace_odd, changed=changed), unbroken)
-    if not _RIGHT_TO_LEFT.search(text):
-        text = _counted(_DIRECTION, "", text, "invisible", changed)
-    return text
+    return _ODD.sub(partial(_replace_odd, changed=changed), unbroken)
 
 
 def _reread(text: str, changed: Counter[str]) -> str:
-    """`text` with its mojibake read as UTF-8, as often as it was misread."""
-
-    def read(match: re.Match[str]) -> str:
-        try:
-            return bytes(_BYTES[c] for c in match.group()).decode()
-        except UnicodeDecodeError:
-            return match.group()
-
-    # One class of characters is found far faster than the pattern.
-    while _MISREAD.search(text) and (better := _MOJIBAKE.sub(read, text)) != text:
-        changed["mojibake"] += len(text) - len(better)
-        text = better
-    return text
+    better = mend(text)
+    if better != text:
+        changed["mojibake"] += max(1, len(text) - len(better))
+    return better
 
 
 def _counted(pattern: re.Pattern[str], new: str, text: str, kind: str, changed: Counter[str]) -> str:
@@ -227,8 +192,6 @@ def _compose(text: str, form: TextForm, changed: Counter[str]) -> str:
 def _replace_odd(match: re.Match[str], changed: Counter[str]) -> str:
     kind = match.lastgroup
     assert kind is not None
-    if kind == "flag":
-        return match.group()
     changed[kind] += 1
     if kind == "nbsp":
         return " "
