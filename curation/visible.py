@@ -9,9 +9,11 @@ import orjson
 
 from curation.figures import figure
 
-# Bidirectional controls, zero-width and other format characters, and control characters but \t and \n.
+# Bidirectional controls, zero-width and other format characters, fillers, tags, the selectors that no emoji
+# has, and control characters but \t and \n.
 _HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 _JOINERS = ("\u200c", "\u200d")  # part of how some scripts and emoji are spelt
 

@@ -30,15 +30,18 @@ _DIRECTION = "\u061c\u200e\u200f"
 _RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-_EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u24ff\u25a0-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Arrows and mathematics, East Asian punctuation, Myanmar, Phags-pa, Manichaean, hieroglyphs.
 _VARIED = (
-    "\u2190-\u2bff\u3001-\u303f\uff00-\uff60\u1000-\u109f\uaa60-\uaa7f\ua840-\ua877"
+    "\u2190-\u24ff\u25a0-\u2bff\u3001-\u303f\uff00-\uff60\u1000-\u109f\uaa60-\uaa7f\ua840-\ua877"
     "\U00010ac0-\U00010aff\U00013000-\U0001345f"
 )
 # Hangul jamo are left out on purpose: they compose, and what follows them must not depend on when.
-_INDIC = "\u0900-\u109f\u1200-\u17ff\u1820-\u1cff\ua800-\ua95f\ua980-\uabff\U00011000-\U00011fff"
+_INDIC = "\u0900-\u109f\u1700-\u17ff\u1820-\u1cff\ua800-\ua95f\ua980-\uabff\U00011000-\U00011fff"
 _ARABIC = (
     "\u0590-\u061b\u061d-\u08ff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00010a5f\U00010ac0-\U00010fff"
     "\U0001e900-\U0001e95f"

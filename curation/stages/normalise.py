@@ -171,8 +171,10 @@ def _remove_odd(text: str, changed: Counter[str]) -> str:
 
 def _reread(text: str, changed: Counter[str]) -> str:
     better = mend(text)
-    if better != text:
-        changed["mojibake"] += max(1, len(text) - len(better))
+    if len(better) < len(text):
+        changed["mojibake"] += len(text) - len(better)
+    elif better != text:  # one character for each: no UTF-8, but bytes that cp1252 spells
+        changed["cp1252"] += sum(a != b for a, b in zip(text, better, strict=False))
     return better
 
 

@@ -16,6 +16,8 @@ from curation.visible import count, cut, percent, size, visible
         ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u200c\u062e\u0648"),
         ("\U0001f469\u200d\U0001f52c", "\U0001f469\u200d\U0001f52c"),
         ("\u200da", "⟨U+200D⟩a"),
+        ("\U0001f60a\ufe0f\U000e0159\ufe05", "\U0001f60a\ufe0f⟨U+E0159⟩⟨U+FE05⟩"),
+        ("\U0001f3f4\U000e0069pass\u3164word", "\U0001f3f4⟨U+E0069⟩pass⟨U+3164⟩word"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_seen_is_spelt(text, shown):

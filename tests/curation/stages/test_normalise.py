@@ -118,6 +118,12 @@ def test_notes_say_what_changed_by_kind():
     assert kept["notes"][1] is None
 
 
+def test_notes_tell_mojibake_from_bytes_of_cp1252():
+    texts = ["for\x85 you", "20\u00c2\u00b0 and it\u00e2\u20ac\u2122s"]
+    kept, _ = normalise(frame([[{"role": "user", "content": text}] for text in texts]))
+    assert [read_notes(notes)[0]["changed"] for notes in kept["notes"]] == [{"cp1252": 1}, {"mojibake": 3}]
+
+
 def test_replacement_characters_are_flagged_with_their_count():
     rows = frame([[{"role": "user", "content": "caf\ufffd \ufffd"}]])
     kept, _ = normalise(rows)
