@@ -35,7 +35,7 @@ _NO_CHANCE = 6  # characters beyond ASCII
 
 def mend(text: str) -> str:
     """`text` read as what it was meant to be; bytes that are lost become U+FFFD."""
-    if not _HINT.search(text):
+    if text.isascii() or not _HINT.search(text):
         return text
     return "\n".join(map(_mend_line, text.split("\n")))
 
@@ -58,7 +58,7 @@ def _read_cyrillic(line: str) -> str:
 
 def left(text: str) -> int:
     """How many places of a mended text still look like mojibake."""
-    if not _HINT.search(text):
+    if text.isascii() or not _HINT.search(text):
         return 0
     places = _ftfy().badness.BADNESS_RE.findall(_ANGSTROM.sub(" ", text))
     return sum(_LOST not in place and bool(_TELLING.search(place)) for place in places)
