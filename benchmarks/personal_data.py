@@ -148,8 +148,9 @@ def phones(languages: Iterable[str] = PHONE_WORDS) -> Iterator[Planted]:
         plain = (
             {lib.national_significant_number(number) for number in examples} if language == "en" else set()
         )
+        words = PHONE_WORDS[language]
         for place, text in enumerate(sorted({*said, *plain})):
-            word = PHONE_WORDS[language][place % len(PHONE_WORDS[language])]
+            word = words[place % len(words)]
             yield Planted(f"phone behind a word, {language}", "phone", word.format(text), text)
             if language == "en" and said.get(text) == lib.PhoneNumberFormat.INTERNATIONAL:
                 yield Planted("phone with + and code", "phone", f"That is {text}.", text)

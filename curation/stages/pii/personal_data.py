@@ -16,6 +16,7 @@ secret  see curation/stages/pii/secret_keys.py and token_prefixes.py
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple
@@ -52,9 +53,14 @@ def find(text: str, sorts: frozenset[Sort] | None = None) -> list[Finding]:
     for sort, finder in _FINDERS.items():
         if sorts is None or sort in sorts:
             for start, end, value in finder(text):
-                if all(end <= other.start or start >= other.end for other in found):
-                    found.append(Finding(start, end, KINDS[sort], value))
-    return sorted(found)
+                at = bisect_left(found, start, key=_start)
+                if (at == 0 or found[at - 1].end <= start) and (at == len(found) or found[at].start >= end):
+                    found.insert(at, Finding(start, end, KINDS[sort], value))
+    return found
+
+
+def _start(finding: Finding) -> int:
+    return finding.start
 
 
 # The letters of an address: Latin, Greek and Cyrillic. Others, such as Chinese or Thai ones, stand beside an

@@ -9,33 +9,33 @@ import re
 from typing import Literal
 
 _PHONE_WORDS = """
-    desk phone phones telephone tel tels tele cell cellphone mobilephone mobile mob fax whatsapp hotline
-    landline ph telefon telefons telefono teléfono telefone téléphone telephon tél téls tlf telf tfno fono
-    telefoon telefonu telefonszám telefonní telefonni telefonul telefonum telefonunuz telepon telp ponsel
-    handy mobil mobiltelefon festnetz rufnummer durchwahl móvil movil celular cel cellulare portable
-    telemóvel telemovel mobiel gsm komórka komorka komórkowy kom cep faks puhelin puh kännykkä
-    matkapuhelin điện thoại đt sđt телефон телефона телефону тел моб мобильный мобільний факс ватсап
-    вотсап τηλέφωνο τηλ κινητό κιν φαξ טלפון טל נייד פקס هاتف الهاتف هاتفي جوال الجوال موبايل محمول
-    المحمول تلفون تليفون فاكس واتساب تلفن موبایل फ़ोन फ़ोन फोन मोबाइल टेलीफोन व्हाट्सएप फैक्स ফোন মোবাইল
-    தொலைபேசி ఫోన్ ફોન ਫੋਨ
+    ☎ ☏ ✆ 📞 📱
+    phone phones telephone tel tels tele cellphone mobilephone mobile mob fax whatsapp hotline landline ph
+    telefon telefons telefono teléfono telefone téléphone telephon tél téls tlf telf tfno fono telefoon
+    telefonu telefonszám telefonní telefonni telefonul telefonum telefonunuz telepon telp ponsel handy
+    mobil mobiltelefon festnetz rufnummer durchwahl móvil movil celular cel cellulare portable telemóvel
+    telemovel mobiel gsm komórka komorka komórkowy kom cep faks puhelin puh kännykkä matkapuhelin điện
+    thoại đt sđt телефон телефона телефону тел моб мобильный мобільний факс ватсап вотсап τηλέφωνο τηλ
+    κινητό κιν φαξ טלפון טל נייד פקס هاتف الهاتف هاتفي جوال الجوال موبايل محمول المحمول تلفون تليفون فاكس
+    واتساب تلفن موبایل फ़ोन फ़ोन फोन मोबाइल टेलीफोन व्हाट्सएप फैक्स ফোন মোবাইল தொலைபேசி ఫోన్ ફોન ਫੋਨ
 """
 _CALL_WORDS = """
-    call calls text texts dial reach contact ring sms answering anrufen anruf rufen ruf kontakt appelez
-    appeler appelle contactez joindre llame llama llamar llámame llámenos llamame contacto marque chiama
-    chiamami chiamate chiamare contatto contattare ligue ligar liga contato contacte bel bellen contacteer
-    dzwoń zadzwoń zadzwon dzwonić volejte zavolejte hívja hívjon sunați sunati apelați ara arayın arayin
-    arayınız iletişim ringa soita gọi hubungi звоните звони позвоните позвонить позвони контакт дзвоніть
-    телефонуйте καλέστε اتصل اتصال للاتصال تواصل تماس कॉल संपर्क התקשר
+    cell desk call calls text texts dial reach contact ring sms answering anrufen anruf rufen ruf kontakt
+    appelez appeler appelle contactez joindre llame llama llamar llámame llámenos llamame contacto marque
+    chiama chiamami chiamate chiamare contatto contattare ligue ligar liga contato contacte bel bellen
+    contacteer dzwoń zadzwoń zadzwon dzwonić volejte zavolejte hívja hívjon sunați sunati apelați ara
+    arayın arayin arayınız iletişim ringa soita gọi hubungi звоните звони позвоните позвонить позвони
+    контакт дзвоніть телефонуйте καλέστε اتصل اتصال للاتصال تواصل تماس कॉल संपर्क התקשר
 """
 _AIMING_WORDS = """
     number numbers num no nr n nº n° us me him her them at on to nummer nummern unter auf mich uns sie mir
-    numéro numero au moi nous par sur número al nos a por ao para op mij ons numer numeru pod na nasz
-    číslo cislo numarası numarasi numaram numaralı номер номеру номера по на नंबर नम्बर नं पर رقم الرقم
-    رقمي على علی شماره số nomor numărul la
+    numéro numero au moi nous par sur número al nos por ao para op mij ons numer numeru pod na nasz číslo
+    cislo numarası numarasi numaram numaralı номер номеру номера по на नंबर नम्बर नं पर رقم الرقم رقمي على
+    علی شماره số nomor numărul la
 """
 _IDLE_WORDS = """
-    is was now it back toll free ist bitte die der dem le est mi su el es è il é o meu seu em het jest je
-    мой наш मेरा है करें هو là
+    a is was now it back toll free ist bitte die der dem le est mi su el es è il é o meu seu em het jest
+    je мой наш मेरा है करें هو là
 """
 # Behind these seven digits in a row are a number.
 _PHONES = frozenset(_PHONE_WORDS.split())

@@ -15,7 +15,7 @@ _LETTER = r"A-Za-z0-9_\u00c0-\u024f"
 _SPACE = r"\u00a0\u202f"
 _DIGITS = re.compile(rf"[0-9][0-9 ()./{_SPACE}-]{{5}}")
 # Where a number can begin: far faster to find.
-_START = re.compile(rf"[+(\d](?<![{_LETTER}+./@$%~-].)(?=[\d ()./{_SPACE}\u2011-]{{6}})", re.DOTALL)
+_START = re.compile(rf"[+(\d](?<![{_LETTER}+.@$%~-].)(?=[\d ()./{_SPACE}\u2011-]{{6}})", re.DOTALL)
 _PHONE = re.compile(
     rf"(?<![{_LETTER}+./@#$=&%~-])(?:"
     rf"(?P<international>\+[1-9]\d{{0,2}}(?:[ .{_SPACE}\u2011-]|(?=\())?(?:\(\d{{1,5}}\)[ .-]?)?\d{{1,5}}"
@@ -30,7 +30,10 @@ _ANNOUNCED = re.compile(
     rf"(?:x\d{{1,6}})?(?![{_LETTER}]|[.,:/-]\d|[%\u00b0]|-[A-Z]{{2}})"
 )
 # "555 1234 office"
-_FOLLOWED = re.compile(r"[0-9] ?-? ?(?:office|fax|mobile|cell)\b", re.IGNORECASE)
+_FOLLOWED = re.compile(r" ?-? ?(?:office|fax|mobile|cell)\b", re.IGNORECASE)
+_LISTED = re.compile(
+    r" ?(?:[,/;|&\u3001]|or|and|oder|und|ou|et|o|y|e|i|\u0438|\u0438\u043b\u0438|\u6216|\u548c) ?"
+)
 _GROUPS = re.compile(r"\d+")
 _BEFORE = 48  # characters
 _DATE = re.compile(
@@ -52,8 +55,7 @@ def find_phones(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, digits) of every phone number in a text, in order and without overlap."""
     if not _DIGITS.search(text):
         return
-    followed = bool(_FOLLOWED.search(text))
-    end = 0
+    end = announced_end = 0
     for start in _START.finditer(text):
         at = start.start()
         if at < end:
@@ -63,8 +65,10 @@ def find_phones(text: str) -> Iterator[tuple[int, int, str]]:
             if digits := _in_its_own_right(match):
                 yield at, end, digits
                 continue
-        if found := _beside_a_word(text, at, followed=followed):
+        listed = bool(announced_end and _LISTED.fullmatch(text, announced_end, at))
+        if found := _beside_a_word(text, at, match.end() if match else at, listed=listed):
             end, digits = found
+            announced_end = end
             yield at, end, digits
 
 
@@ -79,18 +83,21 @@ def _in_its_own_right(match: re.Match[str]) -> str | None:
     return digits if match["american"] and len(set(digits)) > 1 else None
 
 
-def _beside_a_word(text: str, at: int, *, followed: bool) -> tuple[int, str] | None:
-    """(end, digits) of the number that begins here, if a word before or behind it says that it is one.
+def _beside_a_word(text: str, at: int, end: int, *, listed: bool) -> tuple[int, str] | None:
+    """(end, digits) of the number that begins here, if a word before it or behind `end` says so.
 
-    followed: whether any number of this text has such a word behind it.
+    listed: whether it is one more of those that a word announces.
     """
-    sort = announced(text[max(0, at - _BEFORE) : at])
-    match = _ANNOUNCED.match(text, at) if sort or followed else None
-    if match and not sort and not _FOLLOWED.match(text, match.end() - 1):
+    sort = "phone" if listed else announced(text[max(0, at - _BEFORE) : at])
+    if not sort and not _FOLLOWED.match(text, end):
         return None
+    match = _ANNOUNCED.match(text, at)
     if not match or _DATE.match(match.group()) or _DOTTED.match(match.group()):
         return None
     said = match.group()
+    # A slash stands behind the code of a place, or between two numbers.
+    if len(_digits(first := said.partition("/")[0])) >= 7:
+        said = first.rstrip()
     while len(digits := _digits(said)) >= 7:
         groups = _GROUPS.findall(said.partition("x")[0])
         if len(digits) <= 15 and _is_written_so(groups, said, bare=7 if sort == "phone" else 9):

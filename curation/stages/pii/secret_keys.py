@@ -29,24 +29,25 @@ _SECRET_KEY = re.compile(
 # What it is in code and data far more often.
 _ORDINARY_KEY = re.compile(
     r"(?:public|pub|primary|foreign|sort|partition|cache|object|bucket|row|group|index|idx|natural|schema|sequence"
-    r"|hot|host|idempotency|dedup|routing|file|tur|mon|don|hoc|jo|whis)[_-]?$",
+    r"|hot|host|idempotency|dedup|device|routing|file|tur|mon|don|hoc|jo|whis)[_-]?$",
     re.IGNORECASE,
 )
 # Tokens that say where a list goes on or what was read, and types: `"AWS::IAM::AccessKey"`.
 _ORDINARY = re.compile(
-    r"(?:next|page|pagination|continuation|cursor|sync|lock|change)(?:page)?[_-]?$|[\"']\w+(?:::\w+)*::\w*$",
+    r"(?:next|page|pagination|continuation|cursor|sync|lock|change|idempotency)(?:page)?[_-]?$|[\"']\w+(?:::\w+)*::\w*$",
     re.IGNORECASE,
 )
+_QUOTED = r"\\?(?P<quote>[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\s\\]){8,256})\\?(?P=quote)"
+_BARE = r"(?P<bare>[^\s\"'`,;(){}<>\[\]$\\][^\s\"'`,;(){}<>\[\]\\]{7,255})"
 _ASSIGNED = re.compile(
-    r"[\w.-]{0,16}(?:\\?[\"'`]\s{0,4},(?=\s{0,4}\\?[\"'`])|\\?[\"'`]?\s{0,4}(?::?\s?[Ss]tring\s{0,4})?"
-    r"(?:[?:.+|]{0,3}=(?!=)|=>|:(?!:)|(?<=\w)>\s{0,8}))\s{0,4}"
-    r"(?:\\?(?P<quote>[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\s\\]){8,256})\\?(?P=quote)"
-    r"|(?P<bare>[^\s\"'`,;(){}<>\[\]$\\][^\s\"'`,;(){}<>\[\]\\]{7,255})(?=[\"'\s,;)}<\\]|$))"
+    r"[\w.-]{0,16}\\?[\"'`]?\s{0,4}(?::?\s?[Ss]tring\s{0,4})?"
+    r"(?:[?:.+|]{0,3}=(?!=)|=>|:(?!:)|(?<=\w)>\s{0,8})\s{0,4}"
+    rf"(?:{_QUOTED}|{_BARE}(?=[\"'\s,;)}}<\\]|$))"
 )
-# `--api-key VALUE`
-_OPTION_NAME = re.compile(r"(?<![\w-])--[\w-]{0,22}$")
-_OPTION = re.compile(
-    r"[\w-]{0,16} (?P<bare>[^\s\"'`,;(){}<>\[\]$\\-][^\s\"'`,;(){}<>\[\]\\]{7,255})(?=[\"'\s]|$)"
+# `--api-key VALUE` and `("API_KEY", "VALUE")`: what stands behind the name, and before it.
+_OTHERWISE = (
+    (re.compile(rf"[\w-]{{0,16}} (?!-){_BARE}(?=[\"'\s]|$)"), re.compile(r"(?<![\w-])--[\w-]{0,22}$")),
+    (re.compile(rf"[\w.-]{{0,16}}[\"'`]\s?,\s{{0,4}}{_QUOTED}"), re.compile(r"\([\"'`][\w.-]{0,22}$")),
 )
 # What documents write where a password belongs.
 _PLACEHOLDER = re.compile(r"[\[{<$%*].*|pass(?:word)?|pwd|secret|token|x+|\*+", re.IGNORECASE)
@@ -90,21 +91,26 @@ def find_assigned(text: str) -> Iterator[tuple[int, int, str]]:
 def _assigned(text: str) -> Iterator[tuple[int, int, str]]:
     lowered = text.lower()
     for name in _NAME.finditer(lowered if len(lowered) == len(text) else text):
-        found = _ASSIGNED.match(text, name.end()) or _OPTION.match(text, name.end())
-        if not found:
-            continue
         before = text[max(0, name.start() - 24) : name.start()]
-        if found.re is _OPTION and not _OPTION_NAME.search(before):
-            continue
-        if _ORDINARY.search(before):
+        found = _ASSIGNED.match(text, name.end()) or _otherwise(text, name.end(), before)
+        if not found:
             continue
         is_key = name.group() == "key" and not _SECRET_KEY.search(before)
         group = found.lastgroup or ""
-        if is_key and (_ORDINARY_KEY.search(before) or not _names_nothing(found[group])):
+        if _ORDINARY.search(before) or (is_key and _ORDINARY_KEY.search(before)):
+            continue
+        if is_key and _names_something(found[group]):
             continue
         # People make passwords of words.
         if is_random(found[group], most_words=0.9 if name.group() in _PASSWORDS else 0.5):
             yield found.start(group), found.end(group), found[group]
+
+
+def _otherwise(text: str, end: int, before: str) -> re.Match[str] | None:
+    for behind, ahead in _OTHERWISE:
+        if (found := behind.match(text, end)) and ahead.search(before):
+            return found
+    return None
 
 
 def is_random(value: str, *, most_words: float = 0.5) -> bool:
@@ -133,9 +139,9 @@ def is_random(value: str, *, most_words: float = 0.5) -> bool:
     return classes >= 3 or (len(value) >= 12 and len(_LETTER_AND_DIGIT.findall(value)) >= 4)
 
 
-def _names_nothing(value: str) -> bool:
-    """Whether what is only called a key is none of the digests and UUIDs that name things."""
-    return len(value) >= 24 and not _DIGEST.fullmatch(value)
+def _names_something(value: str) -> bool:
+    """Whether what is only called a key is short, a digest or a UUID: a key by which things are found."""
+    return len(value) < 24 or bool(_DIGEST.fullmatch(value))
 
 
 def _mixes_cases(value: str) -> bool:

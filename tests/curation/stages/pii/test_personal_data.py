@@ -110,6 +110,7 @@ def test_found(text, kind, said):
         "icon@2x.md and backup@2024.sh",
         "hotline 1-800-799-SAFE, text '128.200.34.', call 192.168.10.12 or 1.234.567",
         '{"AWS::IAM::AccessKey": "62d91b17309e76c8", "nextPageToken": "q7Zp29xLmT4vB8nK1s"}',
+        '["implement_password_manager", "enable_2fa_on_critical_accounts"]',
         "credentials: OAuth2Credentials, tokenizer='deepset/deberta-v3-large-squad2'",
         "cache_key=9f86d081884c7d659a2feaa0c55ad015, public_key = 'q7Zp29xLmT4vB8nK1sWy83mQ'",
         "std::vector and ::1 and fe80::1 and 12:30:45",
@@ -136,6 +137,12 @@ def test_found(text, kind, said):
 )
 def test_not_found(text):
     assert find(text) == []
+
+
+@pytest.mark.parametrize("between", [", ", "/", " or ", " oder ", " 或 "])
+def test_a_word_announces_all_numbers_of_a_list(between):
+    text = f"Tel: 030 123456{between}040 7654321"
+    assert [text[f.start : f.end] for f in find(text)] == ["030 123456", "040 7654321"]
 
 
 def test_findings_are_in_order_and_do_not_overlap():
@@ -174,5 +181,8 @@ def test_long_texts_take_linear_time():
         "password=" * 20_000,
         "eyJ" * 60_000,
         "+1 " * 60_000,
+        "eyaaaaaaaaaaaa.ey" * 15_000,
+        "tel 1 1 1 1 " * 20_000,
+        "key string " * 20_000,
     ):
         find(text)
