@@ -65,3 +65,40 @@ def hostile(folder: Path) -> Path:
     dataset = folder / "dataset"
     curate(recipe, documents=documents, out=dataset, workers=1)
     return dataset
+
+
+def said(row: dict[str, Any], text: str) -> dict[str, Any]:
+    """A row with another answer."""
+    question, answer = row["messages"]
+    return {"messages": [question, {**answer, "content": text}]}
+
+
+def with_faults(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
+    """Rows of which some are spoilt, or repeated with another answer; and the places of those."""
+    faults = {
+        30: lambda text: "I'm sorry, but I cannot help with that request.",
+        90: lambda text: f"{text}\n\nBest regards,\n[Your Name]",
+        150: lambda text: f"{text[:40]} " * 25,
+        210: lambda text: " ".join(conversation(n)["messages"][1]["content"] for n in range(60, 100)),
+        270: lambda text: "elm",
+        330: lambda text: f"{text}\nHuman: {text}",
+    }
+    spoilt = [
+        said(row, faults[n](row["messages"][1]["content"])) if n in faults else row
+        for n, row in enumerate(rows)
+    ]
+    other = said(rows[5], conversation(9999)["messages"][1]["content"])
+    return [*spoilt, other], {*faults, 5, len(rows)}
+
+
+def planted_faults(folder: Path) -> tuple[Path, set[int]]:
+    """A dataset of one source with planted faults, and the places of its rows that have one."""
+    rows, faults = with_faults([conversation(2000 + n) for n in range(400)])
+    write_jsonl(folder / "more/three.jsonl", rows)
+    dataset = finished(
+        folder,
+        sources={"three": {"uri": "more/three.jsonl", "reader": "messages", "group": "first"}},
+        mixture={"shares": {"first": 1.0}, "total": "max", "max_repeat": 1},
+        stages=["normalise", "chat", "answers", "exact_duplicates", "conflicts", "near_duplicates"],
+    )
+    return dataset, faults

@@ -22,7 +22,8 @@ from curation.recipe.metrics import METRICS
 from curation.release.approval import approve, read_approvals
 from reports.facts.remarks import verdict
 from reports.pages.report import environment, render
-from reports.rows.review import ROWS_PER_PAGE, Choice, Review
+from reports.rows.queue import meaning
+from reports.rows.review import Choice, Review
 
 HOST = "127.0.0.1"
 MAX_FORM = 100_000  # bytes of a form that is read
@@ -115,16 +116,22 @@ def show(sitting: Sitting, template: str, **facts: Any) -> bytes:
 
 
 def overview(sitting: Sitting) -> bytes:
-    """The verdict, the gates, every source and reason, the marks, and the approval."""
+    """The verdict, what is worth a look, the gates, every source and reason, the marks, and the approval."""
     if bottle.request.query.get("key"):
         # The key goes from the address bar, and so from the history, into the cookie of this very host.
         answer = go_to("/")
         answer.set_cookie(sitting.cookie, sitting.key, httponly=True, samesite="strict", path="/")
         raise answer
     review = sitting.review
+    seen, goal, first = review.progress(review.queue)
     return show(
         sitting,
         "review.html.jinja",
+        choice=Choice(),
+        signs=[(sign, meaning(sign), rows) for sign, rows in review.signs],
+        seen=seen,
+        goal=goal,
+        first=first,
         verdict=verdict(review.manifest, review.gates),
         reasons=review.reasons(),
         shares_of={name: metric.by for name, metric in METRICS.items() if metric.share_of},
@@ -145,15 +152,19 @@ def rows(sitting: Sitting) -> bytes:
     asked = bottle.request.query
     choice = Choice(**{name: asked.getunicode(name) or "" for name in Choice._fields})
     wanted = asked.getunicode("page") or "0"
-    looked, total, number = sitting.review.page(choice, int(wanted) if wanted.isdecimal() else 0)
-    pages = max(-(-total // ROWS_PER_PAGE), 1)
+    looked, lines, number = sitting.review.page(choice, int(wanted) if wanted.isdecimal() else 0)
+    pages = max(-(-lines.height // choice.rows_per_page), 1)
+    seen, goal, _ = sitting.review.progress(lines)
     card: Any = environment().get_template("row.html.jinja").module
     return show(
         sitting,
         "review_rows.html.jinja",
         choice=choice,
         rows=[(look, card.row(look.row)) for look in looked],
-        total=total,
+        total=lines.height,
+        seen=seen,
+        goal=goal,
+        meaning=meaning,
         page=number,
         pages=pages,
         query=query,

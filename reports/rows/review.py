@@ -1,6 +1,8 @@
-"""What `aj review` shows and keeps: rows of a dataset by source, fate and reason, and marks on them."""
+"""What `aj review` shows and keeps: rows by worth, source, fate and reason, and marks on them."""
 
+import contextlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +15,23 @@ from curation.errors import CurationError
 from curation.files import write_bytes
 from curation.stages.exclude.exclusions import Exclusion, read_exclusions, to_bytes
 from reports.facts.dataset_tables import ledger, samples
+from reports.rows.queue import AT, meaning, queue
+from reports.rows.search import search_samples, search_shard
 from reports.rows.shown import Shown, shown
 from reports.rows.why import Place, as_place, shard_row
 
 ROWS_PER_PAGE = 20
+BATCH = 50  # rows of the queue for one sitting
+MOST_FOUND = 10_000  # rows of one shard that hold what is looked for
+PLACE = pl.format("{}:{}:{}", *AT)
 
 
 class Choice(NamedTuple):
     """Which rows to go through; an empty field leaves a choice open.
 
-    marked: yes, no or open. row: an id, as written or as read, or source:file:row.
+    marked: yes, no or open. row: an id, as written or as read, or source:file:row. order: worth takes the
+    rows of the queue, and `why` those with one sign; random takes them by the digest of what was read; else
+    they stand as they were read. words: what they hold, upper and lower case alike.
     """
 
     source: str = ""
@@ -31,15 +40,28 @@ class Choice(NamedTuple):
     reason: str = ""
     marked: str = ""
     row: str = ""
+    order: str = ""
+    why: str = ""
+    words: str = ""
+
+    @property
+    def rows_per_page(self) -> int:
+        """A row of the queue stands alone, for its minute."""
+        return 1 if self.order == "worth" else ROWS_PER_PAGE
 
 
 class Looked(NamedTuple):
-    """One row as it is shown, with what a mark needs and the mark that it has. survivor: what it repeats."""
+    """One row as it is shown, with what a mark needs and the mark that it has.
+
+    survivor: what it repeats. signs: why it is in the queue. like: rows like it, or that answer otherwise.
+    """
 
     row: Shown
     survivor: str | None
     input_id: str | None
     mark: Exclusion | None
+    signs: list[str]
+    like: list[str]
 
 
 class Review:
@@ -58,8 +80,23 @@ class Review:
         if self.marks_path.resolve().is_relative_to(dataset.resolve()):
             raise CurationError(f"{self.marks_path}: lies in the dataset, which must not change; use --marks")
         self.marks = read_marks(self.marks_path)
+        self.seen_path = self.marks_path.with_suffix(".seen.txt")
+        self.seen = set(self.seen_path.read_text().split()) if self.seen_path.is_file() else set()
         self.ledger = ledger_with_texts(dataset)
         self.places = written_places(dataset, self.manifest)
+
+    @cached_property
+    def queue(self) -> pl.DataFrame:
+        """The ledger's lines of the queue in its order, with `why`; those whose text the dataset has."""
+        rows = queue(self.dataset, self.recipe).join(self.ledger, on=AT, how="left", maintain_order="left")
+        return rows.filter("has_text")
+
+    @cached_property
+    def signs(self) -> list[tuple[str, int]]:
+        """Signs of the queue's rows and how many have them, most first."""
+        counted = self.queue.select(sign=pl.col("why").explode()).group_by("sign").agg(rows=pl.len())
+        found: list[tuple[str, int]] = counted.sort("rows", "sign", descending=[True, False]).rows()
+        return found
 
     def reasons(self) -> list[tuple[str, str, str, str, int]]:
         """(source, fate, stage, reason, rows), source by source, most rows first."""
@@ -71,24 +108,54 @@ class Review:
 
     def chosen(self, choice: Choice) -> pl.DataFrame:
         """The ledger's lines of a choice, in order; those whose text the dataset has come first."""
-        lines = self.ledger
+        lines = self.queue if choice.order == "worth" or choice.why else self.ledger
         if choice.row:
-            place = pl.format("{}:{}:{}", "source", "file", "row") == choice.row
-            lines = lines.filter(place | (pl.col("id") == choice.row) | (pl.col("input_id") == choice.row))
+            wanted = (PLACE, pl.col("id"), pl.col("input_id"))
+            lines = lines.filter(pl.any_horizontal(column == choice.row for column in wanted))
         for column in ("source", "fate", "stage", "reason"):
-            if wanted := getattr(choice, column):
-                lines = lines.filter(pl.col(column) == wanted)
+            if wanted_value := getattr(choice, column):
+                lines = lines.filter(pl.col(column) == wanted_value)
+        if choice.why:
+            lines = lines.filter(pl.col("why").list.contains(choice.why))
         if choice.marked:
-            has_mark = pl.format("{}:{}:{}", "source", "file", "row").is_in(sorted(self.marks))
+            has_mark = PLACE.is_in(sorted(self.marks))
             lines = lines.filter(has_mark if choice.marked == "yes" else ~has_mark)
+        if choice.words.strip():
+            ids, places = self.holding(choice.words.strip())
+            lines = lines.filter(pl.col("id").is_in(ids) | PLACE.is_in(places))
+        if choice.order == "random":
+            lines = lines.sort("input_id", *AT, nulls_last=True)
         return lines.sort("has_text", descending=True, maintain_order=True)
 
-    def page(self, choice: Choice, number: int) -> tuple[list[Looked], int, int]:
-        """One page of a choice, from 0, how many rows the choice has, and the page: the last if beyond it."""
+    def holding(self, words: str) -> tuple[list[str], list[str]]:
+        """The ids of written rows, and the places of sampled ones that went, that hold a text."""
+        shards = [self.dataset / file.path for split in SPLITS for file in shard_files(self.manifest, split)]
+        written = [hit.id for shard in shards for hit in search_shard(shard, words, MOST_FOUND) if hit.id]
+        return written, [hit.name for hit in search_samples(self.dataset, words) if hit.name]
+
+    def progress(self, lines: pl.DataFrame) -> tuple[int, int, int]:
+        """How many of some rows were seen, of how many a sitting asks, and the place of the first unseen."""
+        seen = lines["input_id"].is_in(sorted(self.seen)).fill_null(False)
+        count = int(seen.sum())
+        first = seen.arg_min() if count < lines.height else None
+        return count, min(lines.height, BATCH * (count // BATCH + 1)), first or 0
+
+    def see(self, lines: pl.DataFrame) -> None:
+        """Note that rows were looked at; where nothing can be written, for this sitting alone."""
+        new = [digest for digest in lines["input_id"].drop_nulls() if digest not in self.seen]
+        self.seen.update(new)
+        with contextlib.suppress(OSError), self.seen_path.open("a") as file:
+            file.writelines(f"{digest}\n" for digest in new)
+
+    def page(self, choice: Choice, number: int) -> tuple[list[Looked], pl.DataFrame, int]:
+        """One page of a choice, from 0, all its lines, and the page: the last if beyond it."""
         lines = self.chosen(choice)
-        number = min(number, max(lines.height - 1, 0) // ROWS_PER_PAGE)
-        here = lines.slice(number * ROWS_PER_PAGE, ROWS_PER_PAGE)
-        return [self.look(line) for line in here.iter_rows(named=True)], lines.height, number
+        size = choice.rows_per_page
+        number = min(number, max(lines.height - 1, 0) // size)
+        here = lines.slice(number * size, size)
+        if choice.order == "worth":
+            self.see(here)
+        return [self.look(line) for line in here.iter_rows(named=True)], lines, number
 
     def look(self, line: Mapping[str, Any]) -> Looked:
         """One line of the ledger with its text, where the dataset has it."""
@@ -96,6 +163,8 @@ class Review:
         notes = [*detail.pop("repairs", ()), *detail.pop("flags", ())]
         parts = [part[0] for part in detail.pop("parts", ()) if part[0]]
         masked = detail.pop("masked", [])
+        detail.pop("cluster", None)
+        others = [note["other"] for note in notes if "other" in note]
         # Those of a split row stand in pieces, of which this shows one.
         notes += [{"no_loss": masked}] if masked and not parts else []
         messages, tools = self.content(line, [line["id"], *parts])
@@ -109,7 +178,19 @@ class Review:
             "tools": tools,
         }
         row = shown(sample)
-        return Looked(row, detail.get("duplicate_of"), line["input_id"], self.marks.get(row.place))
+        survivor, mark = detail.get("duplicate_of"), self.marks.get(row.place)
+        signs = [meaning(sign) for sign in line.get("why") or ()]
+        return Looked(row, survivor, line["input_id"], mark, signs, [*others, *self.like(line)])
+
+    def like(self, line: Mapping[str, Any]) -> list[str]:
+        """The other rows of the sampled pairs of a row that are nearly like it."""
+        pairs = samples(self.dataset).filter(pl.col("kind") == "near_pair")
+        mine, other = ([pl.col(f"{side}{key}") for key in AT] for side in ("", "other_"))
+        names = [pl.format("{}:{}:{}", *columns) for columns in (mine, other)]
+        place = ":".join(str(line[key]) for key in AT)
+        one, two = names
+        found = pl.when(one == place).then(two).when(two == place).then(one).alias("like")
+        return pairs.select(found).drop_nulls().unique().sort("like").collect()["like"].to_list()
 
     def content(self, line: Mapping[str, Any], ids: list[str | None]) -> tuple[str | None, str | None]:
         """messages and tools of a row, or of the first piece that was written."""

@@ -55,26 +55,26 @@ _META = re.compile(r"[\\.+*?()|\[\]{}^$#&\-~]")  # of the regular expressions th
 LEAVES = ("content", "tool_calls.list.element.arguments")
 
 
-def search_shard(path: Path, text: str) -> list[Hit]:
-    """Rows of a shard that hold the text, in order; no further row group is read once there are MOST."""
+def search_shard(path: Path, text: str, most: int = MOST) -> list[Hit]:
+    """Rows of a shard that hold the text, in order; no further row group is read once there are `most`."""
     # Polars finds a text in half the time of Arrow, whose scalars also import pandas: 0.3 s.
     pattern = "(?i)" + _META.sub(r"\\\g<0>", text)
     found: list[Hit] = []
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            rows = search_group(file, group, text, pattern)
+            rows = search_group(file, group, text, pattern, most)
             if rows:
                 ids = file.read_row_group(group, columns=["id"], use_threads=False)["id"]
                 found += [
                     Hit(id=ids[row].as_py(), name=None, split=path.parent.name, excerpt=around)
                     for row, around in sorted(rows.items())
                 ]
-            if len(found) >= MOST:
+            if len(found) >= most:
                 break
     return found
 
 
-def search_group(file: pq.ParquetFile, group: int, text: str, pattern: str) -> dict[int, str]:
+def search_group(file: pq.ParquetFile, group: int, text: str, pattern: str, most: int) -> dict[int, str]:
     """Rows of one row group that hold the text, each with the words around it."""
     columns = [f"messages.list.element.{leaf}" for leaf in LEAVES]
     messages = file.read_row_group(group, columns=columns, use_threads=False)["messages"].combine_chunks()
@@ -85,7 +85,7 @@ def search_group(file: pq.ParquetFile, group: int, text: str, pattern: str) -> d
         (flat.field("content"), (messages,)),
         (calls.flatten().field("arguments"), (calls, messages)),
     ):
-        places = pl.Series(texts, dtype=pl.String).str.contains(pattern).arg_true().head(4 * MOST)
+        places = pl.Series(texts, dtype=pl.String).str.contains(pattern).arg_true().head(4 * most)
         for place in places:
             row = place
             for parent in lists:

@@ -15,7 +15,7 @@ from curation.release.approval import read_approvals
 from curation.release.verify import verify
 from curation.stages.exclude.exclusions import read_exclusions
 from tests.browser import browser, narrow
-from tests.finished import HOSTILE, finished, hostile
+from tests.finished import HOSTILE, finished, hostile, planted_faults
 from tests.small_recipe import no_documents, small_recipe
 
 pytest.importorskip("bottle", reason="needs bottle: pip install '.[review]'")
@@ -62,6 +62,19 @@ class Client:
 @pytest.fixture
 def client(original, tmp_path):
     found = Client(shutil.copytree(original, tmp_path / "dataset"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    dataset, _ = planted_faults(tmp_path_factory.mktemp("planted"))
+    return dataset
+
+
+@pytest.fixture
+def queued(planted, tmp_path):
+    found = Client(shutil.copytree(planted, tmp_path / "dataset"))
     yield found
     found.close()
 
@@ -214,6 +227,62 @@ def test_an_answer_never_leads_to_another_site(client):
     assert answer.getheader("Location") == f"{client.sitting.origin}/"
 
 
+def test_it_opens_with_the_queue_and_counts_what_was_seen(queued):
+    assert "seen 0 of" in queued.ask("/")[1]
+    _, first = queued.ask("/rows?order=worth")
+    assert first.count("<article") == 1
+    _, second = queued.ask("/rows?order=worth&page=1")
+    assert set(re.findall(r"sha256:[0-9a-f]{64}", first)).isdisjoint(
+        re.findall(r"sha256:[0-9a-f]{64}", second)
+    )
+    queued.ask("/rows?order=worth&page=1")
+    _, home = queued.ask("/")
+    assert "seen 2 of" in home
+    assert "order=worth&amp;page=2" in home
+
+
+def test_what_was_seen_is_still_seen_at_the_next_sitting(queued):
+    from reports.rows.review import Review
+
+    queued.ask("/rows?order=worth")
+    review = Review(queued.dataset)
+    assert review.progress(review.queue)[0] == 1
+
+
+def test_rows_are_found_by_their_words_whatever_the_case(client):
+    _, row = place(client, fate="train", source="one")
+    messages, _ = client.sitting.review.content(row, [row["id"]])
+    said = re.search('"content":"(.*?)"', messages)[1]
+    _, text = client.ask(f"/rows?words={quote(said.upper())}")
+    assert row["id"] in text
+    assert "No row is like that" in client.ask("/rows?words=nobodysaysthis")[1]
+
+
+def test_a_random_order_has_every_row_once_and_is_the_same_again(client):
+    from reports.rows.review import Choice
+
+    review = client.sitting.review
+    random, read = (review.chosen(Choice(fate="train", order=order)) for order in ("random", ""))
+    assert random.equals(review.chosen(Choice(fate="train", order="random")))
+    assert not random.equals(read)
+    assert sorted(random["input_id"]) == sorted(read["input_id"])
+
+
+@pytest.mark.slow
+def test_in_a_browser_the_keys_lead_through_the_queue_and_to_the_note(queued):
+    with browser() as driver:
+        driver.get(queued.sitting.address)
+        for width in (390, 1200):
+            narrow(driver, width)
+            driver.get(f"{queued.sitting.origin}/rows?order=worth")
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        driver.find_element("css selector", "body").send_keys("j")
+        wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(driver, 60)
+        wait.until(lambda shown: shown.current_url.endswith("page=1"))
+        driver.find_element("css selector", "body").send_keys("x")
+        assert driver.switch_to.active_element.get_attribute("name") == "note"
+
+
 @pytest.mark.slow
 def test_in_a_browser_a_row_is_marked_and_hostile_text_runs_nothing(tmp_path):
     client = Client(hostile(tmp_path))
@@ -225,8 +294,8 @@ def test_in_a_browser_a_row_is_marked_and_hostile_text_runs_nothing(tmp_path):
             narrow(driver, 320)
             assert driver.execute_script("return document.documentElement.scrollWidth") <= 320
             assert "owned" not in driver.title
-            driver.find_element("css selector", "form input[name=note]").send_keys("seen")
-            driver.find_element("css selector", "form button").click()
+            driver.find_element("css selector", "form[action='/mark'] input[name=note]").send_keys("seen")
+            driver.find_element("css selector", "form[action='/mark'] button").click()
             wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(driver, 60)
             wait.until(lambda shown: "marked to be left out: seen" in shown.page_source)
             assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
