@@ -130,6 +130,10 @@ class Trajectories(StageSettings, frozen=True):
     failed_run: FaultyRun = "flag"
 
 
+class Unsourced(StageSettings, frozen=True):
+    """Values of calls that stand nowhere before the call."""
+
+
 class Language(StageSettings, frozen=True):
     """Which languages stay.
 
@@ -481,6 +485,13 @@ STAGES: dict[str, StageDeclaration] = {
             "repeated_call": "calls made again as they were, with the same result",
         },
         example="- trajectories: {error_result: mask, repeated_call: mask, failed_run: drop}",
+    ),
+    "unsourced": StageDeclaration(
+        settings=Unsourced,
+        meaning="flags calls with values that stand nowhere before them, in no text, result or tool",
+        notes={"unsourced_argument": "a call has a value that stands nowhere before it"},
+        judges=True,
+        example="- unsourced",
     ),
     "language": StageDeclaration(
         settings=Language,
