@@ -49,7 +49,7 @@ def test_every_setting_reason_repair_and_flag_of_a_stage_has_a_meaning(name):
     assert set(meanings) == set(told.settings.__struct_fields__)
     said = [*told.reasons.values(), *told.notes.values(), *meanings.values()]
     assert all(WORDS.fullmatch(meaning) for meaning in said), said
-    assert told.reasons
+    assert told.reasons or told.notes
 
 
 def test_a_name_means_one_thing_whichever_stage_uses_it():
@@ -112,7 +112,8 @@ def test_the_example_of_a_reader_is_right(name):
 @pytest.mark.parametrize("name", STAGES)
 def test_the_example_of_a_stage_is_right(name):
     document = parse_yaml(f"stages:\n  {STAGES[name].example}\n", "example")
-    assert list(document.value["stages"][0]) == [name]
+    stage = document.value["stages"][0]
+    assert [stage] == [name] if isinstance(stage, str) else list(stage) == [name]
     assert not list(stage_faults(document, document.value["stages"]))
     assert not STAGES[name].proposed or name in STAGES[name].proposed
 
