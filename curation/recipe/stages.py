@@ -550,6 +550,7 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "same_answers": StageDeclaration(
         settings=SameAnswers,
+        judges=True,
         meaning="looks for what the rows of a whole source have in common, and notes it",
         reasons=SAME_FAULTS,
         notes=SAME_FAULTS,
