@@ -22,6 +22,7 @@ from curation.sealed import read_sealed, write_sealed
 from curation.stages.seam import Context
 from curation.stages.tools import STAGE
 from train.data.gatekeeper import admit
+from train.model.load_model import has_package
 from train.run.model_folder import Model, find_model
 from train.run.output import read_run
 from train.ship.evaluation import Evaluation, Verdict, passing_evaluation, verdicts_of
@@ -106,8 +107,9 @@ def test_the_file_is_sealed_bound_to_the_adapter_and_lets_export_pass(made, foun
     assert stored == found
     assert stored.verdicts == [Verdict("loss", 99.0, None, found.metrics["loss"].value, True)]
     assert check_exportable(find_model(made.out, made.base)) == found.self_sha256
-    assert as_text(found, made.out).endswith(f"next       aj export {made.out} --quant q4_k_m")
-    assert as_text(found, made.out, made.base).endswith(f" --quant q4_k_m --base-model {made.base}")
+    quant = "q4_k_m" if has_package("llama_cpp") else "q8_0"
+    assert as_text(found, made.out).endswith(f"next       aj export {made.out} --quant {quant}")
+    assert as_text(found, made.out, made.base).endswith(f" --quant {quant} --base-model {made.base}")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_what_is_next_is_what_will_not_be_refused(made, found, monkeypatch, run,
     monkeypatch.setattr(evaluating, "merged_model", lambda path: Model(path, "merged", None, record, None))
     for kind, following in (("adapter", adapter), ("merged", merged)):
         changed = Evaluation(**{**{n: getattr(found, n) for n in Evaluation.__struct_fields__}, "kind": kind})
-        said = as_text(changed, made.out).splitlines()[-1].removesuffix(" --quant q4_k_m")
+        said = as_text(changed, made.out).splitlines()[-1].partition(" --quant ")[0]
         assert said == f"next       aj {following} {made.out}"
 
 
