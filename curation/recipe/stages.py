@@ -488,7 +488,8 @@ STAGES: dict[str, StageDeclaration] = {
     ),
     "unsourced": StageDeclaration(
         settings=Unsourced,
-        meaning="flags calls with values that stand nowhere before them, in no text, result or tool",
+        meaning="flags calls with values that stand nowhere before them, in no text, result or tool; it"
+        " stands before length, whose pieces lack what was said before them",
         notes={"unsourced_argument": "a call has a value that stands nowhere before it"},
         judges=True,
         example="- unsourced",
