@@ -188,9 +188,10 @@ def evaluate_command(
     )
 
 
-def export_command(path: Path) -> str:
-    """`aj export` with a quantisation that can be made on this machine: K-quants need llama.cpp."""
-    return f"aj export {path} --quant {'q4_k_m' if has_package('llama_cpp') else 'q8_0'}"
+def following_command(following: str, path: Path) -> str:
+    """A command on a model; `export` with a quantisation that this machine makes: K-quants need llama.cpp."""
+    quant = f" --quant {'q4_k_m' if has_package('llama_cpp') else 'q8_0'}" if following == "export" else ""
+    return f"aj {following} {path}{quant}"
 
 
 def check_recorded(path: Path, run: Mapping[str, Any], base: Path) -> None:

@@ -23,7 +23,7 @@ from train.model.tokenizer_files import check_before
 from train.run import checkpoints
 from train.run.checkpoints import Binding, Checkpoint
 from train.run.journal import BOARD, METRICS, Journal, hangup_ignored, rewind_metrics
-from train.run.model_folder import evaluate_command, export_command, with_base
+from train.run.model_folder import evaluate_command, following_command, with_base
 from train.run.output import RUN, Documents, read_run, write_output
 from train.run.prepare import Prepared, prepare
 from train.run.record import run_record, summary
@@ -68,7 +68,7 @@ class Finished:
         if following != "try" and self.record["evaluation"]:
             command = evaluate_command(self.out, self.record, frozen, data)
         else:
-            command = export_command(self.out) if following == "export" else f"aj {following} {self.out}"
+            command = following_command(following, self.out)
         return "\n".join([*lines, f"next     {with_base(command, base)}"])
 
 

@@ -26,8 +26,8 @@ from train.run.model_folder import (
     MergeRecord,
     Model,
     evaluate_command,
-    export_command,
     find_model,
+    following_command,
     model_template,
     parent_of,
 )
@@ -100,12 +100,12 @@ def following(model: Model, out: Path) -> str:
     """The command that takes the merged model of an adapter, and will not be refused."""
     assert model.base is not None
     if model.run.get("trial") or architecture(read_config(model.base)) not in IN_GGUF:
-        return f"aj try {out}"
+        return following_command("try", out)
     try:
         passing_evaluation([out, model.path], model.run.get("evaluation") or [], model.adapter_sha256)
     except Refusal:
         return evaluate_command(out, model.run)
-    return export_command(out)
+    return following_command("export", out)
 
 
 def card(model: Model) -> str:

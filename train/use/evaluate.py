@@ -32,8 +32,8 @@ from train.run.model_folder import (
     Kind,
     Model,
     check_weights,
-    export_command,
     find_model,
+    following_command,
     frozen_path,
     merged_model,
     with_base,
@@ -395,5 +395,5 @@ def next_command(kind: Kind, path: Path, base: Path | None) -> str:
     following = furthest_command(run) if run else "try"
     if following == "merge" and kind == "merged":
         following = "try"
-    command = export_command(path) if following == "export" else f"aj {following} {path}"
+    command = following_command(following, path)
     return with_base(command, base) if kind == "adapter" else command
