@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curation.rendering.template import BUILT_IN
+from train.model.sizes import furthest_command
 
 # The ranks that vLLM keeps room for. Source: vllm/config/lora.py, MaxLoRARanks.
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -53,7 +54,10 @@ def adapter_serving(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         f"In this folder, with transformers, and peft {least_peft(config)} or later:\n",
         SNIPPET.format(imports=imports, loading=loading),
     ]
-    if reason := merged_only(config):
+    following = furthest_command(run)
+    if following == "try":
+        sections.append("Nothing else serves it as it stands: `aj merge` and `aj export` refuse it.\n")
+    elif reason := merged_only(config):
         sections.append(f"vLLM takes no adapter with {reason}: `aj merge` first, and serve what it makes.\n")
     else:
         rank = next(size for size in VLLM_RANKS if size >= config["r"])
@@ -62,9 +66,10 @@ def adapter_serving(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += ["--lora-modules", f"{run['model']}=.", "--generation-config", "."]
         words += ["--chat-template", "chat_template.jinja"]
         sections.append(vllm(words, run))
-    sections.append(
-        "For llama.cpp and Ollama: `aj export` writes GGUF files, each with its own lines beside it.\n"
-    )
+    if following == "export":
+        sections.append(
+            "For llama.cpp and Ollama: `aj export` writes GGUF files, each with its own lines beside it.\n"
+        )
     return "\n".join(sections)
 
 

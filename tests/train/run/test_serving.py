@@ -111,6 +111,13 @@ def test_every_command_that_next_names_is_taken(made, tmp_path, capsys, monkeypa
     assert served in seen
 
 
+def test_a_card_names_no_command_that_refuses_its_adapter(made):
+    kind, run = made
+    card = (run.out / "README.md").read_text()
+    assert ("`aj export` writes GGUF" in card) == (kind != "DoRA")
+    assert ("`aj merge` and `aj export` refuse it" in card) == (kind == "DoRA")
+
+
 def test_a_merged_model_s_card_answers_as_aj_does(made, tmp_path, monkeypatch):
     kind, run = made
     if kind == "DoRA":
@@ -162,9 +169,15 @@ def test_the_settings_of_an_adapter_load_in_the_oldest_peft_unless_they_need_a_l
 def record(**settings: Any) -> dict[str, Any]:
     return {
         "model": "AJ-Tiny-v1.0.0-lora",
-        "base": {"id": "example/tiny", "commit": "abc", "revision": None},
+        "base": {
+            "id": "example/tiny",
+            "commit": "abc",
+            "revision": None,
+            "architecture": "Qwen2ForCausalLM",
+        },
+        "trial": False,
         "template": {"name": settings.pop("template", "aj_r1")},
-        "settings": {"max_seq_length": 2048, **settings},
+        "settings": {"max_seq_length": 2048, "use_dora": False, **settings},
     }
 
 
